@@ -1,0 +1,68 @@
+#pragma once
+
+#include "troupe/actors/messages.hpp"
+#include "troupe/config/model/error.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <variant>
+
+namespace troupe {
+
+/// Every request of the public API.
+using request
+  = std::variant<create_network, remove_network, inspect_network, list_networks,
+                 create_endpoint, remove_endpoint, inspect_endpoint,
+                 list_endpoints, create_sandbox, remove_sandbox,
+                 inspect_sandbox, list_sandboxes, join_endpoint, leave_endpoint,
+                 attach_sandbox, detach_sandbox, get_status, run_doctor>;
+
+/// Every reply of the public API.
+using reply = std::variant<done, network_status, network_list, endpoint_status,
+                           endpoint_list, sandbox_status, sandbox_list,
+                           daemon_status, doctor_report>;
+
+/// Called exactly once, on a thread of the backend. Must not block.
+using reply_handler = std::function<void(result<reply>)>;
+
+/// Called for each event, in order, on a thread of the backend. Must not
+/// block.
+using event_handler = std::function<void(const event&)>;
+
+/// Carries requests to a controller: the actors of this process, or a daemon.
+/// @thread_safety All methods may be called from any thread.
+class backend {
+public:
+  virtual ~backend() = default;
+
+  /// Sends a request. After `deadline` the handler gets `timeout`; the outcome
+  /// is then unknown. Over the limit of requests in work it gets `unavailable`
+  /// at once.
+  virtual void submit(request what, std::chrono::milliseconds deadline,
+                      reply_handler handler)
+    = 0;
+
+  /// Starts a subscription. @returns a number for `unsubscribe`.
+  virtual result<uint64_t> subscribe(event_handler handler) = 0;
+
+  /// After it returns, the handler is not called any more.
+  virtual void unsubscribe(uint64_t subscription) = 0;
+
+  /// Sends a request and waits. Not to be called from a handler.
+  result<reply> call(request what, std::chrono::milliseconds deadline);
+};
+
+/// Opens an embedded controller: actors, store and kernel in this process.
+/// Returns once start-up is done (or has failed). The destructor stops the
+/// actors and leaves the networks up.
+struct settings;
+result<std::shared_ptr<backend>> open_backend(const settings& how);
+
+/// Speaks the local API to a daemon. @param uri `unix:///path/of/the.sock`.
+/// Errors: `invalid_argument` for another scheme. Whether the daemon is there
+/// shows with the first request (`unavailable`).
+result<std::shared_ptr<backend>> connect_backend(const std::string& uri);
+
+} // namespace troupe

@@ -1,0 +1,142 @@
+#pragma once
+
+#include "troupe/config/model/endpoint.hpp"
+#include "troupe/config/model/instance.hpp"
+#include "troupe/config/model/network.hpp"
+#include "troupe/netns/kernel.hpp"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::drivers {
+
+/// What the actors must know about a kind of network.
+struct traits {
+  bool uses_addresses = true;  ///< Networks have pools, endpoints addresses.
+  bool single_network = false; ///< At most one network (host, null).
+  bool host_namespace = false; ///< Endpoints join host sandboxes only.
+};
+
+/// Where an endpoint's interface goes.
+struct attachment {
+  netns::namespace_ref ns;       ///< Empty path for the host's namespace.
+  std::string interface;         ///< Final name inside, e.g. `eth0`.
+  bool default_route_v4 = false; ///< This endpoint gives the default route.
+  bool default_route_v6 = false;
+
+  static constexpr auto fields() {
+    return std::tuple{field{"ns", &attachment::ns},
+                      field{"interface", &attachment::interface},
+                      field{"default_route_v4", &attachment::default_route_v4},
+                      field{"default_route_v6", &attachment::default_route_v6}};
+  }
+};
+
+/// Everything a driver needs to build or take down one endpoint.
+struct endpoint_plan {
+  network_spec network;
+  endpoint_spec endpoint;
+  attachment where;
+
+  static constexpr auto fields() {
+    return std::tuple{field{"network", &endpoint_plan::network},
+                      field{"endpoint", &endpoint_plan::endpoint},
+                      field{"where", &endpoint_plan::where}};
+  }
+};
+
+/// A kernel object that carries our tag.
+struct found_object {
+  enum class kind : uint8_t { network, endpoint, doomed };
+  kind what = kind::endpoint;
+  std::string brief_id; ///< First 12 digits of the owner's id; empty: doomed.
+  int index = 0;
+  std::string name;
+};
+
+/// Turns specs into kernel state for one kind of network.
+///
+/// Contract, for every method that takes a kernel:
+/// - *All or nothing*: on error the kernel is as it was before the call.
+/// - *Idempotent*: `create_*` brings what is there to the wanted state and
+///   makes what is missing, so a retry, recovery and self-repair are the same
+///   call; removing what is gone succeeds.
+/// - *Blocking*: called on the driver's own thread only, with the kernel
+///   object of the host's namespace.
+/// - *Stateless*: a driver owns nothing but kernel objects.
+class driver {
+public:
+  virtual ~driver() = default;
+
+  /// The name users give, e.g. `bridge`.
+  virtual std::string_view name() const = 0;
+
+  virtual traits features() const = 0;
+
+  /// Checks a request before anything is touched; pure. Errors:
+  /// `invalid_argument` (naming the label and the value), `forbidden`.
+  virtual result<void> validate(const network_spec& network) const = 0;
+
+  /// Checks an endpoint's options before anything is touched; pure.
+  virtual result<void>
+  validate_endpoint(const network_spec& network,
+                    const endpoint_spec& endpoint) const = 0;
+
+  /// May `wanted` live beside `existing` (same driver)? Pure. Errors:
+  /// `forbidden`, naming both and what they share.
+  virtual result<void> check_conflict(const network_spec& wanted,
+                                      const network_spec& existing) const = 0;
+
+  /// Name of the network's own interface; empty if it has none. Pure.
+  virtual std::string network_interface(const network_spec& network) const = 0;
+
+  /// Name of the endpoint's interface on the host; empty if it has none. Pure.
+  virtual std::string host_interface(const endpoint_spec& endpoint) const = 0;
+
+  /// Prefix of interface names inside sandboxes, e.g. `eth`. Pure.
+  virtual std::string interface_prefix(const network_spec& network) const = 0;
+
+  virtual result<void>
+  create_network(netns::kernel& kernel, const network_spec& network) = 0;
+
+  virtual result<void>
+  remove_network(netns::kernel& kernel, const network_spec& network) = 0;
+
+  /// Builds a joining endpoint: everything on the host and inside the
+  /// sandbox's namespace (link, addresses, routes), in one call. An endpoint
+  /// that is not joined has no kernel objects.
+  virtual result<void>
+  create_endpoint(netns::kernel& kernel, const endpoint_plan& plan) = 0;
+
+  /// Takes endpoints down, all in one go: deleting fifty links together costs
+  /// the kernel little more than deleting one. Goes on after an error and
+  /// returns the first.
+  virtual result<void>
+  remove_endpoints(netns::kernel& kernel, std::span<const endpoint_plan> plans)
+    = 0;
+
+  /// Everything in the kernel that carries our tag and is of this driver.
+  virtual result<std::vector<found_object>> list(netns::kernel& kernel) = 0;
+
+  /// Removes objects that `list` found and nobody wants.
+  virtual result<void>
+  remove_found(netns::kernel& kernel, std::span<const found_object> objects)
+    = 0;
+
+  /// How the kernel differs from the spec, one line each, e.g.
+  /// `trp1a2b3c…: mtu is 1500, not 1450`. Empty: as wanted. Reads only.
+  virtual result<std::vector<std::string>>
+  inspect_network(netns::kernel& kernel, const network_spec& network) = 0;
+
+  virtual result<std::vector<std::string>>
+  inspect_endpoint(netns::kernel& kernel, const endpoint_plan& plan) = 0;
+};
+
+using driver_factory
+  = std::function<std::unique_ptr<driver>(const instance& owner)>;
+
+} // namespace troupe::drivers

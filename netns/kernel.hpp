@@ -1,0 +1,257 @@
+#pragma once
+
+#include "troupe/config/model/address.hpp"
+#include "troupe/config/model/error.hpp"
+#include "troupe/config/model/field.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::netns {
+
+/// Names a pinned network namespace: a file that can be opened, and the inode
+/// it must have. A value, so that it fits into messages and records; every use
+/// opens the file anew and compares, so a replaced mount is noticed.
+struct namespace_ref {
+  std::string path;
+  uint64_t inode = 0;
+
+  static constexpr auto fields() {
+    return std::tuple{field{"path", &namespace_ref::path},
+                      field{"inode", &namespace_ref::inode}};
+  }
+};
+
+/// Flags of a bridge port, as in `bridge link set`.
+struct port_flags {
+  bool isolated = false; ///< Talks to non-isolated ports only.
+  bool hairpin = false;  ///< Frames may leave where they came in.
+  bool learning = true;  ///< Learns source addresses.
+
+  static constexpr auto fields() {
+    return std::tuple{field{"isolated", &port_flags::isolated},
+                      field{"hairpin", &port_flags::hairpin},
+                      field{"learning", &port_flags::learning}};
+  }
+};
+
+/// A link as the kernel reports it.
+struct link_info {
+  int index = 0;
+  std::string name;
+  std::string kind; ///< `bridge`, `veth`, …; empty for loopback and hardware.
+  mac_address mac;
+  uint32_t mtu_bytes = 0;
+  bool up = false;                ///< Administratively (IFF_UP).
+  int master = 0;                 ///< Index of its bridge, 0 if none.
+  uint32_t group = 0;             ///< Interface group; marks what is ours.
+  std::string alias;              ///< IFLA_IFALIAS; carries the owner's id.
+  std::optional<port_flags> port; ///< If the master is a bridge.
+};
+
+/// Counters of one link.
+struct link_statistics {
+  uint64_t rx_bytes = 0, rx_packets = 0, rx_errors = 0, rx_dropped = 0;
+  uint64_t tx_bytes = 0, tx_packets = 0, tx_errors = 0, tx_dropped = 0;
+};
+
+/// What a new bridge is given in its one RTM_NEWLINK. It is created down.
+struct bridge_request {
+  std::string name;       ///< 1 to 15 bytes.
+  mac_address mac;        ///< Explicit, so that it never changes with ports.
+  uint32_t mtu_bytes = 0; ///< 0: the kernel's default.
+  uint32_t group = 0;
+  bool vlan_filtering = false;
+  bool multicast_snooping = true;
+};
+
+/// What a new veth pair is given in its one RTM_NEWLINK: the peer is made
+/// inside its namespace under its final name and MAC, the host end is enslaved
+/// and raised. Nothing is moved or renamed afterwards. The peer is down.
+struct veth_request {
+  std::string name;       ///< Host end, 1 to 15 bytes.
+  int master = 0;         ///< Index of the bridge, 0 for none.
+  uint32_t mtu_bytes = 0; ///< Both ends; 0: the kernel's default.
+  uint32_t group = 0;     ///< Host end.
+  bool up = true;         ///< Host end.
+  std::string peer_name;
+  mac_address peer_mac;
+  namespace_ref peer_namespace;
+};
+
+/// Changes to a link; what is not set stays.
+struct link_change {
+  std::optional<bool> up;
+  std::optional<int> master; ///< 0 releases the link from its bridge.
+  std::optional<uint32_t> mtu_bytes;
+  std::optional<mac_address> mac;
+  std::optional<uint32_t> group;
+  std::optional<std::string> alias; ///< At most 255 bytes.
+  std::optional<std::string> name;
+};
+
+/// A unicast route of the main table.
+struct route_info {
+  ip_family family = ip_family::v4;
+  std::optional<prefix> destination; ///< Empty: the default route.
+  std::optional<ip_address> gateway; ///< Empty: on-link.
+  int index = 0;                     ///< Output link.
+  uint32_t metric = 0;
+
+  auto operator<=>(const route_info&) const = default;
+  bool operator==(const route_info&) const = default;
+};
+
+/// A permanent neighbour entry.
+struct neighbour_info {
+  int index = 0;
+  ip_address address;
+  mac_address mac;
+
+  auto operator<=>(const neighbour_info&) const = default;
+  bool operator==(const neighbour_info&) const = default;
+};
+
+/// The sysctls we ever write: a closed list, so that no user text reaches a
+/// path under /proc/sys. Per interface unless noted; `interface` may also be
+/// `all` or `default`.
+enum class sysctl : uint8_t {
+  ipv6_disable,          ///< net.ipv6.conf.IF.disable_ipv6
+  ipv6_accept_ra,        ///< net.ipv6.conf.IF.accept_ra
+  ipv6_accept_redirects, ///< net.ipv6.conf.IF.accept_redirects
+  ipv6_autoconf,         ///< net.ipv6.conf.IF.autoconf
+  ipv6_addr_gen_mode,    ///< net.ipv6.conf.IF.addr_gen_mode (1: no link-local)
+  ipv6_forwarding,       ///< net.ipv6.conf.IF.forwarding
+  ipv4_forwarding,       ///< net.ipv4.conf.IF.forwarding
+  ipv4_accept_redirects, ///< net.ipv4.conf.IF.accept_redirects
+};
+
+/// The one door to the kernel. An object of this class is bound to one network
+/// namespace, the one it was opened in; `enter` gives one for another.
+///
+/// Contract, for every method:
+/// - *Blocking*: may take as long as the kernel's locks are held.
+/// - *Threads*: one caller at a time; any thread.
+/// - *Errors*: `os_error` holds the kernel's errno, the message the operation,
+///   the object and the kernel's own explanation when it gave one.
+///   EEXIST is `conflict`; ENODEV, ENOENT and ESRCH are `not_found`.
+/// - A method that lists returns everything or an error, never a part: an
+///   interrupted dump is repeated (at most 10 times).
+class kernel {
+public:
+  virtual ~kernel() = default;
+
+  // -- namespaces ------------------------------------------------------------
+
+  /// Makes a namespace and pins it by a bind mount at `<pins>/<name>`. The
+  /// calling thread stays where it is. In the new namespace `lo` is up and
+  /// IPv6 is disabled (`all` and `default`), so that links of IPv4-only
+  /// networks stay quiet. Errors: EEXIST if the pin exists.
+  virtual result<namespace_ref> create_namespace(const std::string& name) = 0;
+
+  /// Pins a namespace that somebody else made. Errors: `not_found`;
+  /// `invalid_argument` if `path` is no network namespace; `forbidden` if it
+  /// is the host's own; EEXIST if the pin exists.
+  virtual result<namespace_ref>
+  adopt_namespace(const std::string& name, const std::string& path) = 0;
+
+  /// Removes a pin. A namespace without processes and other references dies
+  /// with its links, asynchronously. Absent is `not_found`.
+  virtual result<void> remove_namespace(const std::string& name) = 0;
+
+  /// The pins present, by name. A file whose namespace is gone (unmounted by
+  /// somebody) is listed with inode 0.
+  virtual result<std::vector<std::pair<std::string, namespace_ref>>>
+  namespaces() = 0;
+
+  /// Opens a kernel object in another namespace. Errors: `not_found` when the
+  /// pin is gone or is a different namespace than `ns.inode` says.
+  virtual result<std::unique_ptr<kernel>> enter(const namespace_ref& ns) = 0;
+
+  // -- links -----------------------------------------------------------------
+
+  /// @returns the index. Errors: EEXIST, EINVAL (bad name).
+  virtual result<int> add_bridge(const bridge_request& request) = 0;
+
+  /// @returns the host end's index. Errors: EEXIST (either name), ENODEV (no
+  /// such master), EXFULL (the bridge has 1 023 ports), EINVAL.
+  virtual result<int> add_veth(const veth_request& request) = 0;
+
+  /// Errors: ENODEV.
+  virtual result<void> del_link(int index) = 0;
+
+  /// Deletes all links of a group in one request; far cheaper than one by
+  /// one. Errors: ENODEV when there are none.
+  virtual result<void> del_group(uint32_t group) = 0;
+
+  /// Errors: ENODEV; ENODEV for an unknown master; EEXIST for a taken name;
+  /// EBUSY for renaming a running link is not raised by current kernels.
+  virtual result<void> set_link(int index, const link_change& change) = 0;
+
+  /// Errors: EOPNOTSUPP if the link is no bridge port, ENODEV.
+  virtual result<void> set_port_flags(int index, const port_flags& flags) = 0;
+
+  /// Cheap look-up of an index by name. Errors: ENODEV.
+  virtual result<int> link_index(const std::string& name) = 0;
+
+  /// Errors: ENODEV.
+  virtual result<link_info> link(int index) = 0;
+
+  virtual result<std::vector<link_info>> links() = 0;
+
+  /// Errors: ENODEV.
+  virtual result<link_statistics> statistics(int index) = 0;
+
+  // -- addresses, routes, neighbours -----------------------------------------
+
+  /// Adds an address without duplicate address detection: uniqueness is ours.
+  /// Errors: EEXIST; ENODEV; EACCES or EPERM when IPv6 is disabled on it.
+  virtual result<void> add_address(int index, const interface_address& x) = 0;
+
+  /// Errors: EADDRNOTAVAIL; ENODEV.
+  virtual result<void> del_address(int index, const interface_address& x) = 0;
+
+  /// All addresses of the link but IPv6 link-local ones the kernel made.
+  virtual result<std::vector<interface_address>> addresses(int index) = 0;
+
+  /// Errors: EEXIST; ENETUNREACH (gateway not on-link); ENETDOWN; ENODEV.
+  virtual result<void> add_route(const route_info& x) = 0;
+
+  /// Errors: ESRCH.
+  virtual result<void> del_route(const route_info& x) = 0;
+
+  /// Unicast routes of the main table, without those the kernel makes itself
+  /// for addresses (protocol `kernel`).
+  virtual result<std::vector<route_info>> routes() = 0;
+
+  /// Every subnet that is on-link or routed in the main table, kernel-made
+  /// ones included; automatic pools must not overlap them.
+  virtual result<std::vector<prefix>> routed_subnets() = 0;
+
+  /// Replaces an entry of the same address. Errors: ENODEV.
+  virtual result<void> set_neighbour(const neighbour_info& x) = 0;
+
+  /// Errors: ENOENT.
+  virtual result<void> del_neighbour(const neighbour_info& x) = 0;
+
+  // -- sysctls ---------------------------------------------------------------
+
+  /// Succeeds without writing if the value is there already (a read-only
+  /// /proc/sys with the right value is fine). Errors: ENOENT (no such
+  /// interface), EROFS, EACCES.
+  virtual result<void>
+  set_sysctl(sysctl key, const std::string& interface, int value) = 0;
+
+  /// Errors: ENOENT.
+  virtual result<int> read_sysctl(sysctl key, const std::string& interface) = 0;
+};
+
+/// Opens a kernel object in the namespace of the calling thread; each actor
+/// that touches the kernel gets its own.
+using kernel_factory = std::function<result<std::unique_ptr<kernel>>()>;
+
+} // namespace troupe::netns

@@ -1,0 +1,58 @@
+# troupe_library(<folder> SOURCES ... LINKS ... PRIVATE_LINKS ...) makes the
+# static library of one folder as target troupe_<folder> with the alias
+# troupe::<folder>. LINKS are the folders and libraries whose headers it may
+# include: they are the dependency rule.
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
+file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/include/troupe"
+     SYMBOLIC)
+
+# Warnings, standard and sanitizers that every target of ours gets.
+function(troupe_target_defaults target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror)
+  if(TROUPE_SANITIZE)
+    # CAF's headers bind null references when they spawn functions without
+    # arguments (caf/detail/init_fun_factory.hpp), hence no "null" check.
+    target_compile_options(${target} PRIVATE
+      -fsanitize=${TROUPE_SANITIZE} -fno-sanitize=null
+      -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${TROUPE_SANITIZE})
+  endif()
+endfunction()
+
+function(troupe_library folder)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  set(target troupe_${folder})
+  add_library(${target} STATIC ${arg_SOURCES})
+  add_library(troupe::${folder} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder}
+                        POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${target} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
+  troupe_target_defaults(${target})
+  set_property(GLOBAL APPEND PROPERTY TROUPE_LIBRARIES ${target})
+endfunction()
+
+# troupe_program(<name> SOURCES ... LINKS ...) makes a program.
+function(troupe_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS})
+  troupe_target_defaults(${name})
+endfunction()
+
+# troupe_test(<name> [LABEL unit|sim|fault|system] SOURCES ... LINKS ...) makes
+# a GoogleTest program and registers it with CTest as one test.
+function(troupe_test name)
+  cmake_parse_arguments(arg "" "LABEL" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gtest_main)
+  troupe_target_defaults(${name})
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT arg_LABEL)
+    set(arg_LABEL unit)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)
+endfunction()
