@@ -1,4 +1,5 @@
-# Every library Troupe uses; all are Debian packages.
+# Every library Troupe uses; all are Debian packages (tools/setup.sh installs
+# them). troupeConfig.cmake.in finds the same ones again for embedders.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(CAF REQUIRED COMPONENTS core)

@@ -1,1 +1,64 @@
-# filled by the packaging step
+# What a project that embeds Troupe needs: headers, libraries, the CMake
+# package "troupe", troupe.pc for pkg-config. And the programs.
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/troupe")
+
+# -- headers -------------------------------------------------------------------
+# The public API (actors/troupe.hpp) with all it includes, and what a driver or
+# a test of an embedder builds on. Everything else stays inside.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/config"
+        FILES_MATCHING PATTERN "*.hpp")
+foreach(header
+    actors/backend.hpp
+    actors/messages.hpp
+    actors/troupe.hpp
+    drivers/driver.hpp
+    drivers/ipam/driver.hpp
+    drivers/registry.hpp
+    netns/kernel.hpp
+    persistence/store.hpp)
+  get_filename_component(folder "${header}" DIRECTORY)
+  install(FILES "${PROJECT_SOURCE_DIR}/${header}"
+          DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/${folder}")
+endforeach()
+
+# -- libraries -----------------------------------------------------------------
+get_property(libraries GLOBAL PROPERTY TROUPE_LIBRARIES)
+install(TARGETS ${libraries} EXPORT troupe
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(EXPORT troupe NAMESPACE troupe:: FILE troupeTargets.cmake
+        DESTINATION "${package_dir}")
+
+# -- CMake package ---------------------------------------------------------------
+configure_package_config_file(
+  "${CMAKE_CURRENT_LIST_DIR}/troupeConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/troupeConfig.cmake"
+  INSTALL_DESTINATION "${package_dir}")
+# Before 1.0 each minor version may change the API.
+write_basic_package_version_file(
+  "${PROJECT_BINARY_DIR}/troupeConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+        "${PROJECT_BINARY_DIR}/troupeConfig.cmake"
+        "${PROJECT_BINARY_DIR}/troupeConfigVersion.cmake"
+        "${CMAKE_CURRENT_LIST_DIR}/FindCAF.cmake"
+        DESTINATION "${package_dir}")
+
+# -- pkg-config ------------------------------------------------------------------
+configure_file("${CMAKE_CURRENT_LIST_DIR}/troupe.pc.in"
+               "${PROJECT_BINARY_DIR}/troupe.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/troupe.pc"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+# -- programs --------------------------------------------------------------------
+if(TARGET troupe)
+  install(TARGETS troupe RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+if(TARGET trouped)
+  install(TARGETS trouped RUNTIME DESTINATION "${CMAKE_INSTALL_SBINDIR}")
+endif()
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md"
+        "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+        DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -1,36 +1,24 @@
-# troupe_library(<folder> SOURCES ... LINKS ... PRIVATE_LINKS ...) makes the
-# static library of one folder as target troupe_<folder> with the alias
-# troupe::<folder>. LINKS are the folders and libraries whose headers it may
-# include: they are the dependency rule.
+# One include path in the build tree and after installation: the sources are
+# visible as troupe/<folder>/<file>.hpp.
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
 file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/include/troupe"
      SYMBOLIC)
 
-# Warnings, standard and sanitizers that every target of ours gets.
-function(troupe_target_defaults target)
-  target_compile_features(${target} PUBLIC cxx_std_20)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror)
-  if(TROUPE_SANITIZE)
-    # CAF's headers bind null references when they spawn functions without
-    # arguments (caf/detail/init_fun_factory.hpp), hence no "null" check.
-    target_compile_options(${target} PRIVATE
-      -fsanitize=${TROUPE_SANITIZE} -fno-sanitize=null
-      -fno-sanitize-recover=all -fno-omit-frame-pointer)
-    target_link_options(${target} PUBLIC -fsanitize=${TROUPE_SANITIZE})
-  endif()
-endfunction()
-
+# troupe_library(<folder> SOURCES ... LINKS ... PRIVATE_LINKS ...) makes the
+# static library of one folder as target troupe_<folder> with the alias
+# troupe::<folder>. LINKS are the folders and libraries whose headers it may
+# include: they are the dependency rule.
 function(troupe_library folder)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
   set(target troupe_${folder})
   add_library(${target} STATIC ${arg_SOURCES})
   add_library(troupe::${folder} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder}
-                        POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder})
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-  target_link_libraries(${target} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
+  target_link_libraries(${target} PUBLIC ${arg_LINKS}
+                        PRIVATE ${arg_PRIVATE_LINKS})
   troupe_target_defaults(${target})
   set_property(GLOBAL APPEND PROPERTY TROUPE_LIBRARIES ${target})
 endfunction()
@@ -55,4 +43,15 @@ function(troupe_test name)
     set(arg_LABEL unit)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)
+  troupe_test_environment(${name})
+  if(arg_LABEL STREQUAL "system")
+    # They measure packet loss and bounded times on the one kernel there is.
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
+
+# What sanitizers need to know, in every test.
+function(troupe_test_environment name)
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
 endfunction()
