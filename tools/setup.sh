@@ -14,7 +14,7 @@ build_packages=(
   iproute2 iputils-ping mount procps util-linux
 )
 test_packages=(
-  clang clang-format libclang-rt-14-dev llvm
+  clang clang-format libclang-rt-dev llvm
   googletest libgtest-dev libbenchmark-dev librapidcheck-dev
   curl jq nftables python3-minimal
 )
