@@ -23,11 +23,14 @@ function(troupe_library folder)
   set_property(GLOBAL APPEND PROPERTY TROUPE_LIBRARIES ${target})
 endfunction()
 
-# troupe_program(<name> SOURCES ... LINKS ...) makes a program.
+# troupe_program(<name> SOURCES ... LINKS ...) makes a program, in bin/ of the
+# build directory whatever its folder is.
 function(troupe_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINKS})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   troupe_target_defaults(${name})
 endfunction()
 
