@@ -1,0 +1,42 @@
+#include "troupe/actors/caf.hpp"
+
+#include "troupe/actors/interfaces.hpp"
+
+namespace troupe {
+
+caf::error to_caf(error why) {
+  return caf::make_error(why.code, std::move(why.message), std::move(why.hint),
+                         static_cast<int32_t>(why.os_error));
+}
+
+namespace {
+
+/// CAF's own errors: what they mean for somebody who waits for a reply.
+error from_system_error(const caf::error& why) {
+  if (why == caf::sec::request_timeout)
+    return {ec::timeout, "wait for the reply: deadline passed",
+            "the outcome is unknown; inspect the object", 0};
+  if (why == caf::sec::request_receiver_down)
+    return {ec::unavailable, "send the request: the object is being removed",
+            "", 0};
+  return {ec::internal, "actor system: error " + std::to_string(why.code()), "",
+          0};
+}
+
+} // namespace
+
+error from_caf(const caf::error& why) {
+#if TROUPE_CAF_1
+  const auto ours = why.category() == caf::type_id_v<ec>;
+#else
+  const auto ours = why.category() == caf::atom("troupe");
+#endif
+  const auto& context = why.context();
+  if (!ours
+      || !context.template match_elements<std::string, std::string, int32_t>())
+    return from_system_error(why);
+  return {static_cast<ec>(why.code()), context.get_as<std::string>(0),
+          context.get_as<std::string>(1), context.get_as<int32_t>(2)};
+}
+
+} // namespace troupe

@@ -1,0 +1,303 @@
+#pragma once
+
+// Messages between actors that are not part of the public API. They never
+// leave the process. Those with actor handles are in interfaces.hpp.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "troupe/actors/messages.hpp"
+#include "troupe/drivers/driver.hpp"
+#include "troupe/netns/audit.hpp"
+#include "troupe/netns/watch.hpp"
+#include "troupe/persistence/store.hpp"
+
+namespace troupe {
+
+// -- to the store ----------------------------------------------------------------
+
+/// Commits all changes in one transaction; `done` once they are safe.
+struct commit_changes {
+  std::vector<persistence::change> changes;
+};
+
+/// Internal to the store: writes everything that waits.
+struct flush_store {};
+
+/// Replied to with `loaded_records`.
+struct load_records {};
+
+struct loaded_records {
+  persistence::snapshot records;
+  persistence::origin origin;
+};
+
+// -- to a driver -----------------------------------------------------------------
+
+struct build_network {
+  network_spec network;
+};
+struct raze_network {
+  network_spec network;
+};
+struct build_endpoint {
+  drivers::endpoint_plan plan;
+};
+/// Razes that wait together are one bulk deletion.
+struct raze_endpoint {
+  drivers::endpoint_plan plan;
+};
+/// Internal to the driver: razes everything that waits.
+struct flush_razes {};
+
+/// The namespaces of these endpoints are dying and take the links along; what
+/// is still there after a while is removed. Replied to with `done` at once.
+struct expect_gone {
+  std::vector<drivers::endpoint_plan> plans;
+};
+/// Internal to the driver: looks after what `expect_gone` announced.
+struct check_gone {};
+
+/// Compares and mends; replied to with a `mend_report`.
+struct mend_network {
+  network_spec network;
+};
+struct mend_endpoint {
+  drivers::endpoint_plan plan;
+};
+
+/// What was found different, and mended.
+struct mend_report {
+  std::vector<std::string> differences;
+};
+
+/// Brings the kernel to the wanted state: mends what differs, builds what is
+/// missing, removes what carries our tag and is not wanted. Replied to with a
+/// `reconcile_report`.
+struct reconcile_driver {
+  std::vector<network_spec> networks;
+  std::vector<drivers::endpoint_plan> plans;
+  bool remove_leftovers = true;
+};
+
+struct reconcile_report {
+  std::vector<finding> findings; ///< Repaired or, with a reason, not.
+  size_t leftovers = 0;          ///< Objects removed (or only seen).
+};
+
+/// Replied to with `routed_subnets`.
+struct list_routed_subnets {};
+
+struct routed_subnets {
+  std::vector<prefix> subnets;
+};
+
+// -- to the namespaces -------------------------------------------------------------
+
+/// Makes and pins a namespace, or pins the one at `path`.
+struct open_namespace {
+  sandbox_id sandbox;
+  std::string path;
+};
+
+struct opened_namespace {
+  netns::namespace_ref ns;
+};
+
+struct close_namespace {
+  sandbox_id sandbox;
+};
+
+/// One family's default route: through this link, to this gateway.
+struct default_route {
+  std::string interface;
+  ip_address gateway;
+  bool operator==(const default_route&) const = default;
+};
+
+/// Makes these the only default routes; empty: none.
+struct set_default_routes {
+  netns::namespace_ref ns;
+  std::optional<default_route> v4;
+  std::optional<default_route> v6;
+};
+
+/// Compares pins with the wanted sandboxes: re-makes lost ones, removes those
+/// nobody wants. Replied to with `reconciled_namespaces`.
+struct reconcile_namespaces {
+  std::vector<sandbox_spec> wanted;
+  bool remove_leftovers = true;
+};
+
+/// The pin of one sandbox after reconciliation.
+struct namespace_state {
+  sandbox_id sandbox;
+  netns::namespace_ref ns;
+  bool remade = false;     ///< A new, empty namespace replaces a lost one.
+  std::string problem;     ///< Why there is none, if there is none.
+};
+
+struct reconciled_namespaces {
+  std::vector<namespace_state> states;
+  size_t leftovers = 0;
+};
+
+/// Reads the kernel with the doctor's own code; replied to with `audited`.
+struct audit_kernel {};
+
+struct audited {
+  netns::audit_view view;
+};
+
+// -- to the address management -------------------------------------------------------
+
+/// Claims the subnets of a network; the reply has every subnet decided.
+struct claim_pools {
+  network_spec network;
+  std::vector<prefix> exclude;
+};
+
+struct claimed_pools {
+  std::vector<ipam_pool> pools;
+  std::vector<std::string> leases;
+};
+
+struct release_pools {
+  std::string ipam_driver;
+  std::vector<std::string> leases;
+};
+
+// -- to a network -------------------------------------------------------------------
+
+/// Does the work of creation: pools, kernel, commit. Replied to with the
+/// `network_status`. On error the network actor ends.
+struct start_network {};
+
+/// Gives the endpoint's name and addresses back. Replied to with `done`.
+struct endpoint_gone {
+  endpoint_id id;
+};
+
+/// Compares the network's own kernel objects with its spec and mends them.
+/// Replied to with a `mend_report`.
+struct check_network {};
+
+/// The same for one endpoint, or for all if `brief_id` is empty.
+struct check_endpoints {
+  std::string brief_id; ///< First 12 digits of the id.
+};
+
+/// Replied to with a `network_status`.
+struct get_network {};
+
+/// Removes the network and ends the actor. Replied to with `done`.
+struct drop_network {};
+
+// -- to an endpoint -------------------------------------------------------------------
+
+/// Commits the new record. Replied to with an `endpoint_status`.
+struct start_endpoint {};
+
+struct get_endpoint {};
+
+struct drop_endpoint {
+  bool force = false;
+};
+
+struct part_endpoint {}; ///< Leaves its sandbox. Replied to with `done`.
+
+/// The sandbox took the endpoint's interface along. Replied to with `done`.
+struct sandbox_gone {
+  sandbox_id sandbox;
+};
+
+/// The sandbox's namespace was re-made or default routes changed hands: compare
+/// with the kernel and mend. Replied to with a `mend_report`.
+struct check_endpoint {
+  drivers::attachment where;
+  bool trust_recent = false; ///< Skip when an operation ended just now.
+};
+
+// -- to a sandbox --------------------------------------------------------------------
+
+/// Pins the namespace and commits. Replied to with a `sandbox_status`.
+struct start_sandbox {};
+
+struct get_sandbox {};
+
+struct drop_sandbox {};
+
+/// What a joining endpoint gets: its place in the sandbox.
+struct join_slot {
+  drivers::attachment where;
+  std::string sandbox_name;
+  sandbox_id sandbox;
+  bool switches_gateway = false; ///< Ask `switch_gateway` before the commit.
+};
+
+/// The default route moves to the joining endpoint. Replied to with `done`.
+struct switch_gateway {
+  endpoint_id endpoint;
+};
+
+/// Ends a join that got a slot. Replied to with `done`.
+struct finish_join {
+  endpoint_id endpoint;
+  bool joined = false;
+};
+
+/// Asks for the turn to leave. Replied to with `done`; `not_found` when the
+/// sandbox does not have the endpoint.
+struct reserve_leave {
+  endpoint_id endpoint;
+};
+
+/// Ends a leave that got its turn. Replied to with `done`.
+struct finish_leave {
+  endpoint_id endpoint;
+  bool left = false;
+};
+
+/// Compares the namespace and everything in it with what should be there.
+/// Replied to with a `mend_report`.
+struct check_sandbox {
+  bool trust_recent = false; ///< Skip when an operation ended just now.
+};
+
+// -- to the watcher and the controller -----------------------------------------------
+
+struct poll_kernel {};
+
+/// What the kernel reported since the last time.
+struct kernel_events {
+  std::vector<netns::kernel_event> events;
+};
+
+/// Loads, rebuilds, reconciles. Replied to with `done` when ready.
+struct start_up {};
+
+/// Ends all actors; networks stay up. Replied to with `done`.
+struct shut_down {};
+
+/// Internal to the controller: the regular full comparison.
+struct audit_tick {};
+
+// -- to the event hub ------------------------------------------------------------------
+
+/// Numbers the event and hands it to the subscribers.
+struct publish_event {
+  event what;
+};
+
+struct add_subscriber {
+  uint64_t number = 0;
+  std::function<void(const event&)> handler;
+};
+
+struct remove_subscriber {
+  uint64_t number = 0;
+};
+
+} // namespace troupe
