@@ -51,7 +51,8 @@ public:
   virtual void unsubscribe(uint64_t subscription) = 0;
 
   /// Sends a request and waits. Not to be called from a handler.
-  result<reply> call(request what, std::chrono::milliseconds deadline);
+  /// Virtual, so that a backend can do it on the calling thread.
+  virtual result<reply> call(request what, std::chrono::milliseconds deadline);
 };
 
 /// Opens an embedded controller: actors, store and kernel in this process.
