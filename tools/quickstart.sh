@@ -23,7 +23,7 @@ step() {
   result=$?
   report "$text" $(($(now_ms) - start)) $result
   if [[ $result -ne 0 ]]; then
-    sed 's/^/    | /' <<<"$output"
+    printf '%s\n' "$output" | sed 's/^/    | /'
     exit 1
   fi
 }
