@@ -67,17 +67,6 @@ error in_file(std::string_view file, std::string path,
   return with_context(std::move(why), place);
 }
 
-// The place of an unknown field is the field, not the object it is in.
-std::string place_path(const json_reader& reader, const json& document) {
-  auto result = reader.path();
-  if (!reader.why().message.starts_with("unknown field"))
-    return result;
-  for (auto i = document.begin(); result.empty() && i != document.end(); ++i)
-    if (std::find(keys.begin(), keys.end(), i.key()) == keys.end())
-      return i.key();
-  return result;
-}
-
 result<void>
 apply_file(std::string_view name, std::string_view text, settings& x) {
   if (text.empty())
@@ -90,7 +79,7 @@ apply_file(std::string_view name, std::string_view text, settings& x) {
     return fail(std::move(document.error()));
   auto reader = json_reader{unknown_fields::refuse};
   if (!reader.read(*document, x)) {
-    auto place = place_in_file(name, place_path(reader, *document), places);
+    auto place = place_in_file(name, reader.culprit(), places);
     return fail(with_context(reader.failure(), place));
   }
   for (auto key : keys) {

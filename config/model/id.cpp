@@ -67,6 +67,13 @@ void append_escaped(std::string& out, char c) {
   out += digits[byte & 15U];
 }
 
+// The character at this position, quoted.
+std::string first_character(std::string_view text,
+                            std::string_view::const_iterator position) {
+  auto rest = text.substr(static_cast<size_t>(position - text.begin()));
+  return quoted(rest.substr(0, std::max<size_t>(1, printable_length(rest))));
+}
+
 } // namespace
 
 std::string random_hex_id() {
@@ -96,21 +103,15 @@ bool is_valid_name(std::string_view text) {
 result<void> check_name(std::string_view text, std::string_view kind) {
   if (is_valid_name(text))
     return {};
-  auto reason = std::string{};
+  auto reason = std::string{"must start with a letter or digit"};
   auto bad = std::find_if_not(text.begin(), text.end(), is_name_character);
   if (text.empty())
     reason = "is empty";
   else if (text.size() > max_name_bytes)
-    reason = "has " + std::to_string(text.size()) + " bytes, at most 128";
+    reason = "has " + std::to_string(text.size()) + " bytes, at most "
+             + std::to_string(max_name_bytes);
   else if (bad != text.end())
-    reason
-      = "must not contain "
-        + quoted(text.substr(
-          static_cast<size_t>(bad - text.begin()),
-          std::max<size_t>(1, printable_length(text.substr(
-                                static_cast<size_t>(bad - text.begin()))))));
-  else
-    reason = "must start with a letter or digit";
+    reason = "must not contain " + first_character(text, bad);
   return fail(ec::invalid_argument,
               std::string{kind} + " name " + quoted(text) + ": " + reason,
               std::string{name_rule});

@@ -94,9 +94,9 @@ public:
   template <class T>
   bool read(const json& x, T& out, const json_place& place = {});
 
-  /// Path of the refused member.
-  const std::string& path() const {
-    return path_;
+  /// Path of what was refused: a member, or the unknown field itself.
+  const std::string& culprit() const {
+    return culprit_;
   }
 
   /// Why, without the path.
@@ -124,31 +124,27 @@ private:
                       const json_place& place);
 
   unknown_fields policy_;
-  std::string path_;
+  std::string path_;    // As in the message: an unknown field's object.
+  std::string culprit_; // Of the member or unknown field.
   error why_;
 };
 
 namespace detail {
 
-template <class T>
-struct json_shape : std::false_type {
-  static constexpr bool optional = false, array = false, map = false;
-};
+/// What a member is besides a single value.
+enum class json_shape : uint8_t { single, optional, array, map };
 
 template <class T>
-struct json_shape<std::optional<T>> : json_shape<void> {
-  static constexpr bool optional = true;
-};
+inline constexpr auto shape_of = json_shape::single;
 
 template <class T>
-struct json_shape<std::vector<T>> : json_shape<void> {
-  static constexpr bool array = true;
-};
+inline constexpr auto shape_of<std::optional<T>> = json_shape::optional;
 
 template <class T>
-struct json_shape<std::map<std::string, T>> : json_shape<void> {
-  static constexpr bool map = true;
-};
+inline constexpr auto shape_of<std::vector<T>> = json_shape::array;
+
+template <class T>
+inline constexpr auto shape_of<std::map<std::string, T>> = json_shape::map;
 
 /// A text type whose empty value is written as empty text: the ids.
 template <class T>
@@ -157,8 +153,8 @@ concept may_be_empty = text_type<T> && requires(const T& x) {
 };
 
 template <class T>
-inline constexpr bool is_absent(const T& x) {
-  if constexpr (json_shape<T>::optional)
+constexpr bool is_absent(const T& x) {
+  if constexpr (shape_of<T> == json_shape::optional)
     return !x.has_value();
   else
     return false;
@@ -170,19 +166,20 @@ inline constexpr bool is_absent(const T& x) {
 /// optionals are left out; elsewhere an empty optional is `null`.
 template <class T>
 json to_json(const T& x) {
-  using shape = detail::json_shape<T>;
+  using detail::json_shape;
+  constexpr auto shape = detail::shape_of<T>;
   if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
     static_assert(!std::is_floating_point_v<T>, "no field needs fractions");
     return json(x);
-  } else if constexpr (shape::optional) {
+  } else if constexpr (shape == json_shape::optional) {
     return x ? to_json(*x) : json(nullptr);
-  } else if constexpr (shape::array) {
+  } else if constexpr (shape == json_shape::array) {
     auto result = json::array_t{};
     result.reserve(x.size());
     for (const auto& element : x)
       result.push_back(to_json(element));
     return json(std::move(result));
-  } else if constexpr (shape::map) {
+  } else if constexpr (shape == json_shape::map) {
     auto result = json::object_t{};
     for (const auto& [key, value] : x)
       result.emplace_hint(result.end(), key, to_json(value));
@@ -221,7 +218,8 @@ from_json(const json& x, unknown_fields policy = unknown_fields::refuse,
 
 template <class T>
 bool json_reader::read(const json& x, T& out, const json_place& place) {
-  using shape = detail::json_shape<T>;
+  using detail::json_shape;
+  constexpr auto shape = detail::shape_of<T>;
   using step_kind = json_place::step_kind;
   if constexpr (std::is_same_v<T, bool>) {
     return read_bool(x, out, place);
@@ -240,10 +238,10 @@ bool json_reader::read(const json& x, T& out, const json_place& place) {
       return false;
     out = static_cast<T>(value);
     return true;
-  } else if constexpr (shape::optional) {
+  } else if constexpr (shape == json_shape::optional) {
     out.reset();
     return x.is_null() || read(x, out.emplace(), place);
-  } else if constexpr (shape::array) {
+  } else if constexpr (shape == json_shape::array) {
     if (!is_array(x, place))
       return false;
     out.clear();
@@ -252,7 +250,7 @@ bool json_reader::read(const json& x, T& out, const json_place& place) {
       if (!read(x[i], out.emplace_back(), {&place, step_kind::element, {}, i}))
         return false;
     return true;
-  } else if constexpr (shape::map) {
+  } else if constexpr (shape == json_shape::map) {
     if (!is_object(x, place))
       return false;
     out.clear();

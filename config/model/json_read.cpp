@@ -36,6 +36,10 @@ error wrong(std::string_view wanted, const json& x) {
 
 template <class T>
 std::string integer_between(T min, T max) {
+  // Nobody reads 39 digits.
+  if (max == std::numeric_limits<T>::max())
+    return std::is_signed_v<T> ? "a 64-bit integer"
+                               : "an unsigned 64-bit integer";
   return "an integer from " + std::to_string(min) + " to "
          + std::to_string(max);
 }
@@ -74,6 +78,7 @@ error json_reader::failure() const {
 
 bool json_reader::refuse(const json_place& place, error why) {
   path_ = to_string(place);
+  culprit_ = path_;
   why_ = std::move(why);
   return false;
 }
@@ -138,9 +143,10 @@ bool json_reader::refuse_unknown(const json& x,
   for (auto i = x.begin(); i != x.end(); ++i) {
     if (std::find(known.begin(), known.end(), i.key()) != known.end())
       continue;
-    return refuse(place,
-                  {ec::invalid_argument, "unknown field " + quoted(i.key()),
+    refuse(place, {ec::invalid_argument, "unknown field " + quoted(i.key()),
                    nearest_hint(i.key(), known), 0});
+    culprit_ = to_string({&place, json_place::step_kind::member, i.key(), 0});
+    return false;
   }
   return true;
 }
