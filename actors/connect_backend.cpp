@@ -1,0 +1,119 @@
+#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/backend.hpp"
+#include "troupe/actors/event_reader.hpp"
+#include "troupe/actors/http_worker.hpp"
+#include "troupe/config/model/id.hpp"
+
+#include <map>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+constexpr auto scheme = std::string_view{"unix://"};
+
+result<reply>
+reply_of(const api::route& where, const result<http_response>& response) {
+  if (!response)
+    return fail(response.error());
+  if (response->status != where.success)
+    return fail(api::decode_error(response->status, response->body));
+  return api::decode_reply(where, response->body);
+}
+
+http_request
+http_request_of(api::outgoing x, std::chrono::milliseconds deadline) {
+  return {std::string{x.where->method}, std::move(x.target), std::move(x.body),
+          deadline, std::string{x.where->operation}};
+}
+
+// Talks to a daemon. `call` runs on the caller's thread, `submit` on the
+// worker's, which is started by its first use.
+class daemon_backend : public backend {
+public:
+  explicit daemon_backend(std::string socket_path)
+    : client_{std::move(socket_path)} {
+  }
+
+  void submit(request what, std::chrono::milliseconds deadline,
+              reply_handler handler) override {
+    auto encoded = api::encode_request(what);
+    if (!encoded)
+      return handler(fail(std::move(encoded.error())));
+    const auto& where = *encoded->where;
+    worker().submit(http_request_of(std::move(*encoded), deadline),
+                    [&where, handler = std::move(handler)](
+                      const result<http_response>& response) {
+                      handler(reply_of(where, response));
+                    });
+  }
+
+  result<reply>
+  call(request what, std::chrono::milliseconds deadline) override {
+    auto encoded = api::encode_request(what);
+    if (!encoded)
+      return fail(std::move(encoded.error()));
+    const auto& where = *encoded->where;
+    return reply_of(
+      where, client_.perform(http_request_of(std::move(*encoded), deadline)));
+  }
+
+  result<uint64_t> subscribe(event_handler handler) override {
+    auto reader = std::make_unique<event_reader>(client_.socket_path(),
+                                                 std::move(handler));
+    if (auto opened = reader->wait_until_open(); !opened)
+      return fail(std::move(opened.error()));
+    auto guard = std::lock_guard{mutex_};
+    auto number = ++last_subscription_;
+    readers_.emplace(number, std::move(reader));
+    return number;
+  }
+
+  void unsubscribe(uint64_t subscription) override {
+    auto reader = std::unique_ptr<event_reader>{};
+    auto guard = std::unique_lock{mutex_};
+    auto found = readers_.find(subscription);
+    if (found == readers_.end())
+      return;
+    // A handler that unsubscribes itself cannot wait for its own end.
+    if (found->second->is_own_thread())
+      return found->second->stop();
+    reader = std::move(found->second);
+    readers_.erase(found);
+    guard.unlock();
+    reader.reset();
+  }
+
+private:
+  http_worker& worker() {
+    auto guard = std::lock_guard{mutex_};
+    if (!worker_)
+      worker_ = std::make_unique<http_worker>(client_);
+    return *worker_;
+  }
+
+  http_client client_;
+  std::mutex mutex_;
+  std::unique_ptr<http_worker> worker_;
+  uint64_t last_subscription_ = 0;
+  std::map<uint64_t, std::unique_ptr<event_reader>> readers_;
+};
+
+} // namespace
+
+result<std::shared_ptr<backend>> connect_backend(const std::string& uri) {
+  auto path = std::string_view{uri};
+  if (!path.starts_with(scheme))
+    return fail(ec::invalid_argument,
+                "connect to " + quoted(uri) + ": not a unix:// address",
+                "for example unix:///run/troupe/troupe.sock");
+  path.remove_prefix(scheme.size());
+  if (!path.starts_with('/') || path.find('\0') != path.npos)
+    return fail(ec::invalid_argument,
+                "connect to " + quoted(uri) + ": the path is not absolute",
+                "for example unix:///run/troupe/troupe.sock");
+  return std::make_shared<daemon_backend>(std::string{path});
+}
+
+} // namespace troupe

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "troupe/actors/http_client.hpp"
+
+#include <functional>
+#include <map>
+#include <thread>
+
+namespace troupe {
+
+/// Called once with what came of a request.
+using http_completion = std::function<void(result<http_response>)>;
+
+/// Runs many requests at once on one thread of its own.
+/// @thread_safety All methods may be called from any thread.
+class http_worker {
+public:
+  explicit http_worker(http_client& pool);
+  http_worker(const http_worker&) = delete;
+  http_worker& operator=(const http_worker&) = delete;
+
+  /// Requests that are still open end with `unavailable`.
+  ~http_worker();
+
+  /// Starts a request; the completion runs on the worker's thread. With too
+  /// many open ones it gets `unavailable` at once, on the caller's thread.
+  void submit(http_request what, http_completion done);
+
+private:
+  struct job {
+    http_request what;
+    http_completion done;
+    std::unique_ptr<http_transfer> transfer;
+  };
+
+  void run();
+  void start_waiting();
+  void finish_ready();
+  void abandon(job x);
+
+  http_client& pool_;
+  std::unique_ptr<CURLM, curl_releaser> multi_;
+  std::map<CURL*, job> running_; ///< The worker's thread only.
+  std::mutex mutex_;
+  std::vector<job> waiting_;
+  size_t open_ = 0; ///< Waiting and running.
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+} // namespace troupe
