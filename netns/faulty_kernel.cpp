@@ -1,0 +1,233 @@
+#include "troupe/netns/faulty_kernel.hpp"
+
+#include <utility>
+
+namespace troupe::netns {
+
+namespace {
+
+/// Asks the plan before each call.
+class faulty_kernel : public kernel {
+public:
+  faulty_kernel(std::unique_ptr<kernel> behind,
+                std::shared_ptr<fault_plan> plan)
+    : behind_{std::move(behind)}, plan_{std::move(plan)} {
+  }
+
+  result<namespace_ref> create_namespace(const std::string& name) override {
+    return guard(call::create_namespace, [&] {
+      return behind_->create_namespace(name);
+    });
+  }
+
+  result<namespace_ref>
+  adopt_namespace(const std::string& name, const std::string& path) override {
+    return guard(call::adopt_namespace, [&] {
+      return behind_->adopt_namespace(name, path);
+    });
+  }
+
+  result<void> remove_namespace(const std::string& name) override {
+    return guard(call::remove_namespace, [&] {
+      return behind_->remove_namespace(name);
+    });
+  }
+
+  result<std::vector<std::pair<std::string, namespace_ref>>>
+  namespaces() override {
+    return guard(call::namespaces, [&] {
+      return behind_->namespaces();
+    });
+  }
+
+  result<std::unique_ptr<kernel>> enter(const namespace_ref& ns) override {
+    auto inner = guard(call::enter, [&] {
+      return behind_->enter(ns);
+    });
+    if (!inner)
+      return inner;
+    return std::make_unique<faulty_kernel>(std::move(*inner), plan_);
+  }
+
+  result<int> add_bridge(const bridge_request& request) override {
+    return guard(call::add_bridge, [&] {
+      return behind_->add_bridge(request);
+    });
+  }
+
+  result<int> add_veth(const veth_request& request) override {
+    return guard(call::add_veth, [&] {
+      return behind_->add_veth(request);
+    });
+  }
+
+  result<void> del_link(int index) override {
+    return guard(call::del_link, [&] {
+      return behind_->del_link(index);
+    });
+  }
+
+  result<void> del_group(uint32_t group) override {
+    return guard(call::del_group, [&] {
+      return behind_->del_group(group);
+    });
+  }
+
+  result<void> set_link(int index, const link_change& change) override {
+    return guard(call::set_link, [&] {
+      return behind_->set_link(index, change);
+    });
+  }
+
+  result<void> set_port_flags(int index, const port_flags& flags) override {
+    return guard(call::set_port_flags, [&] {
+      return behind_->set_port_flags(index, flags);
+    });
+  }
+
+  result<int> link_index(const std::string& name) override {
+    return guard(call::link_index, [&] {
+      return behind_->link_index(name);
+    });
+  }
+
+  result<link_info> link(int index) override {
+    return guard(call::link, [&] {
+      return behind_->link(index);
+    });
+  }
+
+  result<std::vector<link_info>> links() override {
+    return guard(call::links, [&] {
+      return behind_->links();
+    });
+  }
+
+  result<link_statistics> statistics(int index) override {
+    return guard(call::statistics, [&] {
+      return behind_->statistics(index);
+    });
+  }
+
+  result<void> add_address(int index, const interface_address& x) override {
+    return guard(call::add_address, [&] {
+      return behind_->add_address(index, x);
+    });
+  }
+
+  result<void> del_address(int index, const interface_address& x) override {
+    return guard(call::del_address, [&] {
+      return behind_->del_address(index, x);
+    });
+  }
+
+  result<std::vector<interface_address>> addresses(int index) override {
+    return guard(call::addresses, [&] {
+      return behind_->addresses(index);
+    });
+  }
+
+  result<void> add_route(const route_info& x) override {
+    return guard(call::add_route, [&] {
+      return behind_->add_route(x);
+    });
+  }
+
+  result<void> del_route(const route_info& x) override {
+    return guard(call::del_route, [&] {
+      return behind_->del_route(x);
+    });
+  }
+
+  result<std::vector<route_info>> routes() override {
+    return guard(call::routes, [&] {
+      return behind_->routes();
+    });
+  }
+
+  result<std::vector<prefix>> routed_subnets() override {
+    return guard(call::routed_subnets, [&] {
+      return behind_->routed_subnets();
+    });
+  }
+
+  result<void> set_neighbour(const neighbour_info& x) override {
+    return guard(call::set_neighbour, [&] {
+      return behind_->set_neighbour(x);
+    });
+  }
+
+  result<void> del_neighbour(const neighbour_info& x) override {
+    return guard(call::del_neighbour, [&] {
+      return behind_->del_neighbour(x);
+    });
+  }
+
+  result<void>
+  set_sysctl(sysctl key, const std::string& interface, int value) override {
+    return guard(call::set_sysctl, [&] {
+      return behind_->set_sysctl(key, interface, value);
+    });
+  }
+
+  result<int> read_sysctl(sysctl key, const std::string& interface) override {
+    return guard(call::read_sysctl, [&] {
+      return behind_->read_sysctl(key, interface);
+    });
+  }
+
+private:
+  /// Does the call, or what the plan says instead.
+  template <class F>
+  auto guard(call what, F f) -> decltype(f()) {
+    auto verdict = plan_->judge(what);
+    if (verdict.dead)
+      return fail(crash_error(what));
+    for (const auto& action : verdict.actions)
+      if (action)
+        action();
+    using effect = fault_rule::effect;
+    if (!verdict.effect)
+      return f();
+    if (*verdict.effect == effect::crash_before) {
+      plan_->crash();
+      return fail(crash_error(what));
+    }
+    if (*verdict.effect == effect::fail)
+      return fail(
+        os_failure(verdict.os_error, to_string(what), "injected fault"));
+    // A call that fails by itself has no effect to hide; its own error stays.
+    auto done = f();
+    if (*verdict.effect == effect::crash_after) {
+      plan_->crash();
+      return fail(crash_error(what));
+    }
+    if (!done)
+      return done;
+    return fail(os_failure(verdict.os_error, to_string(what),
+                           "injected loss of the reply"));
+  }
+
+  std::unique_ptr<kernel> behind_;
+  std::shared_ptr<fault_plan> plan_;
+};
+
+} // namespace
+
+std::unique_ptr<kernel> open_faulty_kernel(std::unique_ptr<kernel> behind,
+                                           std::shared_ptr<fault_plan> plan) {
+  return std::make_unique<faulty_kernel>(std::move(behind), std::move(plan));
+}
+
+kernel_factory
+faulty_kernel_factory(kernel_factory behind, std::shared_ptr<fault_plan> plan) {
+  return [behind = std::move(behind),
+          plan = std::move(plan)]() -> result<std::unique_ptr<kernel>> {
+    auto inner = behind();
+    if (!inner)
+      return inner;
+    return open_faulty_kernel(std::move(*inner), plan);
+  };
+}
+
+} // namespace troupe::netns

@@ -1,0 +1,261 @@
+#include "troupe/netns/simulated_kernel.hpp"
+
+#include "troupe/netns/simulated_model.hpp"
+
+#include <cerrno>
+#include <set>
+
+namespace troupe::netns {
+
+namespace {
+
+using simulation::about;
+using simulation::link_state;
+using simulation::model;
+using simulation::space;
+
+/// One open "socket": the world and the namespace it was opened in.
+class simulated_kernel : public kernel {
+public:
+  /// @pre the caller has acquired `inode` in the model.
+  simulated_kernel(std::shared_ptr<simulated_world> world, uint64_t inode)
+    : world_{std::move(world)}, inode_{inode} {
+  }
+
+  simulated_kernel(const simulated_kernel&) = delete;
+  simulated_kernel& operator=(const simulated_kernel&) = delete;
+
+  ~simulated_kernel() override {
+    world_->with_model([this](model& m) {
+      m.release(inode_);
+    });
+  }
+
+  result<namespace_ref> create_namespace(const std::string& name) override {
+    return world_->with_model([&](model& m) {
+      return m.create_namespace(name);
+    });
+  }
+
+  result<namespace_ref>
+  adopt_namespace(const std::string& name, const std::string& path) override {
+    return world_->with_model([&](model& m) {
+      return m.adopt_namespace(name, path);
+    });
+  }
+
+  result<void> remove_namespace(const std::string& name) override {
+    return world_->with_model([&](model& m) {
+      return m.remove_namespace(name);
+    });
+  }
+
+  result<std::vector<std::pair<std::string, namespace_ref>>>
+  namespaces() override {
+    return world_->with_model([](model& m) {
+      return m.pins();
+    });
+  }
+
+  result<std::unique_ptr<kernel>> enter(const namespace_ref& ns) override {
+    auto inode = world_->with_model([&](model& m) -> result<uint64_t> {
+      auto found = m.open(ns);
+      if (!found)
+        return fail(std::move(found.error()));
+      m.acquire((*found)->inode);
+      return (*found)->inode;
+    });
+    if (!inode)
+      return fail(std::move(inode.error()));
+    return std::make_unique<simulated_kernel>(world_, *inode);
+  }
+
+  result<int> add_bridge(const bridge_request& request) override {
+    return here<int>([&](model& m, space& ns) {
+      return m.add_bridge(ns, request);
+    });
+  }
+
+  result<int> add_veth(const veth_request& request) override {
+    return here<int>([&](model& m, space& ns) {
+      return m.add_veth(ns, request);
+    });
+  }
+
+  result<void> del_link(int index) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.del_link(ns, index);
+    });
+  }
+
+  result<void> del_group(uint32_t group) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.del_group(ns, group);
+    });
+  }
+
+  result<void> set_link(int index, const link_change& change) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.set_link(ns, index, change);
+    });
+  }
+
+  result<void> set_port_flags(int index, const port_flags& flags) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.set_port_flags(ns, index, flags);
+    });
+  }
+
+  result<int> link_index(const std::string& name) override {
+    return here<int>([&](model&, space& ns) -> result<int> {
+      if (const auto* found = ns.find(name); found != nullptr)
+        return found->info.index;
+      return fail(os_failure(ENODEV, about("find link", name)));
+    });
+  }
+
+  result<link_info> link(int index) override {
+    return on_link<link_info>("read link", index, [](link_state& x) {
+      return x.info;
+    });
+  }
+
+  result<std::vector<link_info>> links() override {
+    using list = std::vector<link_info>;
+    return here<list>([](model&, space& ns) -> result<list> {
+      auto result = list{};
+      for (const auto& [index, link] : ns.links)
+        result.push_back(link.info);
+      return result;
+    });
+  }
+
+  result<link_statistics> statistics(int index) override {
+    return on_link<link_statistics>("read statistics of", index,
+                                    [](link_state& x) {
+                                      return x.counters;
+                                    });
+  }
+
+  result<void> add_address(int index, const interface_address& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.add_address(ns, index, x);
+    });
+  }
+
+  result<void> del_address(int index, const interface_address& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.del_address(ns, index, x);
+    });
+  }
+
+  result<std::vector<interface_address>> addresses(int index) override {
+    return on_link<std::vector<interface_address>>("list addresses of", index,
+                                                   [](link_state& x) {
+                                                     return x.addresses;
+                                                   });
+  }
+
+  result<void> add_route(const route_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.add_route(ns, x);
+    });
+  }
+
+  result<void> del_route(const route_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.del_route(ns, x);
+    });
+  }
+
+  result<std::vector<route_info>> routes() override {
+    using list = std::vector<route_info>;
+    return here<list>([](model&, space& ns) -> result<list> {
+      return list{ns.routes.begin(), ns.routes.end()};
+    });
+  }
+
+  result<std::vector<prefix>> routed_subnets() override {
+    using list = std::vector<prefix>;
+    return here<list>([](model&, space& ns) -> result<list> {
+      auto found = std::set<prefix>{};
+      for (const auto& x : simulation::connected_routes(ns))
+        found.insert(*x.destination);
+      for (const auto& x : ns.routes)
+        if (x.destination)
+          found.insert(*x.destination);
+      return list{found.begin(), found.end()};
+    });
+  }
+
+  result<void> set_neighbour(const neighbour_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.set_neighbour(ns, x);
+    });
+  }
+
+  result<void> del_neighbour(const neighbour_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.del_neighbour(ns, x);
+    });
+  }
+
+  result<void>
+  set_sysctl(sysctl key, const std::string& interface, int value) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.set_sysctl(ns, key, interface, value);
+    });
+  }
+
+  result<int> read_sysctl(sysctl key, const std::string& interface) override {
+    return here<int>([&](model& m, space& ns) {
+      return m.read_sysctl(ns, key, interface);
+    });
+  }
+
+private:
+  /// Calls `f(model, namespace)` with the world locked.
+  template <class T, class F>
+  result<T> here(F f) {
+    return world_->with_model([&](model& m) -> result<T> {
+      auto ns = m.held(inode_);
+      if (!ns)
+        return fail(std::move(ns.error()));
+      return f(m, **ns);
+    });
+  }
+
+  /// Reads one link.
+  template <class T, class F>
+  result<T> on_link(std::string_view operation, int index, F read) {
+    return here<T>([&](model& m, space& ns) -> result<T> {
+      auto found = m.link(ns, index, operation);
+      if (!found)
+        return fail(std::move(found.error()));
+      return read(**found);
+    });
+  }
+
+  std::shared_ptr<simulated_world> world_;
+  uint64_t inode_;
+};
+
+} // namespace
+
+std::unique_ptr<kernel>
+open_simulated_kernel(std::shared_ptr<simulated_world> world) {
+  auto inode = world->with_model([](model& m) {
+    m.acquire(m.host);
+    return m.host;
+  });
+  return std::make_unique<simulated_kernel>(std::move(world), inode);
+}
+
+kernel_factory
+simulated_kernel_factory(std::shared_ptr<simulated_world> world) {
+  return [world = std::move(world)]() -> result<std::unique_ptr<kernel>> {
+    return open_simulated_kernel(world);
+  };
+}
+
+} // namespace troupe::netns

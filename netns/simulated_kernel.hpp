@@ -1,0 +1,160 @@
+#pragma once
+
+#include "troupe/netns/kernel.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace troupe::netns {
+
+namespace simulation {
+class model;
+} // namespace simulation
+
+/// One link of a simulated namespace, as an observer of the machine sees it.
+struct simulated_link {
+  link_info info;
+  std::string peer; ///< Other end of a veth as `namespace/name`, else empty.
+  std::vector<interface_address> addresses; ///< In the order of addition.
+  std::map<sysctl, int> sysctls;            ///< All of them.
+};
+
+/// One simulated namespace.
+struct simulated_namespace {
+  /// `host`, or the pins and external paths that name it joined by `,`, or
+  /// `unnamed` when only open kernel objects (or a postponed teardown) hold it.
+  std::string label;
+  uint64_t inode = 0;
+  std::vector<simulated_link> links; ///< By name.
+  std::vector<route_info> routes;    ///< Those of `kernel::routes`.
+  std::vector<neighbour_info> neighbours;
+  std::map<sysctl, int> sysctls_all;     ///< Of the entry `all`.
+  std::map<sysctl, int> sysctls_default; ///< Of the entry `default`.
+};
+
+/// Everything a simulated machine consists of, for invariant checkers.
+struct simulated_view {
+  std::vector<simulated_namespace> namespaces; ///< The host's first.
+  std::map<std::string, uint64_t> pins;        ///< Name to inode, 0: unmounted.
+};
+
+/// A machine in memory: its network namespaces, pins, links, addresses,
+/// routes, neighbours and sysctls. It outlives the kernel objects opened on
+/// it, so a test can let a daemon "crash" (drop all its objects) and start it
+/// again on the same machine.
+///
+/// Deterministic: the same calls give the same indices, inodes and MAC
+/// addresses. The rules and errno values are those of Linux 6.18; the contract
+/// test runs one script on this and on the real kernel.
+///
+/// The methods beside the first group play a *third party*: somebody else on
+/// the host who changes things behind our back. There a namespace is named by
+/// its pin, its external path, or "" for the host's own.
+/// @thread_safety All methods, and all kernel objects of one world, may be
+///                used from several threads.
+class simulated_world {
+public:
+  /// A host with nothing but its loopback device.
+  /// @param pins directory under which the pins appear.
+  explicit simulated_world(std::string pins = "/run/troupe/netns");
+  ~simulated_world();
+  simulated_world(const simulated_world&) = delete;
+  simulated_world& operator=(const simulated_world&) = delete;
+
+  /// A consistent copy of everything.
+  simulated_view view() const;
+
+  // -- what is there before the test ----------------------------------------
+
+  /// Makes a namespace as a container runtime would: held by a process,
+  /// reachable under `path`, its loopback device down. Again with the same
+  /// path: the old one is gone, as with a reused process number.
+  namespace_ref make_external_namespace(const std::string& path);
+
+  /// A file that is no namespace.
+  void make_plain_file(const std::string& path);
+
+  /// A network card: up, without addresses. @returns its index.
+  int add_hardware(const std::string& name);
+
+  // -- knobs -----------------------------------------------------------------
+
+  /// From now on the links of a dead namespace, and the veth ends outside that
+  /// they take along, stay until `finish_teardown`. Default: gone at once.
+  void defer_teardown(bool on);
+
+  /// Ends postponed teardowns. @returns how many namespaces died.
+  int finish_teardown();
+
+  /// Writing a sysctl that has another value now fails with EROFS.
+  void set_sysctls_read_only(bool on);
+
+  /// What `kernel::statistics` shall report. Errors: ENODEV.
+  result<void> set_statistics(const std::string& ns, const std::string& link,
+                              const link_statistics& value);
+
+  /// Power cycle: only a fresh host remains. Kernel objects opened before fail
+  /// with ENODEV.
+  void reboot();
+
+  // -- third party -----------------------------------------------------------
+
+  /// The process that held an external namespace ends; its path vanishes, the
+  /// namespace too unless something else holds it. Errors: ENOENT.
+  result<void> drop_external_namespace(const std::string& path);
+
+  /// `umount` of a pin: its file stays. Errors: ENOENT.
+  result<void> unmount_pin(const std::string& name);
+
+  /// Mounts another, new namespace on the pin. Errors: ENOENT.
+  result<void> replace_pin(const std::string& name);
+
+  /// Errors: ENODEV.
+  result<void> delete_link(const std::string& ns, const std::string& link);
+
+  /// Anything `kernel::set_link` can do: rename, set down, other MTU, MAC,
+  /// master, group or alias.
+  result<void> change_link(const std::string& ns, const std::string& link,
+                           const link_change& change);
+
+  /// `ip address flush`. Errors: ENODEV.
+  result<void> flush_addresses(const std::string& ns, const std::string& link);
+
+  /// `ip route flush table main` for the routes of `kernel::routes`.
+  result<void> flush_routes(const std::string& ns);
+
+  /// Runs `f` on the model alone with it; for the classes of this folder.
+  template <class F>
+  decltype(auto) with_model(F&& f) {
+    auto lock = std::lock_guard{mutex_};
+    return std::forward<F>(f)(*model_);
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::unique_ptr<simulation::model> model_;
+};
+
+/// Opens a kernel object in the host's namespace of a simulated machine.
+std::unique_ptr<kernel>
+open_simulated_kernel(std::shared_ptr<simulated_world> world);
+
+/// A factory for actors that open kernel objects themselves.
+kernel_factory simulated_kernel_factory(std::shared_ptr<simulated_world> world);
+
+/// The whole machine as sorted text, one line per fact, to show that the world
+/// is as it was before. Links appear by name, peers and masters too, so the
+/// text does not depend on the order in which things were made.
+/// @param include_indices also the indices and inodes, for a strict comparison
+///        around something that must not even replace an object.
+std::string
+fingerprint(const simulated_world& world, bool include_indices = false);
+
+} // namespace troupe::netns

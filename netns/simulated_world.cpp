@@ -1,0 +1,204 @@
+#include "troupe/netns/simulated_model.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace troupe::netns {
+
+namespace simulation {
+
+std::string about(std::string_view operation, std::string_view object) {
+  return std::string{operation} + " " + std::string{object};
+}
+
+void model::emit_pin(const std::string& name) {
+  auto event = kernel_event{};
+  event.what = kernel_event::kind::namespaces_changed;
+  event.namespace_path = pins_directory + "/" + name;
+  for (const auto& [id, notify] : observers)
+    notify(event);
+}
+
+void model::emit(const space& ns, kernel_event::kind what,
+                 const link_state* link) {
+  if (observers.empty())
+    return;
+  auto event = kernel_event{};
+  event.what = what;
+  if (link != nullptr) {
+    event.index = link->info.index;
+    if (what == kernel_event::kind::link_changed
+        || what == kernel_event::kind::link_removed) {
+      event.link_name = link->info.name;
+      event.group = link->info.group;
+    }
+  }
+  auto tell = [&] {
+    for (const auto& [id, notify] : observers)
+      notify(event);
+  };
+  if (ns.inode == host)
+    tell();
+  for (const auto& [name, inode] : pinned)
+    if (inode == ns.inode) {
+      event.namespace_path = pins_directory + "/" + name;
+      tell();
+    }
+}
+
+} // namespace simulation
+
+using simulation::about;
+using simulation::link_state;
+using simulation::model;
+using simulation::space;
+
+namespace {
+
+/// Finds a link by the names a third party uses.
+result<std::pair<space*, link_state*>>
+find(model& m, const std::string& ns, const std::string& link) {
+  auto where = m.named(ns);
+  if (!where)
+    return fail(std::move(where.error()));
+  auto* found = (*where)->find(link);
+  if (found == nullptr)
+    return fail(os_failure(ENODEV, about("find link", link)));
+  return std::pair{*where, found};
+}
+
+} // namespace
+
+simulated_world::simulated_world(std::string pins)
+  : model_{std::make_unique<model>(std::move(pins))} {
+}
+
+simulated_world::~simulated_world() = default;
+
+namespace_ref
+simulated_world::make_external_namespace(const std::string& path) {
+  return with_model([&](model& m) {
+    return m.make_external(path);
+  });
+}
+
+void simulated_world::make_plain_file(const std::string& path) {
+  with_model([&](model& m) {
+    m.plain_files.insert(path);
+  });
+}
+
+int simulated_world::add_hardware(const std::string& name) {
+  return with_model([&](model& m) {
+    auto link = link_state{};
+    link.info.name = name;
+    link.info.mtu_bytes = 1500;
+    link.info.up = true;
+    return m.add_device(m.spaces.at(m.host), std::move(link));
+  });
+}
+
+void simulated_world::defer_teardown(bool on) {
+  with_model([&](model& m) {
+    m.defer_teardown = on;
+  });
+}
+
+int simulated_world::finish_teardown() {
+  return with_model([](model& m) {
+    return m.finish_teardown();
+  });
+}
+
+void simulated_world::set_sysctls_read_only(bool on) {
+  with_model([&](model& m) {
+    m.read_only_sysctls = on;
+  });
+}
+
+result<void>
+simulated_world::set_statistics(const std::string& ns, const std::string& link,
+                                const link_statistics& value) {
+  return with_model([&](model& m) -> result<void> {
+    auto found = find(m, ns, link);
+    if (!found)
+      return fail(std::move(found.error()));
+    found->second->counters = value;
+    return {};
+  });
+}
+
+void simulated_world::reboot() {
+  with_model([](model& m) {
+    m.reboot();
+  });
+}
+
+result<void> simulated_world::drop_external_namespace(const std::string& path) {
+  return with_model([&](model& m) {
+    return m.drop_external(path);
+  });
+}
+
+result<void> simulated_world::unmount_pin(const std::string& name) {
+  return with_model([&](model& m) {
+    return m.unmount_pin(name);
+  });
+}
+
+result<void> simulated_world::replace_pin(const std::string& name) {
+  return with_model([&](model& m) {
+    return m.replace_pin(name);
+  });
+}
+
+result<void>
+simulated_world::delete_link(const std::string& ns, const std::string& link) {
+  return with_model([&](model& m) -> result<void> {
+    auto found = find(m, ns, link);
+    if (!found)
+      return fail(std::move(found.error()));
+    return m.del_link(*found->first, found->second->info.index);
+  });
+}
+
+result<void>
+simulated_world::change_link(const std::string& ns, const std::string& link,
+                             const link_change& change) {
+  return with_model([&](model& m) -> result<void> {
+    auto found = find(m, ns, link);
+    if (!found)
+      return fail(std::move(found.error()));
+    return m.set_link(*found->first, found->second->info.index, change);
+  });
+}
+
+result<void> simulated_world::flush_addresses(const std::string& ns,
+                                              const std::string& link) {
+  return with_model([&](model& m) -> result<void> {
+    auto found = find(m, ns, link);
+    if (!found)
+      return fail(std::move(found.error()));
+    auto& [where, target] = *found;
+    while (!target->addresses.empty()) {
+      auto done
+        = m.del_address(*where, target->info.index, target->addresses.back());
+      if (!done)
+        return done;
+    }
+    return {};
+  });
+}
+
+result<void> simulated_world::flush_routes(const std::string& ns) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    (*where)->routes.clear();
+    m.emit(**where, kernel_event::kind::route_changed);
+    return {};
+  });
+}
+
+} // namespace troupe::netns
