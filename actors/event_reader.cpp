@@ -139,7 +139,7 @@ event_reader::on_data(char* data, size_t size, size_t count, void* self) {
   (void)curl_easy_getinfo(me.transfer_.handle(), CURLINFO_RESPONSE_CODE,
                           &status);
   if (status != 200)
-    return 0;
+    return me.transfer_.append_body({data, bytes}) ? bytes : 0;
   if (!std::exchange(me.open_, true)) {
     if (me.settled_)
       me.report("connect", "reachable again");

@@ -61,7 +61,7 @@ private:
   http_transfer transfer_;
   event_handler handler_;
   event_parser parser_;
-  std::unique_ptr<CURLM, curl_releaser> multi_;
+  multi_handle multi_;
   std::atomic<bool> stopping_ = false;
   bool settled_ = false; ///< The promise was kept.
   bool open_ = false;    ///< This connection has delivered bytes.

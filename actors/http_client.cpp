@@ -96,14 +96,17 @@ void http_transfer::add_header(const std::string& line) {
   set(handle_.get(), CURLOPT_HTTPHEADER, headers_.get());
 }
 
+bool http_transfer::append_body(std::string_view bytes) {
+  if (response_.body.size() + bytes.size() > max_response_bytes)
+    return false;
+  response_.body += bytes;
+  return true;
+}
+
 size_t
 http_transfer::on_write(char* data, size_t size, size_t count, void* self) {
-  auto& body = static_cast<http_transfer*>(self)->response_.body;
-  auto bytes = size * count;
-  if (body.size() + bytes > max_response_bytes)
-    return 0;
-  body.append(data, bytes);
-  return bytes;
+  auto& me = *static_cast<http_transfer*>(self);
+  return me.append_body({data, size * count}) ? size * count : 0;
 }
 
 size_t

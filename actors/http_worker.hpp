@@ -39,7 +39,7 @@ private:
   void abandon(job x);
 
   http_client& pool_;
-  std::unique_ptr<CURLM, curl_releaser> multi_;
+  multi_handle multi_;
   std::map<CURL*, job> running_; ///< The worker's thread only.
   std::mutex mutex_;
   std::vector<job> waiting_;
