@@ -1,0 +1,110 @@
+#include "troupe/netns/netlink_kernel.hpp"
+
+#include "troupe/config/model/id.hpp"
+#include "troupe/netns/netlink_kernel_impl.hpp"
+#include "troupe/netns/sysctl.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+
+namespace troupe::netns {
+
+namespace {
+
+tl::unexpected<error> os_fail(int number, std::string_view operation) {
+  return fail(os_failure(number, operation));
+}
+
+} // namespace
+
+// -- namespaces ---------------------------------------------------------------
+
+result<namespace_ref>
+netlink_kernel::create_namespace(const std::string& name) {
+  auto made = make_namespace();
+  if (!made)
+    return fail(std::move(made.error()));
+  return pins_.add(name, made->get());
+}
+
+result<namespace_ref> netlink_kernel::adopt_namespace(const std::string& name,
+                                                      const std::string& path) {
+  auto operation = [&] {
+    return "adopt namespace " + quoted(path);
+  };
+  auto fd = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!fd)
+    return os_fail(errno, operation());
+  auto inode = namespace_inode(fd.get(), path);
+  if (!inode)
+    return fail(std::move(inode.error()));
+  if (*inode == host_inode_)
+    return fail(ec::forbidden, operation() + ": it is the host's own namespace",
+                "use the driver \"host\" to share it");
+  return pins_.add(name, fd.get());
+}
+
+result<void> netlink_kernel::remove_namespace(const std::string& name) {
+  return pins_.remove(name);
+}
+
+result<std::vector<std::pair<std::string, namespace_ref>>>
+netlink_kernel::namespaces() {
+  return pins_.list();
+}
+
+result<std::unique_ptr<kernel>> netlink_kernel::enter(const namespace_ref& ns) {
+  auto fd = open_namespace(ns);
+  if (!fd)
+    return fail(std::move(fd.error()));
+  auto opened = open_in(
+    fd->get(),
+    [] {
+      return netlink_socket::open_descriptor(NETLINK_ROUTE);
+    },
+    "open netlink socket in " + ns.path);
+  if (!opened)
+    return fail(std::move(opened.error()));
+  auto socket = netlink_socket::adopt(std::move(*opened));
+  if (!socket)
+    return fail(std::move(socket.error()));
+  return std::make_unique<netlink_kernel>(pins_, host_inode_, std::move(*fd),
+                                          std::move(*socket));
+}
+
+// -- sysctls ------------------------------------------------------------------
+
+result<void>
+netlink_kernel::set_sysctl(sysctl key, const std::string& interface,
+                           int value) {
+  return write_sysctl(ns_.get(), key, interface, value);
+}
+
+result<int>
+netlink_kernel::read_sysctl(sysctl key, const std::string& interface) {
+  return netns::read_sysctl(ns_.get(), key, interface);
+}
+
+result<std::unique_ptr<kernel>>
+open_netlink_kernel(const std::string& pin_dir) {
+  auto pins = pin_directory::open(pin_dir);
+  if (!pins)
+    return fail(std::move(pins.error()));
+  auto ns = own_namespace();
+  if (!ns)
+    return fail(std::move(ns.error()));
+  auto inode = namespace_inode(ns->get(), "own");
+  if (!inode)
+    return fail(std::move(inode.error()));
+  auto fd = netlink_socket::open_descriptor(NETLINK_ROUTE);
+  if (!fd)
+    return os_fail(errno, "open netlink socket");
+  auto socket = netlink_socket::adopt(std::move(fd));
+  if (!socket)
+    return fail(std::move(socket.error()));
+  return std::make_unique<netlink_kernel>(std::move(*pins), *inode,
+                                          std::move(*ns), std::move(*socket));
+}
+
+} // namespace troupe::netns

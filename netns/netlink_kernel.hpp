@@ -1,0 +1,15 @@
+#pragma once
+
+#include "troupe/netns/kernel.hpp"
+
+#include <memory>
+#include <string>
+
+namespace troupe::netns {
+
+/// Opens the real kernel in the calling thread's namespace, which is the
+/// host's to this object: it refuses to adopt it.
+/// @param pin_dir Where namespaces are pinned; made if it is not there.
+result<std::unique_ptr<kernel>> open_netlink_kernel(const std::string& pin_dir);
+
+} // namespace troupe::netns

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "troupe/netns/namespace.hpp"
+#include "troupe/netns/netlink_route.hpp"
+#include "troupe/netns/netlink_socket.hpp"
+
+#include <functional>
+
+/// The class behind `open_netlink_kernel`; private to netns. Its methods are
+/// in netlink_kernel.cpp (namespaces, sysctls), netlink_kernel_links.cpp and
+/// netlink_kernel_routes.cpp.
+namespace troupe::netns {
+
+/// `what index`, for messages.
+inline std::string numbered(std::string_view what, int index) {
+  return std::string{what}.append(" ").append(std::to_string(index));
+}
+
+/// The real kernel, through one rtnetlink socket of its namespace.
+class netlink_kernel : public kernel {
+public:
+  /// @param ns The namespace of `socket`.
+  /// @param host_inode The host's namespace.
+  netlink_kernel(pin_directory pins, uint64_t host_inode, unique_fd ns,
+                 netlink_socket socket)
+    : pins_(std::move(pins)), host_inode_(host_inode), ns_(std::move(ns)),
+      socket_(std::move(socket)) {
+  }
+
+  result<namespace_ref> create_namespace(const std::string& name) override;
+  result<namespace_ref>
+  adopt_namespace(const std::string& name, const std::string& path) override;
+  result<void> remove_namespace(const std::string& name) override;
+  result<std::vector<std::pair<std::string, namespace_ref>>>
+  namespaces() override;
+  result<std::unique_ptr<kernel>> enter(const namespace_ref& ns) override;
+
+  result<int> add_bridge(const bridge_request& request) override;
+  result<int> add_veth(const veth_request& request) override;
+  result<void> del_link(int index) override;
+  result<void> del_group(uint32_t group) override;
+  result<void> set_link(int index, const link_change& change) override;
+  result<void> set_port_flags(int index, const port_flags& flags) override;
+  result<int> link_index(const std::string& name) override;
+  result<link_info> link(int index) override;
+  result<std::vector<link_info>> links() override;
+  result<link_statistics> statistics(int index) override;
+
+  result<void> add_address(int index, const interface_address& x) override;
+  result<void> del_address(int index, const interface_address& x) override;
+  result<std::vector<interface_address>> addresses(int index) override;
+  result<void> add_route(const route_info& x) override;
+  result<void> del_route(const route_info& x) override;
+  result<std::vector<route_info>> routes() override;
+  result<std::vector<prefix>> routed_subnets() override;
+  result<void> set_neighbour(const neighbour_info& x) override;
+  result<void> del_neighbour(const neighbour_info& x) override;
+
+  result<void>
+  set_sysctl(sysctl key, const std::string& interface, int value) override;
+  result<int> read_sysctl(sysctl key, const std::string& interface) override;
+
+private:
+  // Whether there is a link with that index.
+  bool exists(int index) const;
+
+  // Calls `visit` for each route of the main tables.
+  result<void> each_route(const std::function<void(const known_route&)>& visit);
+
+  pin_directory pins_;
+  uint64_t host_inode_;
+  unique_fd ns_;
+  netlink_socket socket_;
+};
+
+} // namespace troupe::netns

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "troupe/netns/kernel.hpp"
+#include "troupe/netns/netlink_message.hpp"
+
+/// Requests about links, and what their answers say. Private to netns.
+namespace troupe::netns {
+
+netlink_message new_bridge(const bridge_request& request);
+
+/// @param peer_namespace A descriptor of it.
+netlink_message new_veth(const veth_request& request, int peer_namespace);
+
+/// Keeps the kernel from giving a link an IPv6 link-local address.
+netlink_message refuse_link_local(int index);
+
+netlink_message change_link(int index, const link_change& change);
+netlink_message change_port(int index, const port_flags& flags);
+netlink_message remove_link(int index);
+netlink_message remove_group(uint32_t group);
+
+/// @param index 0 for all links, as a dump.
+netlink_message ask_link(int index);
+netlink_message ask_statistics(int index);
+
+link_info read_link(const nlmsghdr& message);
+link_statistics read_statistics(const nlmsghdr& message);
+
+} // namespace troupe::netns
