@@ -7,10 +7,6 @@ namespace troupe::ipam {
 
 namespace {
 
-std::string_view family_name(ip_family x) {
-  return x == ip_family::v4 ? "IPv4" : "IPv6";
-}
-
 /// The lowest subnet of `length` in `base` that shares no number with `taken`.
 std::optional<prefix>
 lowest_free(const prefix& base, uint8_t length, const number_set& taken) {
@@ -23,7 +19,7 @@ lowest_free(const prefix& base, uint8_t length, const number_set& taken) {
     auto candidate = prefix{ip_address::from_number(family, *gap), length};
     auto begin = candidate.first().number();
     auto end = candidate.last().number();
-    if (begin == *gap && !taken.contains_any(begin, end))
+    if (!taken.contains_any(begin, end))
       return candidate;
     if (end == last)
       return std::nullopt;
@@ -88,35 +84,32 @@ address_space::claim_any(ip_family family, std::optional<uint8_t> length,
   for (const auto& x : exclude)
     if (x.family() == family)
       taken.insert(x.first().number(), x.last().number());
-  auto any_of_family = false;
-  auto any_of_length = false;
+  auto pools = size_t{0};
+  auto searched = size_t{0};
   for (const auto& pool : predefined_) {
     if (pool.base.family() != family)
       continue;
-    any_of_family = true;
+    ++pools;
     auto wanted = length.value_or(pool.length);
     if (wanted < pool.base.length())
       continue;
-    any_of_length = true;
+    ++searched;
     if (auto found = lowest_free(pool.base, wanted, taken))
       return remember(*found, std::nullopt);
   }
-  auto operation = "choose a subnet: ";
+  auto kind = std::string{family == ip_family::v4 ? "IPv4" : "IPv6"} + " pool";
   auto hint = std::string{"pass --subnet, or configure default-address-pools"};
-  if (any_of_family && !any_of_length)
-    return fail(ec::invalid_argument,
-                operation
-                  + ("no predefined " + std::string{family_name(family)})
-                  + " pool is as large as a /" + std::to_string(*length),
-                hint);
-  if (!any_of_family)
+  if (pools == 0)
     return fail(ec::unavailable,
-                operation + ("address space " + name_ + " has no predefined ")
-                  + std::string{family_name(family)} + " pools",
+                "choose a subnet: no predefined " + kind + " in " + name_,
+                hint);
+  if (searched == 0)
+    return fail(ec::invalid_argument,
+                "choose a subnet: no predefined " + kind + " is as large as a /"
+                  + std::to_string(*length),
                 hint);
   return fail(ec::unavailable,
-              operation + ("all predefined " + std::string{family_name(family)})
-                + " pools of " + name_
+              "choose a subnet: all predefined " + kind + "s of " + name_
                 + " are used up, by networks or by routes of the host",
               "remove a network, " + hint);
 }
