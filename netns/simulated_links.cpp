@@ -89,6 +89,7 @@ result<int> model::add_bridge(space& ns, const bridge_request& request) {
   link.info.kind = "bridge";
   link.info.mac = request.mac;
   link.own_mac = !request.mac.is_zero();
+  link.own_mtu = request.mtu_bytes != 0;
   link.info.group = request.group;
   link.info.mtu_bytes
     = request.mtu_bytes != 0 ? request.mtu_bytes : ethernet_mtu_bytes;
@@ -97,9 +98,7 @@ result<int> model::add_bridge(space& ns, const bridge_request& request) {
 
 result<int> model::add_veth(space& ns, const veth_request& request) {
   auto subject = about("add veth", request.name);
-  auto there = request.peer_namespace.path.empty()
-                 ? result<space*>{&ns}
-                 : open(request.peer_namespace);
+  auto there = open(request.peer_namespace);
   if (!there)
     return fail(with_context(std::move(there.error()), subject));
   if (auto good
@@ -130,6 +129,9 @@ result<int> model::add_veth(space& ns, const veth_request& request) {
   auto& other = (*there)->links.at(peer_index);
   other.peer_ns = ns.inode;
   other.peer = index;
+  // The host end makes itself no link-local address, see `netlink_kernel`.
+  if (here.has_ipv6())
+    here.value(sysctl::ipv6_addr_gen_mode) = 1;
   if (request.master != 0) {
     if (auto done = enslave(ns, here, request.master); !done) {
       erase_link(ns, index);
@@ -223,11 +225,8 @@ result<void> model::set_mtu(space& ns, link_state& link, uint32_t mtu_bytes) {
 
 result<void>
 model::rename(space& ns, link_state& link, const std::string& name) {
-  auto subject = "rename " + link.info.name;
-  if (!is_interface_name(name))
-    return fail(os_failure(EINVAL, subject, "bad interface name"));
   if (auto* other = ns.find(name); other != nullptr && other != &link)
-    return fail(os_failure(EEXIST, subject));
+    return fail(os_failure(EEXIST, "rename " + link.info.name));
   link.info.name = name;
   return {};
 }
@@ -239,6 +238,12 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
   if (!found)
     return fail(std::move(found.error()));
   auto& target = **found;
+  if (change.name && !is_interface_name(*change.name))
+    return fail(
+      os_failure(EINVAL, "rename " + target.info.name, "bad interface name"));
+  if (change.alias && change.alias->size() > longest_alias_bytes)
+    return fail(
+      os_failure(EINVAL, "set alias of " + target.info.name, "too long"));
   auto done = result<void>{};
   if (change.mac)
     done = set_mac(ns, target, *change.mac);
@@ -248,12 +253,8 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
     target.info.group = *change.group;
   if (done && change.name)
     done = rename(ns, target, *change.name);
-  if (done && change.alias) {
-    if (change.alias->size() > longest_alias_bytes)
-      done = fail(os_failure(EINVAL, "set alias of " + target.info.name));
-    else
-      target.info.alias = *change.alias;
-  }
+  if (done && change.alias)
+    target.info.alias = *change.alias;
   if (done && change.master)
     done = enslave(ns, target, *change.master);
   if (done && change.up && *change.up != target.info.up) {

@@ -84,8 +84,10 @@ public:
   result<void> remove_namespace(const std::string& name);
   std::vector<std::pair<std::string, namespace_ref>> pins() const;
 
-  /// Opens a path and compares the inode. Errors: ENOENT, EINVAL (no
-  /// namespace).
+  /// Inode of the namespace at a path, 0 for another file. Errors: ENOENT.
+  result<uint64_t> look_up(const std::string& path) const;
+
+  /// Opens a path and compares the inode. Errors: `not_found`.
   result<space*> open(const namespace_ref& ns);
 
   /// By pin, external path, or "" for the host's. Errors: ENOENT.
@@ -154,6 +156,7 @@ public:
 private:
   space& make_space();
   void emit_pin(const std::string& name);
+  void make_quiet(space& ns);
   void destroy_if_unused(uint64_t inode);
   void tear_down(space& ns);
   void erase_link(space& ns, int index);

@@ -1,6 +1,8 @@
+#include "troupe/config/model/id.hpp"
 #include "troupe/netns/names.hpp"
 #include "troupe/netns/simulated_model.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 
@@ -63,6 +65,14 @@ void model::reboot() {
   bring_up(*ns.find("lo"));
 }
 
+// What the real kernel object writes into a namespace it has made.
+void model::make_quiet(space& ns) {
+  for (auto* values : {&ns.all, &ns.defaults, &ns.find("lo")->conf})
+    (*values)[static_cast<size_t>(sysctl::ipv6_disable)] = 1;
+  for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects})
+    ns.defaults[static_cast<size_t>(key)] = 0;
+}
+
 result<namespace_ref> model::create_namespace(const std::string& name) {
   if (auto good = check_pin_name("create namespace", name); !good)
     return fail(std::move(good.error()));
@@ -70,9 +80,7 @@ result<namespace_ref> model::create_namespace(const std::string& name) {
     return fail(os_failure(EEXIST, about("create namespace", name)));
   auto& ns = make_space();
   pinned[name] = ns.inode;
-  for (auto entry : {"all", "default"})
-    if (auto done = set_sysctl(ns, sysctl::ipv6_disable, entry, 1); !done)
-      return fail(std::move(done.error()));
+  make_quiet(ns);
   bring_up(*ns.find("lo"));
   emit_pin(name);
   return namespace_ref{pins_directory + "/" + name, ns.inode};
@@ -80,19 +88,24 @@ result<namespace_ref> model::create_namespace(const std::string& name) {
 
 result<namespace_ref>
 model::adopt_namespace(const std::string& name, const std::string& path) {
+  auto inode = look_up(path);
+  if (!inode)
+    return fail(
+      with_context(std::move(inode.error()), about("adopt namespace", name)));
+  if (*inode == 0)
+    return fail(ec::invalid_argument, about("adopt namespace", name) + ": "
+                                        + quoted(path)
+                                        + " is no network namespace");
+  if (*inode == host)
+    return fail(ec::forbidden, about("adopt namespace", name) + ": "
+                                 + quoted(path) + " is the host's own");
   if (auto good = check_pin_name("adopt namespace", name); !good)
     return fail(std::move(good.error()));
-  auto ns = open({path, 0});
-  if (!ns)
-    return fail(with_context(std::move(ns.error()), "adopt namespace " + name));
-  if ((*ns)->inode == host)
-    return fail(ec::forbidden, "adopt namespace " + path
-                                 + ": it is the host's own network namespace");
   if (pinned.contains(name))
     return fail(os_failure(EEXIST, about("adopt namespace", name)));
-  pinned[name] = (*ns)->inode;
+  pinned[name] = *inode;
   emit_pin(name);
-  return namespace_ref{pins_directory + "/" + name, (*ns)->inode};
+  return namespace_ref{pins_directory + "/" + name, *inode};
 }
 
 result<void> model::remove_namespace(const std::string& name) {
@@ -114,29 +127,30 @@ std::vector<std::pair<std::string, namespace_ref>> model::pins() const {
   return result;
 }
 
+result<uint64_t> model::look_up(const std::string& path) const {
+  if (std::ranges::find(host_paths, path) != std::end(host_paths))
+    return host;
+  if (auto it = external.find(path); it != external.end())
+    return it->second;
+  for (const auto& [name, inode] : pinned)
+    if (pins_directory + "/" + name == path)
+      return inode;
+  if (plain_files.contains(path))
+    return uint64_t{0};
+  return fail(os_failure(ENOENT, "open namespace " + quoted(path)));
+}
+
 result<space*> model::open(const namespace_ref& ns) {
-  auto inode = uint64_t{0};
-  auto found = plain_files.contains(ns.path);
-  for (auto path : host_paths)
-    if (path == ns.path)
-      inode = host;
-  if (auto it = external.find(ns.path); it != external.end())
-    inode = it->second;
-  for (const auto& [name, pin] : pinned)
-    if (pins_directory + "/" + name == ns.path) {
-      inode = pin;
-      found = true;
-    }
-  auto subject = about("open namespace", ns.path);
-  // An unmounted pin is a plain file; whoever knows which namespace it was
-  // is told that this one is gone.
-  if (inode == 0 && found && ns.inode == 0)
-    return fail(os_failure(EINVAL, subject, "not a network namespace"));
-  if (inode == 0)
-    return fail(os_failure(ENOENT, subject));
-  if (ns.inode != 0 && ns.inode != inode)
-    return fail(os_failure(ENOENT, subject, "it is another namespace now"));
-  return &spaces.at(inode);
+  auto inode = look_up(ns.path);
+  if (!inode)
+    return fail(std::move(inode.error()));
+  if (*inode == 0)
+    return fail(ec::not_found, "open namespace " + quoted(ns.path)
+                                 + ": no namespace is mounted there");
+  if (*inode != ns.inode)
+    return fail(ec::not_found, "open namespace " + quoted(ns.path)
+                                 + ": another namespace is mounted there");
+  return &spaces.at(*inode);
 }
 
 result<space*> model::named(const std::string& name) {

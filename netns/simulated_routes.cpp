@@ -68,9 +68,8 @@ check_gateway(space& ns, route_info& x, const std::string& subject) {
   candidates.insert(candidates.end(), ns.routes.begin(), ns.routes.end());
   const auto* on_link = find_on_link(candidates, x);
   if (on_link == nullptr || x.gateway->is_multicast())
-    return fail(os_failure(
-      x.family == ip_family::v4 ? ENETUNREACH : EHOSTUNREACH, subject,
-      x.family == ip_family::v4 ? "Nexthop has invalid gateway" : ""));
+    return fail(
+      os_failure(ENETUNREACH, subject, "Nexthop has invalid gateway"));
   if (x.family == ip_family::v4 && is_broadcast(*on_link, *x.gateway))
     return fail(os_failure(EINVAL, subject, "Nexthop has invalid gateway"));
   x.index = on_link->index;
@@ -93,9 +92,8 @@ check_link(space& ns, const route_info& x, const std::string& subject) {
 }
 
 bool matches(const route_info& have, const route_info& wanted) {
-  // IPv6 deletes a route with a gateway although the request names none.
-  auto same_gateway = have.gateway == wanted.gateway
-                      || (have.family == ip_family::v6 && !wanted.gateway);
+  // What the request does not name matches anything.
+  auto same_gateway = !wanted.gateway || have.gateway == wanted.gateway;
   return have.family == wanted.family && have.destination == wanted.destination
          && same_gateway && (wanted.index == 0 || have.index == wanted.index)
          && (wanted.metric == 0 || effective_metric(have) == wanted.metric);
