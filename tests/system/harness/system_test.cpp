@@ -1,0 +1,122 @@
+#include "troupe/tests/system/harness/system_test.hpp"
+
+#include "troupe/tests/system/harness/isolation.hpp"
+
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+namespace troupe::test {
+
+void system_test::SetUp() {
+  if (!isolation_refusal().empty())
+    GTEST_SKIP() << "cannot make scratch namespaces: " << isolation_refusal();
+  ASSERT_TRUE(enter_fresh_network()) << std::strerror(errno);
+  static auto count = 0;
+  auto dir = "/run/test-" + std::to_string(++count);
+  daemon_ = std::make_unique<daemon_process>(dir);
+  before_ = observe_kernel();
+  ASSERT_EQ(daemon_->start(), "");
+  client_ = std::make_unique<http_client>(daemon_->socket());
+  touch_everything();
+  observe_daemon();
+}
+
+void system_test::TearDown() {
+  if (!daemon_ || IsSkipped())
+    return;
+  if (daemon_->is_running()) {
+    remove_everything();
+    // A socket that the daemon has just closed may still be listed.
+    auto left = std::multiset<std::string>{};
+    for (auto i = 0; i < 100; ++i) {
+      left = descriptors_of(daemon_->pid());
+      if (left == descriptors_)
+        break;
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    EXPECT_EQ(left, descriptors_) << "descriptors of the daemon";
+    client_.reset();
+    EXPECT_EQ(daemon_->terminate(), 0) << daemon_->log();
+  }
+  EXPECT_EQ(difference_that_stays(before_), "") << "left in the kernel";
+  if (HasFailure())
+    std::fprintf(stderr, "The daemon's log:\n%s\n", daemon_->log().c_str());
+}
+
+// Actors and sockets that live for good are made when they are first used.
+void system_test::touch_everything() {
+  create_network("warm");
+  create_sandbox("warm");
+  attach("warm", "warm");
+  remove_everything();
+}
+
+void system_test::observe_daemon() {
+  client_ = std::make_unique<http_client>(daemon_->socket());
+  client_->get("/v1/status");
+  descriptors_ = descriptors_of(daemon_->pid());
+}
+
+nlohmann::json
+system_test::must(const std::string& method, const std::string& target,
+                  const nlohmann::json& body) {
+  auto answer = client_->send(method, target, body);
+  if (answer && answer->ok())
+    return answer->body;
+  ADD_FAILURE() << method << " " << target << ": " << text_of(answer);
+  return nullptr;
+}
+
+nlohmann::json
+system_test::create_network(const std::string& name, nlohmann::json spec) {
+  spec["name"] = name;
+  return must("POST", "/v1/networks", {{"spec", spec}});
+}
+
+nlohmann::json system_test::create_sandbox(const std::string& name) {
+  return must("POST", "/v1/sandboxes", {{"spec", {{"name", name}}}});
+}
+
+nlohmann::json
+system_test::attach(const std::string& network, const std::string& sandbox) {
+  return must("POST", "/v1/networks/" + network + "/attach",
+              {{"sandbox", sandbox}});
+}
+
+std::string system_test::doctor() {
+  auto report = must("POST", "/v1/doctor", {{"repair", false}});
+  auto result = std::string{};
+  for (const auto& finding : report.value("findings", nlohmann::json::array()))
+    result += finding.dump() + "\n";
+  return result;
+}
+
+void system_test::remove_everything() {
+  auto names = [&](const std::string& target, const std::string& key,
+                   const std::string& what) {
+    auto result = std::vector<std::string>{};
+    auto list = must("GET", target);
+    for (const auto& x : list.value(key, nlohmann::json::array()))
+      result.push_back(x.at("spec").value(what, ""));
+    return result;
+  };
+  for (const auto& id : names("/v1/sandboxes", "sandboxes", "id"))
+    must("DELETE", "/v1/sandboxes/" + id);
+  for (const auto& id : names("/v1/endpoints", "endpoints", "id"))
+    must("DELETE", "/v1/endpoints/" + id);
+  for (const auto& id : names("/v1/networks", "networks", "id"))
+    must("DELETE", "/v1/networks/" + id);
+}
+
+std::string text_of(const std::optional<response>& answer) {
+  if (!answer)
+    return "no answer";
+  return std::to_string(answer->status) + " " + answer->body.dump();
+}
+
+std::string without_length(const std::string& address) {
+  return address.substr(0, address.find('/'));
+}
+
+} // namespace troupe::test
