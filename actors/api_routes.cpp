@@ -7,7 +7,7 @@ namespace troupe::api {
 
 namespace {
 
-// -- building the table ------------------------------------------------------
+// -- building the table -------------------------------------------------------
 
 template <class T, class Variant>
 struct index_of;
@@ -177,7 +177,7 @@ constexpr auto table = std::array{
           "Counts and gauges in Prometheus' text format."),
 };
 
-// -- paths -------------------------------------------------------------------
+// -- paths --------------------------------------------------------------------
 
 // Cuts off the first segment; `/a/b` gives `a` and leaves `/b`.
 std::string_view pop_segment(std::string_view& path) {
@@ -224,7 +224,7 @@ parameters_of(std::string_view pattern, std::string_view path) {
   return result;
 }
 
-// -- fields ------------------------------------------------------------------
+// -- fields -------------------------------------------------------------------
 
 bool takes_body(const route& where) {
   return where.method == "POST";

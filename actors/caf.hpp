@@ -3,6 +3,11 @@
 // The only place that knows CAF's version. Written for 0.17.6 and 1.x: no other
 // file uses a CAF macro or a type that one of the two lacks.
 
+#include "troupe/config/model/error.hpp"
+#include "troupe/config/model/field.hpp"
+
+#include <caf/all.hpp>
+
 #include <chrono>
 #include <map>
 #include <memory>
@@ -12,16 +17,11 @@
 #include <utility>
 #include <vector>
 
-#include <caf/all.hpp>
-
-#include "troupe/config/model/error.hpp"
-#include "troupe/config/model/field.hpp"
-
 // CAF 1.x defines CAF_VERSION_MAJOR; its CAF_VERSION is octal by mistake.
 #if defined(CAF_VERSION_MAJOR) && CAF_VERSION_MAJOR >= 1
-#  define TROUPE_CAF_1 1
+#define TROUPE_CAF_1 1
 #else
-#  define TROUPE_CAF_1 0
+#define TROUPE_CAF_1 0
 #endif
 
 namespace troupe {
@@ -59,7 +59,7 @@ auto& state_of(Self* self) {
 #endif
 }
 
-// -- serialisation from field tables -------------------------------------------
+// -- serialisation from field tables ------------------------------------------
 
 /// Types with a text form: ids and addresses.
 template <class T>
@@ -94,21 +94,30 @@ bool inspect(Inspector& f, T& x) {
 
 template <class Inspector, has_text_form T>
 bool inspect(Inspector& f, T& x) {
-  auto get = [&x] { return to_string(x); };
-  auto set = [&x](const std::string& text) { return !assign_text(x, text); };
+  auto get = [&x] {
+    return to_string(x);
+  };
+  auto set = [&x](const std::string& text) {
+    return !assign_text(x, text);
+  };
   return f.apply(get, set);
 }
 #else
 template <class Inspector, described T>
 typename Inspector::result_type inspect(Inspector& f, T& x) {
   return std::apply(
-    [&](const auto&... row) { return f(x.*row.member...); }, T::fields());
+    [&](const auto&... row) {
+      return f(x.*row.member...);
+    },
+    T::fields());
 }
 
 template <class Inspector, has_text_form T>
 typename Inspector::result_type inspect(Inspector& f, T& x) {
   auto text = to_string(x);
-  auto load = [&]() -> caf::error { return assign_text(x, text); };
+  auto load = [&]() -> caf::error {
+    return assign_text(x, text);
+  };
   return f(text, caf::meta::load_callback(load));
 }
 
@@ -127,7 +136,7 @@ typename Inspector::result_type inspect(Inspector& f, std::optional<T>& x) {
 }
 #endif
 
-// -- errors --------------------------------------------------------------------
+// -- errors -------------------------------------------------------------------
 
 /// Packs our error into CAF's; `from_caf` gets all of it back.
 caf::error to_caf(error why);
@@ -144,7 +153,7 @@ caf::result<T> to_caf(result<T> x) {
   return to_caf(std::move(x.error()));
 }
 
-// -- requests ------------------------------------------------------------------
+// -- requests -----------------------------------------------------------------
 
 /// The promise of a reply. Copies share it; deliver exactly once.
 template <class T>
@@ -179,18 +188,21 @@ private:
   caf::typed_response_promise<T> impl_;
 };
 
-/// Sends a request. Exactly one of `ok(Reply&)` and `failed(error)` runs, unless
-/// the requester ends first. Always with a deadline: an answer that never comes
-/// is `timeout`.
+/// Sends a request. Exactly one of `ok(Reply&)` and `failed(error)` runs,
+/// unless the requester ends first. Always with a deadline: an answer that
+/// never comes is `timeout`.
 template <class Reply, class Self, class Handle, class Message, class Ok,
           class Failed>
 void ask(Self* self, const Handle& to, std::chrono::milliseconds deadline,
          Message message, Ok ok, Failed failed) {
   self->request(to, deadline, std::move(message))
-    .then([ok = std::move(ok)](Reply& x) mutable { ok(x); },
-          [failed = std::move(failed)](caf::error& why) mutable {
-            failed(from_caf(why));
-          });
+    .then(
+      [ok = std::move(ok)](Reply& x) mutable {
+        ok(x);
+      },
+      [failed = std::move(failed)](caf::error& why) mutable {
+        failed(from_caf(why));
+      });
 }
 
 /// Sends a request and delivers whatever comes to a promise.
@@ -199,8 +211,12 @@ void ask(Self* self, const Handle& to, std::chrono::milliseconds deadline,
          Message message, promise<Reply> into) {
   ask<Reply>(
     self, to, deadline, std::move(message),
-    [into](Reply& x) mutable { into.deliver(std::move(x)); },
-    [into](error why) mutable { into.deliver(std::move(why)); });
+    [into](Reply& x) mutable {
+      into.deliver(std::move(x));
+    },
+    [into](error why) mutable {
+      into.deliver(std::move(why));
+    });
 }
 
 /// Sends one request to many; `all` gets the replies of those that answered.
@@ -213,8 +229,8 @@ void ask_all(Self* self, const std::vector<Handle>& to,
     std::vector<Reply> replies;
     All all;
   };
-  auto shared = std::make_shared<collection>(
-    collection{to.size(), {}, std::move(all)});
+  auto shared
+    = std::make_shared<collection>(collection{to.size(), {}, std::move(all)});
   if (to.empty()) {
     shared->all(std::move(shared->replies));
     return;
@@ -230,13 +246,23 @@ void ask_all(Self* self, const std::vector<Handle>& to,
         shared->replies.push_back(std::move(x));
         one_less();
       },
-      [one_less](const error&) { one_less(); });
+      [one_less](const error&) {
+        one_less();
+      });
 }
 
-/// Sends the actor itself a message after a while. Not cancellable.
-template <class Self, class Message>
-void after(Self* self, std::chrono::milliseconds delay, Message message) {
-  self->delayed_send(self, delay, std::move(message));
+/// Sends a message whose reply nobody needs. Not `self->send`: an error that
+/// answers one kills the sender.
+template <class Handle, class Message>
+void tell(const Handle& to, Message message) {
+  caf::anon_send(to, std::move(message));
+}
+
+/// The same after a while. Not cancellable.
+template <class Handle, class Message>
+void tell_after(const Handle& to, std::chrono::milliseconds delay,
+                Message message) {
+  caf::delayed_anon_send(to, delay, std::move(message));
 }
 
 /// The behaviour of an actor that ends at once.

@@ -20,7 +20,7 @@ constexpr auto open_deadline = std::chrono::seconds{5};
 
 } // namespace
 
-// -- event_parser ------------------------------------------------------------
+// -- event_parser -------------------------------------------------------------
 
 result<void>
 event_parser::feed(std::string_view bytes, const event_handler& handler) {
@@ -62,7 +62,7 @@ event_parser::take_line(std::string_view line, const event_handler& handler) {
   return {};
 }
 
-// -- event_reader ------------------------------------------------------------
+// -- event_reader -------------------------------------------------------------
 
 event_reader::event_reader(const std::string& socket_path,
                            event_handler handler)

@@ -38,7 +38,7 @@ error unreachable(const std::string& socket_path, int os_error) {
   return result;
 }
 
-// -- http_transfer -----------------------------------------------------------
+// -- http_transfer ------------------------------------------------------------
 
 http_transfer::http_transfer(std::string socket_path)
   : socket_path_{std::move(socket_path)} {
@@ -153,7 +153,7 @@ error http_transfer::failure(CURLcode code) const {
   }
 }
 
-// -- http_client -------------------------------------------------------------
+// -- http_client --------------------------------------------------------------
 
 http_client::http_client(std::string socket_path)
   : socket_path_{std::move(socket_path)} {

@@ -5,12 +5,12 @@
 // contract in messages.hpp plus `timeout`, `unavailable` (its queue is full, or
 // it is ending) and `internal`.
 
-#include <memory>
-#include <string>
-
 #include "troupe/actors/backend.hpp"
 #include "troupe/actors/caf.hpp"
 #include "troupe/actors/plumbing.hpp"
+
+#include <memory>
+#include <string>
 
 namespace troupe {
 
@@ -20,8 +20,9 @@ struct find_endpoint;
 struct found_endpoint;
 struct join_to;
 struct part_from;
+struct rejoin;
 struct reserve_join;
-struct restore_endpoint;
+struct restore_join;
 struct submit_request;
 
 /// The STORE actor: sole owner of both environments, detached.
@@ -127,6 +128,8 @@ using endpoint_actor = actor_if<
   caf::result<done>(drop_endpoint),
   // Tells its state.
   caf::result<endpoint_status>(get_endpoint),
+  // At start-up: it is joined by record.
+  caf::result<done>(rejoin),
   // From its sandbox, which was removed with everything in it.
   caf::result<done>(sandbox_gone),
   // Compares itself with the kernel and mends it.
@@ -143,6 +146,12 @@ using sandbox_actor = actor_if<
   caf::result<done>(drop_sandbox),
   // Gives a joining endpoint its turn and its place.
   caf::result<join_slot>(reserve_join),
+  // At start-up: an endpoint is joined by record.
+  caf::result<join_slot>(restore_join),
+  // Tells where an endpoint is.
+  caf::result<join_slot>(locate_endpoint),
+  // Tells what drivers should have built here.
+  caf::result<endpoint_plans>(list_plans),
   // Moves the default route to the joining endpoint.
   caf::result<done>(switch_gateway),
   // Ends that turn.
@@ -192,8 +201,7 @@ using controller_actor = actor_if<
   caf::result<endpoint_status>(join_endpoint),
   caf::result<done>(leave_endpoint),
   caf::result<endpoint_status>(attach_sandbox),
-  caf::result<done>(detach_sandbox),
-  caf::result<daemon_status>(get_status),
+  caf::result<done>(detach_sandbox), caf::result<daemon_status>(get_status),
   caf::result<doctor_report>(run_doctor)>;
 
 /// The WATCHER actor: turns kernel events into messages; detached.
@@ -207,7 +215,7 @@ using door_actor = actor_if<
   // Sends the request to the controller; the handler gets the reply.
   caf::result<done>(submit_request)>;
 
-// -- messages with handles ------------------------------------------------------
+// -- messages with handles ----------------------------------------------------
 
 /// Makes an ephemeral endpoint in a network and joins it to a sandbox.
 struct attach_to {
@@ -238,11 +246,29 @@ struct part_from {
   network_id network;
 };
 
+/// What a sandbox must know about an endpoint.
+struct joining_endpoint {
+  endpoint_actor handle;
+  driver_actor driver;
+  std::shared_ptr<const network_spec> network;
+  std::shared_ptr<const endpoint_spec> endpoint;
+};
+
 /// Asks for the turn to join.
 struct reserve_join {
-  endpoint_actor handle;
-  std::shared_ptr<const network_spec> network;
-  endpoint_spec endpoint;
+  joining_endpoint who;
+};
+
+/// Joined by record, under this name.
+struct restore_join {
+  joining_endpoint who;
+  std::string interface;
+};
+
+/// Takes the endpoint back into its sandbox, by record.
+struct rejoin {
+  sandbox_actor sandbox;
+  std::string interface;
 };
 
 struct submit_request {

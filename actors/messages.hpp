@@ -15,7 +15,7 @@
 
 namespace troupe {
 
-// -- networks ----------------------------------------------------------------
+// -- networks -----------------------------------------------------------------
 
 /// Creates a network; replied to with its `network_status`.
 struct create_network {
@@ -60,7 +60,7 @@ struct network_list {
   }
 };
 
-// -- endpoints ---------------------------------------------------------------
+// -- endpoints ----------------------------------------------------------------
 
 /// Creates an endpoint that outlives a container; replied to with its
 /// `endpoint_status`.
@@ -116,7 +116,7 @@ struct endpoint_list {
   }
 };
 
-// -- sandboxes ---------------------------------------------------------------
+// -- sandboxes ----------------------------------------------------------------
 
 /// Creates a sandbox; replied to with its `sandbox_status`.
 struct create_sandbox {
@@ -161,7 +161,7 @@ struct sandbox_list {
   }
 };
 
-// -- joining -----------------------------------------------------------------
+// -- joining ------------------------------------------------------------------
 
 /// Joins an endpoint to a sandbox; replied to with its `endpoint_status`.
 /// Errors: `forbidden` when it is joined already.
@@ -222,7 +222,7 @@ struct done {
   }
 };
 
-// -- the daemon itself -------------------------------------------------------
+// -- the daemon itself --------------------------------------------------------
 
 /// Replied to with a `daemon_status`.
 struct get_status {

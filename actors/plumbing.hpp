@@ -3,20 +3,21 @@
 // Messages between actors that are not part of the public API. They never
 // leave the process. Those with actor handles are in interfaces.hpp.
 
-#include <functional>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "troupe/actors/messages.hpp"
 #include "troupe/drivers/driver.hpp"
 #include "troupe/netns/audit.hpp"
 #include "troupe/netns/watch.hpp"
 #include "troupe/persistence/store.hpp"
 
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace troupe {
 
-// -- to the store ----------------------------------------------------------------
+// -- to the store -------------------------------------------------------------
 
 /// Commits all changes in one transaction; `done` once they are safe.
 struct commit_changes {
@@ -34,7 +35,7 @@ struct loaded_records {
   persistence::origin origin;
 };
 
-// -- to a driver -----------------------------------------------------------------
+// -- to a driver --------------------------------------------------------------
 
 struct build_network {
   network_spec network;
@@ -94,7 +95,7 @@ struct routed_subnets {
   std::vector<prefix> subnets;
 };
 
-// -- to the namespaces -------------------------------------------------------------
+// -- to the namespaces --------------------------------------------------------
 
 /// Makes and pins a namespace, or pins the one at `path`.
 struct open_namespace {
@@ -135,8 +136,8 @@ struct reconcile_namespaces {
 struct namespace_state {
   sandbox_id sandbox;
   netns::namespace_ref ns;
-  bool remade = false;     ///< A new, empty namespace replaces a lost one.
-  std::string problem;     ///< Why there is none, if there is none.
+  bool remade = false; ///< A new, empty namespace replaces a lost one.
+  std::string problem; ///< Why there is none, if there is none.
 };
 
 struct reconciled_namespaces {
@@ -151,7 +152,7 @@ struct audited {
   netns::audit_view view;
 };
 
-// -- to the address management -------------------------------------------------------
+// -- to the address management ------------------------------------------------
 
 /// Claims the subnets of a network; the reply has every subnet decided.
 struct claim_pools {
@@ -169,7 +170,7 @@ struct release_pools {
   std::vector<std::string> leases;
 };
 
-// -- to a network -------------------------------------------------------------------
+// -- to a network -------------------------------------------------------------
 
 /// Does the work of creation: pools, kernel, commit. Replied to with the
 /// `network_status`. On error the network actor ends.
@@ -180,13 +181,26 @@ struct endpoint_gone {
   endpoint_id id;
 };
 
+/// When a change was seen that may be somebody else's. Changes that an object's
+/// own operation explains are not looked at.
+using seen_time = std::chrono::steady_clock::time_point;
+
+/// Look whatever happened before.
+inline constexpr auto seen_anyway = seen_time::max();
+
+/// Own changes are seen at most this long after the operation has ended.
+inline constexpr auto own_change_grace = std::chrono::milliseconds{20};
+
 /// Compares the network's own kernel objects with its spec and mends them.
 /// Replied to with a `mend_report`.
-struct check_network {};
+struct check_network {
+  seen_time seen = seen_anyway;
+};
 
 /// The same for one endpoint, or for all if `brief_id` is empty.
 struct check_endpoints {
   std::string brief_id; ///< First 12 digits of the id.
+  seen_time seen = seen_anyway;
 };
 
 /// Replied to with a `network_status`.
@@ -195,7 +209,7 @@ struct get_network {};
 /// Removes the network and ends the actor. Replied to with `done`.
 struct drop_network {};
 
-// -- to an endpoint -------------------------------------------------------------------
+// -- to an endpoint -----------------------------------------------------------
 
 /// Commits the new record. Replied to with an `endpoint_status`.
 struct start_endpoint {};
@@ -213,14 +227,13 @@ struct sandbox_gone {
   sandbox_id sandbox;
 };
 
-/// The sandbox's namespace was re-made or default routes changed hands: compare
-/// with the kernel and mend. Replied to with a `mend_report`.
+/// Compares the endpoint with the kernel and mends it. Replied to with a
+/// `mend_report`.
 struct check_endpoint {
-  drivers::attachment where;
-  bool trust_recent = false; ///< Skip when an operation ended just now.
+  seen_time seen = seen_anyway;
 };
 
-// -- to a sandbox --------------------------------------------------------------------
+// -- to a sandbox -------------------------------------------------------------
 
 /// Pins the namespace and commits. Replied to with a `sandbox_status`.
 struct start_sandbox {};
@@ -260,19 +273,36 @@ struct finish_leave {
   bool left = false;
 };
 
+/// Where an endpoint is, with today's gateways. Replied to with a `join_slot`.
+struct locate_endpoint {
+  endpoint_id endpoint;
+};
+
+/// Replied to with `endpoint_plans`: everything joined here.
+struct list_plans {};
+
+struct endpoint_plans {
+  std::vector<drivers::endpoint_plan> plans;
+};
+
 /// Compares the namespace and everything in it with what should be there.
 /// Replied to with a `mend_report`.
 struct check_sandbox {
-  bool trust_recent = false; ///< Skip when an operation ended just now.
+  seen_time seen = seen_anyway;
 };
 
-// -- to the watcher and the controller -----------------------------------------------
+// -- to the watcher and the controller ----------------------------------------
 
 struct poll_kernel {};
 
+struct seen_event {
+  netns::kernel_event what;
+  seen_time seen;
+};
+
 /// What the kernel reported since the last time.
 struct kernel_events {
-  std::vector<netns::kernel_event> events;
+  std::vector<seen_event> events;
 };
 
 /// Loads, rebuilds, reconciles. Replied to with `done` when ready.
@@ -284,7 +314,7 @@ struct shut_down {};
 /// Internal to the controller: the regular full comparison.
 struct audit_tick {};
 
-// -- to the event hub ------------------------------------------------------------------
+// -- to the event hub ---------------------------------------------------------
 
 /// Numbers the event and hands it to the subscribers.
 struct publish_event {

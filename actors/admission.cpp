@@ -1,0 +1,203 @@
+#include "troupe/actors/admission.hpp"
+
+#include "troupe/config/model/nearest.hpp"
+#include "troupe/drivers/registry.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace troupe {
+
+namespace {
+
+error refuse_network(const network_spec& wanted, ec code, std::string reason,
+                     std::string hint = {}) {
+  return {code, "create network " + quoted(wanted.name) + ": " + reason,
+          std::move(hint), 0};
+}
+
+result<std::unique_ptr<drivers::driver>>
+driver_of(const network_spec& wanted, const instance& owner) {
+  if (auto driver = drivers::make(wanted.driver, owner))
+    return driver;
+  auto hint = std::string{"drivers:"};
+  for (auto name : drivers::names())
+    hint.append(" ").append(name);
+  return fail(refuse_network(wanted, ec::not_found,
+                             "unknown driver " + quoted(wanted.driver), hint));
+}
+
+result<void> check_pool(const network_spec& wanted, const ipam_pool& pool) {
+  if (!pool.subnet)
+    return {};
+  const auto& subnet = *pool.subnet;
+  auto inside = [&](const ip_address& x, std::string what) -> result<void> {
+    if (subnet.contains(x))
+      return {};
+    return fail(refuse_network(wanted, ec::invalid_argument,
+                               what + " " + to_string(x) + " is not in subnet "
+                                 + to_string(subnet)));
+  };
+  if (pool.ip_range && !subnet.contains(*pool.ip_range))
+    return fail(refuse_network(wanted, ec::invalid_argument,
+                               "range " + to_string(*pool.ip_range)
+                                 + " is not in subnet " + to_string(subnet)));
+  if (pool.gateway)
+    if (auto ok = inside(*pool.gateway, "gateway"); !ok)
+      return ok;
+  for (const auto& [name, address] : pool.aux_addresses)
+    if (auto ok = inside(address, "auxiliary address " + quoted(name)); !ok)
+      return ok;
+  return {};
+}
+
+ip_family family_of(const ipam_pool& pool) {
+  if (pool.subnet)
+    return pool.subnet->family();
+  return pool.gateway ? pool.gateway->family() : ip_family::v4;
+}
+
+/// A family that is on without a pool gets an automatic one; a pool of a
+/// family that is off is refused.
+result<void> complete_pools(network_spec& wanted) {
+  auto count = [&](ip_family family) {
+    return std::count_if(wanted.pools.begin(), wanted.pools.end(),
+                         [&](const auto& x) {
+                           return family_of(x) == family;
+                         });
+  };
+  // An IPv6 subnet says clearly enough that IPv6 is wanted.
+  if (count(ip_family::v6) > 0)
+    wanted.enable_ipv6 = true;
+  if (count(ip_family::v4) > 0 && !wanted.enable_ipv4)
+    return fail(refuse_network(wanted, ec::invalid_argument,
+                               "an IPv4 subnet is given but IPv4 is off"));
+  if (!wanted.enable_ipv4 && !wanted.enable_ipv6)
+    return fail(refuse_network(wanted, ec::invalid_argument,
+                               "IPv4 and IPv6 are both off"));
+  if (wanted.enable_ipv4 && count(ip_family::v4) == 0)
+    wanted.pools.insert(wanted.pools.begin(),
+                        ipam_pool{*prefix::parse("0.0.0.0/0"), {}, {}, {}});
+  if (wanted.enable_ipv6 && count(ip_family::v6) == 0)
+    wanted.pools.push_back(ipam_pool{*prefix::parse("::/0"), {}, {}, {}});
+  return {};
+}
+
+result<void> check_pools(network_spec& wanted) {
+  if (wanted.ipam_driver != "default" && wanted.ipam_driver != "null")
+    return fail(
+      refuse_network(wanted, ec::not_found,
+                     "unknown IPAM driver " + quoted(wanted.ipam_driver),
+                     "IPAM drivers: default null"));
+  if (wanted.ipam_driver == "null")
+    return {};
+  for (const auto& pool : wanted.pools)
+    if (auto ok = check_pool(wanted, pool); !ok)
+      return ok;
+  return complete_pools(wanted);
+}
+
+result<void>
+check_neighbours(const network_spec& wanted, const drivers::driver& driver,
+                 const std::vector<std::shared_ptr<const network_spec>>& all) {
+  for (const auto& other : all) {
+    if (other->name == wanted.name)
+      return fail(
+        refuse_network(wanted, ec::conflict,
+                       "the name is taken by network " + other->id.brief()));
+    if (other->driver != wanted.driver)
+      continue;
+    if (driver.features().single_network)
+      return fail(refuse_network(wanted, ec::forbidden,
+                                 "only one network of driver "
+                                   + quoted(wanted.driver) + " is allowed, "
+                                   + quoted(other->name) + " exists"));
+    if (auto ok = driver.check_conflict(wanted, *other); !ok)
+      return ok;
+  }
+  return {};
+}
+
+} // namespace
+
+int64_t unix_time_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch())
+    .count();
+}
+
+result<void> admit_network(
+  network_spec& wanted, const instance& owner,
+  const std::vector<std::shared_ptr<const network_spec>>& existing) {
+  if (auto ok = check_name(wanted.name, "network"); !ok)
+    return ok;
+  if (!wanted.id.empty())
+    return fail(refuse_network(wanted, ec::invalid_argument,
+                               "the id is not the caller's to choose"));
+  auto driver = driver_of(wanted, owner);
+  if (!driver)
+    return fail(std::move(driver.error()));
+  if ((*driver)->features().uses_addresses) {
+    if (auto ok = check_pools(wanted); !ok)
+      return ok;
+  } else if (!wanted.pools.empty()) {
+    return fail(refuse_network(wanted, ec::invalid_argument,
+                               "driver " + quoted(wanted.driver)
+                                 + " has no addresses, a subnet is given"));
+  }
+  wanted.id = network_id::random();
+  wanted.created_ms = unix_time_ms();
+  auto admitted = (*driver)->validate(wanted);
+  if (admitted)
+    admitted = check_neighbours(wanted, **driver, existing);
+  return admitted;
+}
+
+result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
+                            const drivers::driver& driver) {
+  if (auto ok = check_name(wanted.name, "endpoint"); !ok)
+    return ok;
+  if (!wanted.id.empty() || !wanted.network.empty()
+      || !wanted.addresses.empty())
+    return fail(ec::invalid_argument,
+                "create endpoint " + quoted(wanted.name)
+                  + ": id, network and addresses are not the caller's to fill",
+                "ask for an address with ipv4 or ipv6");
+  if (wanted.ipv4 && !wanted.ipv4->is_v4())
+    return fail(ec::invalid_argument, "create endpoint " + quoted(wanted.name)
+                                        + ": ipv4 is an IPv6 address");
+  if (wanted.ipv6 && !wanted.ipv6->is_v6())
+    return fail(ec::invalid_argument, "create endpoint " + quoted(wanted.name)
+                                        + ": ipv6 is an IPv4 address");
+  if (auto ok = driver.validate_endpoint(network, wanted); !ok)
+    return ok;
+  wanted.id = endpoint_id::random();
+  wanted.network = network.id;
+  wanted.created_ms = unix_time_ms();
+  return {};
+}
+
+result<void> admit_sandbox(sandbox_spec& wanted) {
+  if (auto ok = check_name(wanted.name, "sandbox"); !ok)
+    return ok;
+  auto refuse = [&](std::string reason) {
+    return fail(ec::invalid_argument,
+                "create sandbox " + quoted(wanted.name) + ": " + reason);
+  };
+  if (!wanted.id.empty() || wanted.netns_inode != 0)
+    return refuse("id and inode are not the caller's to fill");
+  if (wanted.use_host_namespace && !wanted.netns_path.empty())
+    return refuse(
+      "a namespace path and the host's namespace exclude each other");
+  if (!wanted.netns_path.empty()
+      && (wanted.netns_path.front() != '/'
+          || wanted.netns_path.find('\0') != std::string::npos
+          || wanted.netns_path.size() > 4'095))
+    return refuse("namespace path " + quoted(wanted.netns_path)
+                  + " is not absolute");
+  wanted.id = sandbox_id::random();
+  wanted.created_ms = unix_time_ms();
+  return {};
+}
+
+} // namespace troupe

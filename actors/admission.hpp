@@ -1,0 +1,30 @@
+#pragma once
+
+#include "troupe/config/model/sandbox.hpp"
+#include "troupe/drivers/driver.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace troupe {
+
+// What is refused before anything is touched. Pure.
+
+/// Fills in what a request may leave out and checks the rest: name, driver,
+/// families, pools, driver options, conflicts with the networks that exist.
+/// @param existing specs of all networks.
+result<void>
+admit_network(network_spec& wanted, const instance& owner,
+              const std::vector<std::shared_ptr<const network_spec>>& existing);
+
+/// The same for an endpoint of `network`.
+result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
+                            const drivers::driver& driver);
+
+/// The same for a sandbox.
+result<void> admit_sandbox(sandbox_spec& wanted);
+
+/// The time as records have it: Unix time in ms.
+int64_t unix_time_ms();
+
+} // namespace troupe

@@ -1,0 +1,227 @@
+#include "troupe/actors/driver.hpp"
+
+#include "troupe/actors/reconcile.hpp"
+#include "troupe/drivers/registry.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe {
+
+namespace {
+
+/// How long a dying namespace gets before its links are deleted one by one;
+/// the kernel usually needs 20 to 200 ms.
+constexpr auto gone_delay = std::chrono::milliseconds{500};
+
+struct waiting_raze {
+  drivers::endpoint_plan plan;
+  promise<done> reply;
+};
+
+} // namespace
+
+struct driver_state {
+  static inline const char* name = "driver";
+
+  result<std::unique_ptr<netns::kernel>> kernel
+    = fail(ec::unavailable, "open the kernel: not done yet");
+  std::unique_ptr<drivers::driver> driver;
+  std::vector<waiting_raze> razes;
+  /// Endpoints whose links should be gone: namespaces that die, razes that
+  /// failed.
+  std::vector<drivers::endpoint_plan> doomed;
+  /// Networks whose removal failed.
+  std::vector<network_spec> doomed_networks;
+  bool checking = false;
+};
+
+namespace {
+
+using driver_pointer = driver_actor::stateful_pointer<driver_state>;
+
+/// Runs `work(driver, kernel)`; the only border where a driver's exception
+/// would be an error instead of the end of the actor.
+template <class Work>
+auto with_driver(driver_pointer self, Work work)
+  -> decltype(work(*state_of(self).driver, **state_of(self).kernel)) {
+  auto& state = state_of(self);
+  if (!state.kernel)
+    return fail(state.kernel.error());
+  try {
+    return work(*state.driver, **state.kernel);
+  } catch (const std::exception& why) {
+    return fail(ec::internal, "driver " + std::string{state.driver->name()}
+                                + ": exception: " + why.what());
+  }
+}
+
+/// The same for work without a value.
+template <class Work>
+caf::result<done> do_work(driver_pointer self, Work work) {
+  if (auto outcome = with_driver(self, work); !outcome)
+    return to_caf(std::move(outcome.error()));
+  return done{};
+}
+
+void watch_doomed(driver_pointer self) {
+  auto& state = state_of(self);
+  if (state.checking || (state.doomed.empty() && state.doomed_networks.empty()))
+    return;
+  state.checking = true;
+  tell_after(driver_actor{self}, gone_delay, check_gone{});
+}
+
+result<void>
+raze(driver_pointer self, const std::vector<drivers::endpoint_plan>& plans) {
+  return with_driver(self, [&](auto& driver, auto& kernel) {
+    return driver.remove_endpoints(kernel, plans);
+  });
+}
+
+void flush(driver_pointer self) {
+  auto& state = state_of(self);
+  auto batch = std::exchange(state.razes, {});
+  auto plans = std::vector<drivers::endpoint_plan>{};
+  for (const auto& x : batch)
+    plans.push_back(x.plan);
+  auto outcome = raze(self, plans);
+  for (auto& x : batch)
+    if (outcome)
+      x.reply.deliver(done{});
+    else
+      x.reply.deliver(outcome.error());
+  if (outcome)
+    return;
+  state.doomed.insert(state.doomed.end(), plans.begin(), plans.end());
+  watch_doomed(self);
+}
+
+/// Removes a network; the store has forgotten it, so a failure is tried again.
+result<void> raze_for_good(driver_pointer self, const network_spec& network) {
+  auto outcome = with_driver(self, [&](auto& driver, auto& kernel) {
+    return driver.remove_network(kernel, network);
+  });
+  if (!outcome) {
+    state_of(self).doomed_networks.push_back(network);
+    watch_doomed(self);
+  }
+  return outcome;
+}
+
+void look_after_doomed(driver_pointer self) {
+  auto& state = state_of(self);
+  state.checking = false;
+  for (const auto& network : std::exchange(state.doomed_networks, {}))
+    if (auto outcome = raze_for_good(self, network); !outcome)
+      spdlog::warn("{}; trying again", outcome.error().message);
+  auto plans = std::exchange(state.doomed, {});
+  if (plans.empty())
+    return watch_doomed(self);
+  if (auto outcome = raze(self, plans); !outcome) {
+    spdlog::warn("remove {} endpoints: {}; trying again", plans.size(),
+                 outcome.error().message);
+    state.doomed = std::move(plans);
+  }
+  watch_doomed(self);
+}
+
+/// Compares first: most of the time nothing differs and nothing is written.
+template <class Inspect, class Create>
+caf::result<mend_report>
+mend(driver_pointer self, Inspect inspect, Create create) {
+  auto report
+    = with_driver(self, [&](auto& driver, auto& kernel) -> result<mend_report> {
+        auto differences = inspect(driver, kernel);
+        if (!differences)
+          return fail(std::move(differences.error()));
+        if (!differences->empty())
+          if (auto made = create(driver, kernel); !made)
+            return fail(std::move(made.error()));
+        return mend_report{std::move(*differences)};
+      });
+  return to_caf(std::move(report));
+}
+
+} // namespace
+
+driver_actor::behavior_type
+driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
+       std::string driver_name) {
+  state_of(self).kernel = context->parts.open_kernel();
+  state_of(self).driver = drivers::make(driver_name, context->owner);
+  return {
+    [self](const build_network& msg) -> caf::result<done> {
+      return do_work(self, [&](auto& driver, auto& kernel) {
+        return driver.create_network(kernel, msg.network);
+      });
+    },
+    [self](const raze_network& msg) -> caf::result<done> {
+      if (auto outcome = raze_for_good(self, msg.network); !outcome)
+        return to_caf(std::move(outcome.error()));
+      return done{};
+    },
+    [self](const build_endpoint& msg) -> caf::result<done> {
+      return do_work(self, [&](auto& driver, auto& kernel) {
+        return driver.create_endpoint(kernel, msg.plan);
+      });
+    },
+    [self](raze_endpoint& msg) -> caf::result<done> {
+      auto reply = promise<done>{self};
+      auto& razes = state_of(self).razes;
+      if (razes.empty())
+        tell(driver_actor{self}, flush_razes{});
+      razes.push_back({std::move(msg.plan), reply});
+      return reply;
+    },
+    [self](const flush_razes&) -> caf::result<done> {
+      flush(self);
+      return done{};
+    },
+    [self](expect_gone& msg) -> caf::result<done> {
+      auto& doomed = state_of(self).doomed;
+      std::move(msg.plans.begin(), msg.plans.end(), std::back_inserter(doomed));
+      watch_doomed(self);
+      return done{};
+    },
+    [self](const check_gone&) -> caf::result<done> {
+      look_after_doomed(self);
+      return done{};
+    },
+    [self](const mend_network& msg) -> caf::result<mend_report> {
+      return mend(
+        self,
+        [&](auto& driver, auto& kernel) {
+          return driver.inspect_network(kernel, msg.network);
+        },
+        [&](auto& driver, auto& kernel) {
+          return driver.create_network(kernel, msg.network);
+        });
+    },
+    [self](const mend_endpoint& msg) -> caf::result<mend_report> {
+      return mend(
+        self,
+        [&](auto& driver, auto& kernel) {
+          return driver.inspect_endpoint(kernel, msg.plan);
+        },
+        [&](auto& driver, auto& kernel) {
+          return driver.create_endpoint(kernel, msg.plan);
+        });
+    },
+    [self](const reconcile_driver& msg) -> caf::result<reconcile_report> {
+      return to_caf(with_driver(self, [&](auto& driver, auto& kernel) {
+        return reconcile(driver, kernel, msg);
+      }));
+    },
+    [self](const list_routed_subnets&) -> caf::result<routed_subnets> {
+      return to_caf(
+        with_driver(self, [](auto&, auto& kernel) -> result<routed_subnets> {
+          auto subnets = kernel.routed_subnets();
+          if (!subnets)
+            return fail(std::move(subnets.error()));
+          return routed_subnets{std::move(*subnets)};
+        }));
+    },
+  };
+}
+
+} // namespace troupe

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "troupe/actors/backend.hpp"
+#include "troupe/config/settings.hpp"
+#include "troupe/netns/audit.hpp"
+#include "troupe/netns/kernel.hpp"
+#include "troupe/netns/watch.hpp"
+#include "troupe/persistence/store.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace troupe {
+
+/// What an embedded controller stands on. Each function is called on the
+/// thread that uses the result. Tests and benchmarks put simulated or faulty
+/// parts here.
+struct embedded_parts {
+  netns::kernel_factory open_kernel;
+  persistence::store_factory open_store;
+  /// Empty: changes by others are found by the regular comparison only.
+  std::function<result<std::unique_ptr<netns::event_source>>()> open_watch;
+  /// Reads the kernel for the doctor; empty: the doctor compares store and
+  /// actors only.
+  std::function<result<netns::audit_view>()> read_audit;
+};
+
+/// The real kernel in the calling thread's namespace, and LMDB.
+embedded_parts real_parts(const settings& how);
+
+/// Opens an embedded controller on given parts; see `open_backend`.
+result<std::shared_ptr<backend>>
+open_backend(const settings& how, embedded_parts parts);
+
+} // namespace troupe

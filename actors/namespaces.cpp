@@ -1,0 +1,77 @@
+#include "troupe/actors/namespaces.hpp"
+
+#include "troupe/actors/pins.hpp"
+
+namespace troupe {
+
+struct namespaces_state {
+  static inline const char* name = "namespaces";
+
+  result<std::unique_ptr<netns::kernel>> kernel
+    = fail(ec::unavailable, "open the kernel: not done yet");
+};
+
+namespace {
+
+result<opened_namespace>
+open_pin(netns::kernel& kernel, const open_namespace& msg) {
+  const auto name = pin_name(msg.sandbox);
+  auto ns = msg.path.empty() ? kernel.create_namespace(name)
+                             : kernel.adopt_namespace(name, msg.path);
+  if (!ns)
+    return fail(std::move(ns.error()));
+  return opened_namespace{std::move(*ns)};
+}
+
+result<done> to_done(result<void> outcome) {
+  if (!outcome)
+    return fail(std::move(outcome.error()));
+  return done{};
+}
+
+} // namespace
+
+namespaces_actor::behavior_type
+namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
+           context_ptr context) {
+  state_of(self).kernel = context->parts.open_kernel();
+  auto with_kernel
+    = [self](auto work) -> decltype(work(**state_of(self).kernel)) {
+    auto& kernel = state_of(self).kernel;
+    if (!kernel)
+      return fail(kernel.error());
+    return work(**kernel);
+  };
+  return {
+    [=](const open_namespace& msg) -> caf::result<opened_namespace> {
+      return to_caf(with_kernel([&](auto& kernel) {
+        return open_pin(kernel, msg);
+      }));
+    },
+    [=](const close_namespace& msg) -> caf::result<done> {
+      return to_caf(with_kernel([&](auto& kernel) {
+        return to_done(unpin(kernel, pin_name(msg.sandbox)));
+      }));
+    },
+    [=](const set_default_routes& msg) -> caf::result<done> {
+      return to_caf(with_kernel([&](auto& kernel) {
+        return to_done(replace_default_routes(kernel, msg));
+      }));
+    },
+    [=](const reconcile_namespaces& msg) -> caf::result<reconciled_namespaces> {
+      return to_caf(with_kernel([&](auto& kernel) {
+        return reconcile_pins(kernel, msg);
+      }));
+    },
+    [context](const audit_kernel&) -> caf::result<audited> {
+      if (!context->parts.read_audit)
+        return audited{};
+      auto view = context->parts.read_audit();
+      if (!view)
+        return to_caf(std::move(view.error()));
+      return audited{std::move(*view)};
+    },
+  };
+}
+
+} // namespace troupe

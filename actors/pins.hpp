@@ -1,0 +1,26 @@
+#pragma once
+
+#include "troupe/actors/plumbing.hpp"
+
+namespace troupe {
+
+// What the NAMESPACES actor does with a kernel; blocking, without actors.
+
+/// Name of a sandbox's pin: the first 12 digits of its id.
+std::string pin_name(const sandbox_id& id);
+
+/// Removes a pin; one that is gone is fine.
+result<void> unpin(netns::kernel& kernel, const std::string& name);
+
+/// Replaces default routes by the given ones, family by family; a family that
+/// is right already is not touched.
+result<void>
+replace_default_routes(netns::kernel& host, const set_default_routes& wanted);
+
+/// Compares all pins with the wanted sandboxes. Lost namespaces that Troupe
+/// made are made anew, adopted ones are adopted again when their path still
+/// leads to the same namespace. Errors: only when the pins cannot be listed.
+result<reconciled_namespaces>
+reconcile_pins(netns::kernel& kernel, const reconcile_namespaces& wanted);
+
+} // namespace troupe

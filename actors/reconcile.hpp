@@ -1,0 +1,16 @@
+#pragma once
+
+#include "troupe/actors/plumbing.hpp"
+
+namespace troupe {
+
+/// Brings everything of one driver to the wanted state: networks first, then
+/// endpoints, then what nobody wants is removed. Goes on after an error; what
+/// could not be mended is a finding that is not repaired. Errors: only when the
+/// kernel cannot be listed, and then nothing was changed.
+/// @thread_safety Blocks; on the driver's thread.
+result<reconcile_report>
+reconcile(drivers::driver& driver, netns::kernel& kernel,
+          const reconcile_driver& wanted);
+
+} // namespace troupe

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "troupe/actors/context.hpp"
+
+namespace troupe {
+
+struct sandbox_state;
+
+/// Where a sandbox comes from.
+struct sandbox_origin {
+  sandbox_spec spec;
+  /// The pin of a recorded sandbox; empty for a new one.
+  netns::namespace_ref ns;
+};
+
+/// One sandbox: its namespace, the order of its endpoints, their interface
+/// names and the choice of the gateways. Joins, leaves and removal take turns.
+sandbox_actor::behavior_type
+sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
+        context_ptr context, sandbox_origin origin);
+
+} // namespace troupe
