@@ -1,0 +1,333 @@
+#include "troupe/persistence/database.hpp"
+
+#include "troupe/config/model/json.hpp"
+#include "troupe/persistence/file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace troupe::persistence {
+
+namespace {
+
+// The file grows in such steps: rarely, and never by much more than needed.
+constexpr uint64_t allocation_step = 256ULL << 10U;
+
+uint64_t round_up(uint64_t x, uint64_t step) {
+  return (x + step - 1) / step * step;
+}
+
+std::string encode_seal(const seal& x) {
+  return encode(table::meta, seal_key, dump(to_json(x)));
+}
+
+std::string encode_state(const store_state& x) {
+  return encode(table::meta, state_key, dump(to_json(x)));
+}
+
+/// Puts a value that is not there yet and counts it.
+result<void> put_new(lmdb::txn& in, lmdb::table_handle to, std::string_view key,
+                     const std::string& value, seal& sealed) {
+  ++sealed.records;
+  sealed.sum += seal_term(value);
+  return in.put(to, key, value);
+}
+
+/// Fills an empty environment in one transaction.
+result<void> fill(const lmdb::env& env, const contents& what) {
+  auto txn = lmdb::txn::begin(env, lmdb::access::write);
+  if (!txn)
+    return fail(std::move(txn.error()));
+  auto sealed = seal{txn->id(), 0, 0};
+  for (size_t i = 0; i < table_names.size(); ++i) {
+    auto in = static_cast<table>(i);
+    auto handle = txn->open_table(std::string{to_string(in)}, true);
+    if (!handle)
+      return fail(std::move(handle.error()));
+    if (in == table::meta) {
+      auto done
+        = put_new(*txn, *handle, state_key, encode_state(what.state), sealed);
+      if (done)
+        done = txn->put(*handle, seal_key, encode_seal(sealed));
+      if (!done)
+        return done;
+      continue;
+    }
+    for (const auto& [key, text] : what.records[i])
+      if (auto done
+          = put_new(*txn, *handle, key, encode(in, key, text), sealed);
+          !done)
+        return done;
+  }
+  return txn->commit();
+}
+
+/// Address space that surely holds these contents.
+uint64_t map_for(const contents& what, const database_limits& limits) {
+  uint64_t bytes = 1U << 20U;
+  for (const auto& records : what.records)
+    for (const auto& [key, text] : records)
+      bytes += 4 * (key.size() + text.size());
+  return std::max(limits.initial_map_bytes, bytes);
+}
+
+result<void> write_file(const std::string& path, const contents& what,
+                        const database_limits& limits) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return fail(os_failure(errno, "remove " + path));
+  auto how = lmdb::env_options{};
+  how.map_bytes = map_for(what, limits);
+  how.sync = limits.sync;
+  auto env = lmdb::env::open(path, how);
+  if (!env)
+    return fail(std::move(env.error()));
+  return fill(*env, what);
+}
+
+} // namespace
+
+result<database>
+database::create(const std::string& directory, const contents& what,
+                 const database_limits& limits) {
+  auto name = std::string{data_file};
+  auto path = directory + "/" + name + ".new";
+  if (auto done = write_file(path, what, limits); !done) {
+    ::unlink(path.c_str());
+    return fail(with_context(std::move(done.error()), "write " + path));
+  }
+  if (auto done = rename_durably(directory, name + ".new", name); !done)
+    return fail(std::move(done.error()));
+  return open(directory, limits);
+}
+
+result<database>
+database::open(const std::string& directory, const database_limits& limits) {
+  auto path = directory + "/" + std::string{data_file};
+  auto how = lmdb::env_options{};
+  how.map_bytes = limits.initial_map_bytes;
+  how.sync = limits.sync;
+  auto env = lmdb::env::open(path, how);
+  if (!env)
+    return fail(std::move(env.error()));
+  auto result = database{path, std::move(*env), limits};
+  if (auto done = result.open_tables(); !done)
+    return fail(with_context(std::move(done.error()), "open " + path));
+  return result;
+}
+
+result<void> database::open_tables() {
+  auto txn = lmdb::txn::begin(env_, lmdb::access::read);
+  if (!txn)
+    return fail(std::move(txn.error()));
+  for (size_t i = 0; i < table_names.size(); ++i) {
+    auto handle = txn->open_table(std::string{table_names[i]}, false);
+    if (!handle)
+      return fail(std::move(handle.error()));
+    tables_[i] = *handle;
+  }
+  auto value = txn->get(handle(table::meta), seal_key);
+  if (!value || !*value)
+    return fail(ec::internal, "read meta/seal: no such record");
+  auto text = decode(table::meta, seal_key, **value);
+  if (!text)
+    return fail(std::move(text.error()));
+  auto document = parse_json(*text);
+  if (!document)
+    return fail(std::move(document.error()));
+  auto sealed = from_json<seal>(*document, unknown_fields::ignore, "meta/seal");
+  if (!sealed)
+    return fail(std::move(sealed.error()));
+  seal_ = *sealed;
+  // Handles of an aborted transaction are closed with it.
+  return txn->commit();
+}
+
+// -- writing -----------------------------------------------------------------
+
+result<void> database::apply(std::span<const edit> edits) {
+  if (edits.empty())
+    return {};
+  if (broken_)
+    return fail(ec::internal,
+                "write " + path_ + ": stopped after a failed commit ("
+                  + *broken_ + ")",
+                "restart: the store is checked when it is opened");
+  uint64_t batch_bytes = 0;
+  for (const auto& x : edits)
+    if (x.text)
+      // A changed page is copied, and large values fill whole pages.
+      batch_bytes += x.text->size() + 2 * env_.page_bytes();
+  if (batch_bytes > 0)
+    if (auto done = make_room(batch_bytes); !done)
+      return done;
+  for (;;) {
+    auto done = try_apply(edits);
+    if (done)
+      return done;
+    if (lmdb::is_disk_full(done.error()))
+      return fail(full());
+    if (!lmdb::is_map_full(done.error()))
+      return fail(with_context(std::move(done.error()), "write " + path_));
+    if (auto grown = grow_map(); !grown)
+      return grown;
+  }
+}
+
+result<void> database::try_apply(std::span<const edit> edits) {
+  auto txn = lmdb::txn::begin(env_, lmdb::access::write);
+  if (!txn)
+    return fail(std::move(txn.error()));
+  auto next = seal_;
+  next.snapshot = txn->id();
+  for (const auto& x : edits)
+    if (auto done = apply_one(*txn, x, next); !done)
+      return done;
+  if (auto done = txn->put(handle(table::meta), seal_key, encode_seal(next));
+      !done)
+    return done;
+  if (auto done = txn->commit(); !done) {
+    if (done.error().code != ec::unavailable)
+      broken_ = done.error().message;
+    return done;
+  }
+  seal_ = next;
+  return {};
+}
+
+result<void> database::apply_one(lmdb::txn& in, const edit& what, seal& next) {
+  auto old = in.get(handle(what.in), what.key);
+  if (!old)
+    return fail(std::move(old.error()));
+  auto value = std::string{};
+  if (what.text) {
+    auto stored = result<std::string_view>{};
+    if (*old && what.in != table::meta)
+      stored = decode(what.in, what.key, **old);
+    value = encode(what.in, what.key,
+                   stored && !stored->empty()
+                     ? keep_unknown(what.in, *stored, *what.text)
+                     : *what.text);
+  }
+  if (*old) {
+    --next.records;
+    next.sum -= seal_term(**old);
+  }
+  if (!what.text)
+    return *old ? in.del(handle(what.in), what.key) : result<void>{};
+  return put_new(in, handle(what.in), what.key, value, next);
+}
+
+result<void> database::write_state(const store_state& state) {
+  auto what = edit{};
+  what.in = table::meta;
+  what.key = std::string{state_key};
+  what.text = dump(to_json(state));
+  return try_apply({&what, 1});
+}
+
+// -- space -------------------------------------------------------------------
+
+error database::full() const {
+  return error{ec::unavailable, "write " + path_ + ": the disk is full",
+               "free space on it or remove networks or endpoints: removals "
+               "still work",
+               0};
+}
+
+result<void> database::grow_map() {
+  auto now = env_.map_bytes();
+  if (now >= limits_.max_map_bytes)
+    return fail(full());
+  return env_.resize(std::min(now * 2, limits_.max_map_bytes));
+}
+
+result<void> database::make_room(uint64_t batch_bytes) {
+  auto used = env_.used_bytes();
+  auto needed = batch_bytes + std::max(limits_.reserve_bytes, used);
+  if (used + needed <= limits_.max_map_bytes && allocate(used + needed))
+    return {};
+  if (reusable_bytes() >= needed)
+    return {};
+  return fail(full());
+}
+
+bool database::allocate(uint64_t file_bytes) {
+  if (file_bytes <= allocated_bytes_)
+    return true;
+  auto fd = env_.descriptor();
+  if (!fd)
+    return false;
+  auto wanted = round_up(file_bytes, allocation_step);
+  int code = 0;
+  do
+    code = ::fallocate(*fd, 0, 0, static_cast<off_t>(wanted)) == 0 ? 0 : errno;
+  while (code == EINTR);
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG)
+    return false;
+  // A file system that cannot reserve space (EOPNOTSUPP) is used without: a
+  // full disk then shows at the commit.
+  allocated_bytes_ = code == 0 ? wanted : ~uint64_t{0};
+  return true;
+}
+
+uint64_t database::reusable_bytes() const {
+  auto txn = lmdb::txn::begin(env_, lmdb::access::read);
+  if (!txn)
+    return 0;
+  auto cursor = lmdb::cursor::open(*txn, lmdb::free_pages_table);
+  if (!cursor)
+    return 0;
+  uint64_t pages = 0;
+  for (;;) {
+    auto entry = cursor->next();
+    if (!entry || !*entry)
+      break;
+    size_t freed_by = 0;
+    size_t count = 0;
+    const auto& [key, list] = **entry;
+    if (key.size() != sizeof(freed_by) || list.size() < sizeof(count))
+      break;
+    std::memcpy(&freed_by, key.data(), sizeof(freed_by));
+    std::memcpy(&count, list.data(), sizeof(count));
+    // What the last commit freed belongs to the one before it, to which a
+    // crash may have to go back.
+    if (freed_by < txn->id())
+      pages += count;
+  }
+  return pages * env_.page_bytes();
+}
+
+// -- reading -----------------------------------------------------------------
+
+result<void> database::read(snapshot& to) const {
+  auto txn = lmdb::txn::begin(env_, lmdb::access::read);
+  if (!txn)
+    return fail(std::move(txn.error()));
+  for (size_t i = 0; i < record_tables; ++i) {
+    auto in = static_cast<table>(i);
+    auto cursor = lmdb::cursor::open(*txn, handle(in));
+    if (!cursor)
+      return fail(std::move(cursor.error()));
+    for (;;) {
+      auto entry = cursor->next();
+      if (!entry)
+        return fail(std::move(entry.error()));
+      if (!*entry)
+        break;
+      const auto& [key, value] = **entry;
+      auto text = decode(in, key, value);
+      if (!text)
+        return fail(std::move(text.error()));
+      if (auto done = add_record(to, in, std::string{key}, std::string{*text});
+          !done)
+        return done;
+    }
+  }
+  return {};
+}
+
+} // namespace troupe::persistence
