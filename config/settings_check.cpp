@@ -152,7 +152,9 @@ result<settings> validated(settings x) {
 }
 
 std::string socket_path(const settings& x) {
-  return x.socket.empty() ? x.run_dir + "/troupe.sock" : x.socket;
+  if (!x.socket.empty())
+    return x.socket;
+  return (x.run_dir == "/" ? "" : x.run_dir) + "/troupe.sock";
 }
 
 } // namespace troupe

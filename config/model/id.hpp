@@ -26,12 +26,15 @@ result<void> check_name(std::string_view text, std::string_view kind);
 /// after 40 bytes with an ellipsis.
 std::string quoted(std::string_view text);
 
-// Without these a call with a std::string means std::quoted where <iomanip>
-// is included: both are found, and its template fits better.
+/// The same for strings. Without these overloads a call with a std::string
+/// means std::quoted where <iomanip> is included: its template fits better.
 inline std::string quoted(const std::string& text) {
   return quoted(std::string_view{text});
 }
 inline std::string quoted(std::string& text) {
+  return quoted(std::string_view{text});
+}
+inline std::string quoted(const char* text) {
   return quoted(std::string_view{text});
 }
 
