@@ -1,0 +1,116 @@
+#include "troupe/drivers/bridge/bridge.hpp"
+
+#include "troupe/drivers/bridge/device.hpp"
+#include "troupe/drivers/bridge/endpoint.hpp"
+#include "troupe/drivers/bridge/inventory.hpp"
+#include "troupe/drivers/bridge/names.hpp"
+#include "troupe/drivers/bridge/validate.hpp"
+#include "troupe/drivers/bridge/wanted.hpp"
+
+namespace troupe::drivers {
+
+namespace {
+
+class bridge_driver final : public driver {
+public:
+  explicit bridge_driver(const instance& owner) : owner_(owner) {
+  }
+
+  std::string_view name() const override {
+    return "bridge";
+  }
+
+  traits features() const override {
+    return {};
+  }
+
+  result<void> validate(const network_spec& network) const override {
+    return validate_bridge(network);
+  }
+
+  result<void> validate_endpoint(const network_spec& network,
+                                 const endpoint_spec& endpoint) const override {
+    return validate_bridge_endpoint(network, endpoint);
+  }
+
+  result<void> check_conflict(const network_spec& wanted,
+                              const network_spec& existing) const override {
+    return check_bridge_conflict(wanted, existing);
+  }
+
+  std::string network_interface(const network_spec& network) const override {
+    return network_bridge(network);
+  }
+
+  std::string host_interface(const endpoint_spec& endpoint) const override {
+    return host_end_name(endpoint.id);
+  }
+
+  std::string interface_prefix(const network_spec& network) const override {
+    return parse_bridge_options(network)
+      .value_or(bridge_options{})
+      .interface_prefix;
+  }
+
+  result<void>
+  create_network(netns::kernel& kernel, const network_spec& network) override {
+    return want_bridge(network).and_then([&](const wanted_bridge& wanted) {
+      return create_bridge(kernel, owner_, wanted);
+    });
+  }
+
+  result<void>
+  remove_network(netns::kernel& kernel, const network_spec& network) override {
+    return want_bridge(network).and_then([&](const wanted_bridge& wanted) {
+      return remove_bridge(kernel, owner_, wanted);
+    });
+  }
+
+  result<void>
+  create_endpoint(netns::kernel& kernel, const endpoint_plan& plan) override {
+    return want_endpoint(owner_, plan)
+      .and_then([&](const wanted_endpoint& wanted) {
+        return create_bridge_endpoint(kernel, owner_, wanted);
+      });
+  }
+
+  result<void> remove_endpoints(netns::kernel& kernel,
+                                std::span<const endpoint_plan> plans) override {
+    return remove_bridge_endpoints(kernel, owner_, plans);
+  }
+
+  result<std::vector<found_object>> list(netns::kernel& kernel) override {
+    return list_bridge_objects(kernel, owner_);
+  }
+
+  result<void> remove_found(netns::kernel& kernel,
+                            std::span<const found_object> objects) override {
+    return remove_bridge_objects(kernel, owner_, objects);
+  }
+
+  result<std::vector<std::string>>
+  inspect_network(netns::kernel& kernel, const network_spec& network) override {
+    return want_bridge(network).and_then([&](const wanted_bridge& wanted) {
+      return inspect_bridge(kernel, owner_, wanted);
+    });
+  }
+
+  result<std::vector<std::string>>
+  inspect_endpoint(netns::kernel& kernel, const endpoint_plan& plan) override {
+    return want_endpoint(owner_, plan)
+      .and_then([&](const wanted_endpoint& wanted) {
+        return inspect_bridge_endpoint(kernel, owner_, wanted);
+      });
+  }
+
+private:
+  const instance owner_;
+};
+
+} // namespace
+
+std::unique_ptr<driver> make_bridge(const instance& owner) {
+  return std::make_unique<bridge_driver>(owner);
+}
+
+} // namespace troupe::drivers

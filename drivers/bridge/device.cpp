@@ -1,0 +1,227 @@
+#include "troupe/drivers/bridge/device.hpp"
+
+#include "troupe/drivers/bridge/host_bridge.hpp"
+#include "troupe/drivers/bridge/marks.hpp"
+#include "troupe/drivers/steps.hpp"
+#include "troupe/drivers/tags.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+namespace troupe::drivers {
+
+namespace {
+
+using netns::kernel;
+using netns::link_info;
+using netns::sysctl;
+using netns::undo_stack;
+
+using maybe_link = std::optional<link_info>;
+
+constexpr std::string_view bridge_kind = "bridge";
+
+result<maybe_link> link_by_name(kernel& k, const std::string& name) {
+  auto index = k.link_index(name);
+  if (!index) {
+    if (is_missing(index.error()))
+      return maybe_link{};
+    return fail(std::move(index.error()));
+  }
+  auto link = k.link(*index);
+  if (!link)
+    return fail(std::move(link.error()));
+  return maybe_link{std::move(*link)};
+}
+
+bool is_marked_for(const instance& owner, const link_info& link,
+                   const std::string& id) {
+  auto mark = parse_mark(owner, link.alias);
+  return mark && mark->network == id;
+}
+
+// Why a bridge that does not carry this network's tag cannot be used.
+result<void> check_usable(const instance& owner, const link_info& link,
+                          const wanted_bridge& wanted) {
+  if (link.kind != bridge_kind)
+    return fail(ec::conflict,
+                fmt::format("existing interface {} is not a bridge", link.name),
+                "give another bridge name");
+  auto holder = tagged_id(owner, link.alias);
+  if (auto mark = parse_mark(owner, link.alias))
+    holder = mark->network;
+  if (!holder.empty())
+    return fail(ec::conflict, fmt::format("bridge {}: belongs to network {}",
+                                          link.name, holder.substr(0, 12)));
+  if (link.alias.find("troupe:") != std::string::npos)
+    return fail(ec::conflict, fmt::format("bridge {}: belongs to another "
+                                          "troupe daemon on this host",
+                                          link.name));
+  if (!wanted.is_named)
+    return fail(ec::conflict,
+                fmt::format("bridge {}: exists and is not ours", link.name),
+                fmt::format("delete it: ip link del {}", link.name));
+  return {};
+}
+
+result<void>
+set_sysctls(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
+  auto off = k.read_sysctl(sysctl::ipv6_disable, wanted.name);
+  // A kernel without IPv6 will do for a network without IPv6.
+  if (!off && is_missing(off.error()) && !wanted.has_ipv6)
+    return {};
+  struct row {
+    sysctl key;
+    int value;
+  };
+  const row rows[] = {{sysctl::ipv6_accept_ra, 0},
+                      {sysctl::ipv6_accept_redirects, 0},
+                      {sysctl::ipv6_disable, wanted.has_ipv6 ? 0 : 1}};
+  for (const auto& [key, value] : rows)
+    if (auto done = change_sysctl(k, undo, key, wanted.name, value); !done)
+      return done;
+  return {};
+}
+
+netns::link_change
+own_attributes(const instance& owner, const wanted_bridge& wanted) {
+  auto result = netns::link_change{};
+  result.name = wanted.name;
+  result.mtu_bytes = wanted.mtu_bytes;
+  result.mac = wanted.mac;
+  result.group = owner.link_group();
+  result.alias = owner.alias(wanted.id);
+  return result;
+}
+
+// Completes a bridge of ours, new or old.
+result<void> mend(kernel& k, undo_stack& undo, const instance& owner,
+                  const link_info& link, const wanted_bridge& wanted) {
+  if (auto done = change_link(k, undo, link, own_attributes(owner, wanted));
+      !done)
+    return done;
+  if (auto done = set_sysctls(k, undo, wanted); !done)
+    return done;
+  if (auto done = add_missing_addresses(k, undo, link.index, wanted.addresses);
+      !done)
+    return done;
+  auto change = netns::link_change{};
+  change.up = true;
+  return change_link(k, undo, link, change);
+}
+
+// A request whose answer got lost may have made the bridge. Without an alias
+// it is from a moment ago: the name was free before.
+void remove_half_made(kernel& k, const instance& owner,
+                      const std::string& name) {
+  auto link = link_by_name(k, name);
+  if (link && *link && (*link)->group == owner.link_group()
+      && (*link)->alias.empty())
+    (void)k.del_link((*link)->index);
+}
+
+result<void> build(kernel& k, undo_stack& undo, const instance& owner,
+                   const wanted_bridge& wanted) {
+  auto request = netns::bridge_request{};
+  request.name = wanted.name;
+  request.mac = wanted.mac;
+  request.mtu_bytes = wanted.mtu_bytes;
+  request.group = owner.link_group();
+  auto index = k.add_bridge(request);
+  if (!index) {
+    remove_half_made(k, owner, wanted.name);
+    return fail(std::move(index.error()));
+  }
+  undo.push([&k, index = *index] {
+    (void)k.del_link(index);
+  });
+  auto link = k.link(*index);
+  if (!link)
+    return fail(std::move(link.error()));
+  return mend(k, undo, owner, *link, wanted);
+}
+
+result<void> adopt(kernel& k, undo_stack& undo, const instance& owner,
+                   const found_bridge& found, const wanted_bridge& wanted) {
+  if (found.is_ours)
+    return mend(k, undo, owner, found.link, wanted);
+  if (found.link.name != wanted.name)
+    return fail(
+      ec::conflict,
+      fmt::format("bridge {}: was renamed to {}", wanted.name, found.link.name),
+      fmt::format("give it its name back: ip link set {} name {}",
+                  found.link.name, wanted.name));
+  return use_host_bridge(k, undo, owner, found.link, wanted);
+}
+
+result<void> create(kernel& k, undo_stack& undo, const instance& owner,
+                    const wanted_bridge& wanted) {
+  auto found = find_bridge(k, owner, wanted);
+  if (!found)
+    return fail(std::move(found.error()));
+  if (*found)
+    return adopt(k, undo, owner, **found, wanted);
+  auto other = link_by_name(k, wanted.name);
+  if (!other)
+    return fail(std::move(other.error()));
+  if (!*other)
+    return build(k, undo, owner, wanted);
+  if (auto done = check_usable(owner, **other, wanted); !done)
+    return done;
+  return use_host_bridge(k, undo, owner, **other, wanted);
+}
+
+} // namespace
+
+result<std::optional<found_bridge>>
+find_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
+  using maybe = std::optional<found_bridge>;
+  auto named = link_by_name(k, wanted.name);
+  if (!named)
+    return fail(std::move(named.error()));
+  if (*named && (*named)->kind == bridge_kind) {
+    if (belongs_to(owner, **named, wanted.id))
+      return maybe{{std::move(**named), true}};
+    if (is_marked_for(owner, **named, wanted.id))
+      return maybe{{std::move(**named), false}};
+  }
+  auto links = k.links();
+  if (!links)
+    return fail(std::move(links.error()));
+  for (auto& link : *links) {
+    if (link.kind != bridge_kind)
+      continue;
+    if (tagged_id(owner, link.alias) == wanted.id)
+      return maybe{{std::move(link), true}};
+    if (is_marked_for(owner, link, wanted.id))
+      return maybe{{std::move(link), false}};
+  }
+  return maybe{};
+}
+
+result<void>
+create_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
+  auto undo = undo_stack{};
+  auto done = create(k, undo, owner, wanted);
+  if (done)
+    undo.commit();
+  return done;
+}
+
+result<void>
+remove_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
+  auto found = find_bridge(k, owner, wanted);
+  if (!found)
+    return fail(std::move(found.error()));
+  if (!*found)
+    return {};
+  if (!(*found)->is_ours)
+    return release_host_bridge(k, owner, (*found)->link);
+  auto done = k.del_link((*found)->link.index);
+  if (!done && is_missing(done.error()))
+    return {};
+  return done;
+}
+
+} // namespace troupe::drivers

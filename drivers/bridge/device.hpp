@@ -1,0 +1,38 @@
+#pragma once
+
+#include "troupe/drivers/bridge/wanted.hpp"
+#include "troupe/netns/undo_stack.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::drivers {
+
+/// A bridge that serves one network: ours, or the user's with our mark on it.
+struct found_bridge {
+  netns::link_info link;
+  bool is_ours = false; ///< Made by us; else marked.
+};
+
+/// The bridge that carries this network's tag or mark, under its own name or,
+/// if somebody renamed it, under another.
+result<std::optional<found_bridge>>
+find_bridge(netns::kernel& kernel, const instance& owner,
+            const wanted_bridge& wanted);
+
+/// Makes or mends the network's bridge; takes the user's own into use when the
+/// user named it. All or nothing. Errors: `conflict` when the name is taken.
+result<void> create_bridge(netns::kernel& kernel, const instance& owner,
+                           const wanted_bridge& wanted);
+
+/// Deletes our bridge, gives back the user's. Done if there is none.
+result<void> remove_bridge(netns::kernel& kernel, const instance& owner,
+                           const wanted_bridge& wanted);
+
+/// How the bridge differs, one line each.
+result<std::vector<std::string>>
+inspect_bridge(netns::kernel& kernel, const instance& owner,
+               const wanted_bridge& wanted);
+
+} // namespace troupe::drivers

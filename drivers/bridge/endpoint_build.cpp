@@ -1,0 +1,141 @@
+#include "troupe/drivers/bridge/endpoint.hpp"
+#include "troupe/drivers/bridge/endpoint_job.hpp"
+#include "troupe/drivers/steps.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+namespace troupe::drivers {
+
+using netns::sysctl;
+
+namespace {
+
+error explain(error why, const wanted_endpoint& wanted) {
+  if (why.os_error == EXFULL) {
+    why.code = ec::unavailable;
+    why.message = fmt::format("bridge {}: has 1023 ports, as many as the "
+                              "kernel allows",
+                              wanted.bridge);
+    why.hint = "put the endpoint into another network";
+  }
+  return why;
+}
+
+} // namespace
+
+result<void>
+create_bridge_endpoint(netns::kernel& kernel, const instance& owner,
+                       const wanted_endpoint& wanted) {
+  auto done = endpoint_job{kernel, owner, wanted}.run();
+  if (!done)
+    return fail(with_context(explain(std::move(done.error()), wanted),
+                             "create endpoint " + wanted.id.substr(0, 12)));
+  return done;
+}
+
+result<void> endpoint_job::run() {
+  auto bridge = host_.link_index(wanted_.bridge);
+  if (!bridge) {
+    if (is_missing(bridge.error()))
+      bridge.error().hint = "the network's bridge is gone; run troupe doctor "
+                            "--repair";
+    return fail(std::move(bridge.error()));
+  }
+  bridge_ = *bridge;
+  auto done = build();
+  if (!done && done.error().os_error == EEXIST)
+    done = mend(error{done.error()});
+  if (done)
+    undo_.commit();
+  return done;
+}
+
+result<void> endpoint_job::build() {
+  auto request = netns::veth_request{};
+  request.name = wanted_.name;
+  request.master = bridge_;
+  request.mtu_bytes = wanted_.mtu_bytes;
+  request.group = wanted_.group;
+  request.peer_name = wanted_.interface;
+  request.peer_mac = wanted_.mac;
+  request.peer_namespace = wanted_.ns;
+  auto host_end = host_.add_veth(request);
+  if (host_end)
+    return complete(*host_end);
+  if (host_end.error().os_error != EEXIST)
+    remove_half_made();
+  return fail(std::move(host_end.error()));
+}
+
+result<void> endpoint_job::complete(int host_end) {
+  undo_.push([this, host_end] {
+    (void)host_.del_link(host_end);
+  });
+  auto tag = netns::link_change{};
+  tag.alias = wanted_.alias;
+  if (auto done = host_.set_link(host_end, tag); !done)
+    return done;
+  // Its peer is still down, so no frame passes with the wrong flags.
+  if (wanted_.flags != netns::port_flags{})
+    if (auto done = host_.set_port_flags(host_end, wanted_.flags); !done)
+      return done;
+  if (auto done = enter(); !done)
+    return done;
+  return complete_peer();
+}
+
+result<void> endpoint_job::complete_peer() {
+  auto peer = inside_->link_index(wanted_.interface);
+  if (!peer)
+    return fail(std::move(peer.error()));
+  if (wanted_.has_ipv6) {
+    if (auto done = open_loopback(); !done)
+      return done;
+    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_disable})
+      if (auto done = inside_->set_sysctl(key, wanted_.interface, 0); !done)
+        return done;
+  }
+  auto raise = netns::link_change{};
+  raise.up = true;
+  if (auto done = inside_->set_link(*peer, raise); !done)
+    return done;
+  for (const auto& x : wanted_.addresses)
+    if (auto done = inside_->add_address(*peer, x); !done)
+      return done;
+  for (const auto& gateway : wanted_.gateways) {
+    auto route = netns::route_info{gateway.family(), {}, gateway, *peer, 0};
+    auto done = inside_->add_route(route);
+    if (!done && done.error().os_error == EEXIST)
+      done = change_default_route(*inside_, undo_, *peer, gateway);
+    if (!done)
+      return done;
+  }
+  return {};
+}
+
+result<void> endpoint_job::enter() {
+  if (inside_)
+    return {};
+  auto inside = host_.enter(wanted_.ns);
+  if (!inside)
+    return fail(std::move(inside.error()));
+  inside_ = std::move(*inside);
+  return {};
+}
+
+result<void> endpoint_job::open_loopback() {
+  return change_sysctl(*inside_, undo_, sysctl::ipv6_disable, "lo", 0);
+}
+
+void endpoint_job::remove_half_made() {
+  auto index = host_.link_index(wanted_.name);
+  if (!index)
+    return;
+  auto link = host_.link(*index);
+  if (link && link->alias.empty() && link->group == wanted_.group)
+    (void)host_.del_link(*index);
+}
+
+} // namespace troupe::drivers

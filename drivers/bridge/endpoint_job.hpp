@@ -1,0 +1,71 @@
+#pragma once
+
+#include "troupe/drivers/bridge/wanted.hpp"
+#include "troupe/netns/undo_stack.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace troupe::drivers {
+
+/// One run of creating or mending an endpoint: the kernel objects it works
+/// with and what it would have to undo. Private to this folder.
+class endpoint_job {
+public:
+  /// All three must outlive the job.
+  endpoint_job(netns::kernel& host, const instance& owner,
+               const wanted_endpoint& wanted)
+    : host_(host), owner_(owner), wanted_(wanted) {
+  }
+
+  /// Brings the endpoint to its wanted state, or leaves things as they were.
+  result<void> run();
+
+private:
+  // -- endpoint_build.cpp ----------------------------------------------------
+
+  /// Asks for the pair and completes it.
+  result<void> build();
+
+  /// Completes a pair that was just made: host end, then inside.
+  result<void> complete(int host_end);
+
+  /// Completes the fresh peer inside the namespace.
+  result<void> complete_peer();
+
+  /// Opens the namespace, once.
+  result<void> enter();
+
+  /// Turns IPv6 on for loopback, so that `::1` works where IPv6 does.
+  result<void> open_loopback();
+
+  /// A request whose answer got lost may have made the pair; without an alias
+  /// it is from a moment ago.
+  void remove_half_made();
+
+  // -- endpoint_mend.cpp -----------------------------------------------------
+
+  /// Something of the pair's names is there already: ours to be mended, or
+  /// somebody else's. @param taken the kernel's refusal.
+  result<void> mend(const error& taken);
+
+  result<void> mend_host_end(const netns::link_info& link);
+  result<void> mend_peer(const netns::link_info& link);
+
+  /// The host end is there, its peer is not in the namespace: puts the old
+  /// pair aside, builds a new one, deletes the old one last.
+  result<void> replace(const netns::link_info& old);
+
+  /// The peer in the namespace: by name and MAC, by MAC if it was renamed, by
+  /// name if its MAC was changed.
+  result<std::optional<netns::link_info>> find_peer();
+
+  netns::kernel& host_;
+  const instance& owner_;
+  const wanted_endpoint& wanted_;
+  int bridge_ = 0;
+  std::unique_ptr<netns::kernel> inside_;
+  netns::undo_stack undo_; ///< Last: its steps use all of the above.
+};
+
+} // namespace troupe::drivers

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "troupe/config/model/address.hpp"
+#include "troupe/config/model/endpoint.hpp"
+#include "troupe/config/model/network.hpp"
+
+#include <string>
+
+namespace troupe::drivers {
+
+/// How containers of one family reach the world.
+enum class gateway_mode : uint8_t {
+  standard,        ///< Not given; libnetwork's default is `nat`.
+  nat,             ///< Masqueraded, only published ports are reachable.
+  nat_unprotected, ///< As `nat`, other ports are not dropped.
+  routed,          ///< No translation.
+  isolated,        ///< Internal networks: the bridge has no address.
+};
+
+/// The options of a bridge network; see README.md for their labels.
+struct bridge_options {
+  std::string name;                     ///< Empty: generated from the id.
+  bool enable_icc = true;               ///< Ports may talk to each other.
+  bool enable_ip_masquerade = true;     ///< Kept for the firewall.
+  bool inhibit_ipv4 = false;            ///< No IPv4 gateway on the bridge.
+  uint32_t mtu_bytes = 1500;            ///< Bridge and both veth ends.
+  std::string interface_prefix = "eth"; ///< Names inside sandboxes.
+  ip_address host_binding_ipv4;         ///< Kept for published ports.
+  gateway_mode mode_v4 = gateway_mode::standard;
+  gateway_mode mode_v6 = gateway_mode::standard;
+};
+
+/// Reads and checks the options of a network. Pure. Errors:
+/// `invalid_argument` naming option and value; `unsupported` for a value whose
+/// effect this version does not have.
+result<bridge_options> parse_bridge_options(const network_spec& network);
+
+/// Checks the options of an endpoint. Pure. Errors as above.
+result<void> check_bridge_endpoint_options(const endpoint_spec& endpoint);
+
+} // namespace troupe::drivers

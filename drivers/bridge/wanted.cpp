@@ -1,0 +1,114 @@
+#include "troupe/drivers/bridge/wanted.hpp"
+
+#include "troupe/drivers/bridge/names.hpp"
+
+#include <fmt/format.h>
+
+namespace troupe::drivers {
+
+namespace {
+
+bool has_pool(const network_spec& network, ip_family family) {
+  for (const auto& pool : network.pools)
+    if (pool.subnet && pool.subnet->family() == family)
+      return true;
+  return false;
+}
+
+// Isolated mode and inhibit_ipv4 keep a gateway off the bridge.
+bool holds_gateway(const bridge_options& options, ip_family family) {
+  if (family == ip_family::v6)
+    return options.mode_v6 != gateway_mode::isolated;
+  return options.mode_v4 != gateway_mode::isolated && !options.inhibit_ipv4;
+}
+
+std::vector<ip_address> default_gateways(const endpoint_plan& plan) {
+  auto result = std::vector<ip_address>{};
+  if (plan.network.internal)
+    return result;
+  for (const auto& pool : plan.network.pools) {
+    const auto* gateway = container_gateway(pool);
+    if (gateway == nullptr && pool.gateway)
+      gateway = &*pool.gateway;
+    if (gateway == nullptr)
+      continue;
+    if (gateway->is_v4() ? plan.where.default_route_v4
+                         : plan.where.default_route_v6)
+      result.push_back(*gateway);
+  }
+  return result;
+}
+
+} // namespace
+
+std::string network_bridge(const network_spec& network) {
+  auto options = parse_bridge_options(network);
+  if (!options)
+    return {};
+  return options->name.empty() ? bridge_name(network.id) : options->name;
+}
+
+const ip_address* container_gateway(const ipam_pool& pool) {
+  if (!pool.subnet)
+    return nullptr;
+  auto is_v4 = pool.subnet->family() == ip_family::v4;
+  auto i = pool.aux_addresses.find(is_v4 ? "DefaultGatewayIPv4"
+                                         : "DefaultGatewayIPv6");
+  return i == pool.aux_addresses.end() ? nullptr : &i->second;
+}
+
+result<wanted_bridge> want_bridge(const network_spec& network) {
+  auto options = parse_bridge_options(network);
+  if (!options)
+    return fail(std::move(options.error()));
+  if (network.id.empty())
+    return fail(ec::invalid_argument, "network: no id");
+  if (network.enable_ipv4 && !has_pool(network, ip_family::v4))
+    return fail(ec::invalid_argument, "ipv4 pool is empty");
+  auto result = wanted_bridge{};
+  result.id = network.id.value;
+  result.is_named = !options->name.empty();
+  result.name = result.is_named ? options->name : bridge_name(network.id);
+  result.has_ipv6
+    = network.enable_ipv6 && holds_gateway(*options, ip_family::v6);
+  result.mac = bridge_mac(network.id);
+  result.mtu_bytes = options->mtu_bytes;
+  for (const auto& pool : network.pools)
+    if (pool.subnet && pool.gateway
+        && holds_gateway(*options, pool.subnet->family()))
+      result.addresses.push_back({*pool.gateway, pool.subnet->length()});
+  return result;
+}
+
+result<wanted_endpoint>
+want_endpoint(const instance& owner, const endpoint_plan& plan) {
+  auto options = parse_bridge_options(plan.network);
+  if (!options)
+    return fail(std::move(options.error()));
+  if (plan.endpoint.id.empty() || plan.where.interface.empty())
+    return fail(ec::invalid_argument, "endpoint: no id or no interface name");
+  if (plan.where.ns.path.empty())
+    return fail(ec::forbidden,
+                fmt::format("endpoint {}: the host's own namespace is no place "
+                            "for an endpoint of a bridge network",
+                            plan.endpoint.id.brief()),
+                "use the host network");
+  auto result = wanted_endpoint{};
+  result.id = plan.endpoint.id.value;
+  result.name = host_end_name(plan.endpoint.id);
+  result.bridge
+    = options->name.empty() ? bridge_name(plan.network.id) : options->name;
+  result.alias = owner.alias(plan.endpoint.id.value);
+  result.group = owner.link_group();
+  result.mtu_bytes = options->mtu_bytes;
+  result.flags.isolated = !options->enable_icc;
+  result.ns = plan.where.ns;
+  result.interface = plan.where.interface;
+  result.mac = endpoint_mac(plan.endpoint);
+  result.has_ipv6 = plan.network.enable_ipv6;
+  result.addresses = plan.endpoint.addresses;
+  result.gateways = default_gateways(plan);
+  return result;
+}
+
+} // namespace troupe::drivers

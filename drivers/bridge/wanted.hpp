@@ -1,0 +1,55 @@
+#pragma once
+
+#include "troupe/drivers/bridge/options.hpp"
+#include "troupe/drivers/driver.hpp"
+
+#include <string>
+#include <vector>
+
+namespace troupe::drivers {
+
+/// How a network's bridge is to be, everything decided.
+struct wanted_bridge {
+  std::string id;         ///< The network's.
+  std::string name;       ///< Of the interface.
+  bool is_named = false;  ///< By the user; it may be the user's own bridge.
+  bool has_ipv6 = false;  ///< IPv6 is on on the bridge.
+  mac_address mac;        ///< Of a bridge of ours.
+  uint32_t mtu_bytes = 0; ///< Of a bridge of ours.
+  std::vector<interface_address> addresses; ///< Gateways of the containers.
+};
+
+/// How an endpoint's veth pair is to be, everything decided.
+struct wanted_endpoint {
+  std::string id;     ///< The endpoint's.
+  std::string name;   ///< Host end.
+  std::string bridge; ///< Its master.
+  std::string alias;  ///< Host end.
+  uint32_t group = 0; ///< Host end.
+  uint32_t mtu_bytes = 0;
+  netns::port_flags flags;
+  netns::namespace_ref ns; ///< Where the peer is.
+  std::string interface;   ///< Peer.
+  mac_address mac;         ///< Peer.
+  bool has_ipv6 = false;   ///< IPv6 is on on the peer.
+  std::vector<interface_address> addresses;
+  std::vector<ip_address> gateways; ///< Of default routes.
+};
+
+/// Name of the network's bridge: the user's or generated; empty if the options
+/// are wrong or there is no id.
+std::string network_bridge(const network_spec& network);
+
+/// The gateway that containers are told instead of the pool's: libnetwork's
+/// reserved auxiliary names `DefaultGatewayIPv4` and `DefaultGatewayIPv6`.
+/// @returns null if there is none.
+const ip_address* container_gateway(const ipam_pool& pool);
+
+/// Pure. Errors: `invalid_argument` (options; an IPv4 network without a pool).
+result<wanted_bridge> want_bridge(const network_spec& network);
+
+/// Pure. Errors: `invalid_argument`; `forbidden` in the host's namespace.
+result<wanted_endpoint>
+want_endpoint(const instance& owner, const endpoint_plan& plan);
+
+} // namespace troupe::drivers
