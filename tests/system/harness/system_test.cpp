@@ -44,7 +44,6 @@ void system_test::TearDown() {
     std::fprintf(stderr, "The daemon's log:\n%s\n", daemon_->log().c_str());
 }
 
-// Actors and sockets that live for good are made when they are first used.
 void system_test::touch_everything() {
   create_network("warm");
   create_sandbox("warm");

@@ -42,12 +42,15 @@ protected:
   /// Removes every sandbox, endpoint and network.
   void remove_everything();
 
-  /// Forgets the baseline of descriptors; for a test that restarts the daemon.
+  /// Makes one of each kind of object and removes all objects, so that actors
+  /// and sockets are there that stay once they were needed.
+  void touch_everything();
+
+  /// Takes the daemon's descriptors as the baseline and reconnects; for a test
+  /// that has restarted it.
   void observe_daemon();
 
 private:
-  void touch_everything();
-
   std::unique_ptr<daemon_process> daemon_;
   std::unique_ptr<http_client> client_;
   kernel_state before_;

@@ -1,0 +1,194 @@
+// Kills the real daemon at random instants under concurrent clients, and looks
+// whether anything was lost or left.
+
+#include "troupe/tests/system/harness/system_test.hpp"
+#include "troupe/tests/system/harness/traffic.hpp"
+#include "troupe/tests/system/kill/client.hpp"
+
+#include <random>
+#include <thread>
+
+namespace troupe::test {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr auto clients = 8;
+constexpr auto shared_network = "shared";
+
+class Kill : public system_test {
+protected:
+  void SetUp() override {
+    system_test::SetUp();
+    if (IsSkipped() || HasFatalFailure())
+      return;
+    seed_ = number_from_environment("TROUPE_TEST_SEED", std::random_device{}());
+    random_.seed(static_cast<std::mt19937::result_type>(seed_));
+    create_network(shared_network);
+    for (auto i = 0; i < clients; ++i)
+      clients_.push_back(
+        std::make_unique<kill_client>(i, shared_network, seed_ + 1 + i));
+  }
+
+  // Lets all clients work for some milliseconds, kills the daemon, waits for
+  // the clients.
+  void work_and_kill() {
+    auto killed = std::atomic<bool>{false};
+    auto threads = std::vector<std::thread>{};
+    for (auto& client : clients_)
+      threads.emplace_back([&] {
+        client->work(daemon(), killed);
+      });
+    std::this_thread::sleep_for(random_pause(60'000));
+    killed = true;
+    daemon().kill();
+    for (auto& thread : threads)
+      thread.join();
+    for (auto& client : clients_)
+      EXPECT_EQ(client->complaint(), "");
+  }
+
+  // Starts the daemon; every fourth time it is killed while it starts.
+  int restart() {
+    auto kills = 0;
+    while (random_() % 4 == 0 && kills < 3) {
+      daemon().launch();
+      std::this_thread::sleep_for(random_pause(40'000));
+      daemon().kill();
+      ++kills;
+    }
+    EXPECT_EQ(daemon().start(), "");
+    return kills;
+  }
+
+  std::chrono::microseconds random_pause(unsigned most_us) {
+    return std::chrono::microseconds{random_() % most_us};
+  }
+
+  // The daemon's lists against the books of all clients.
+  void check_objects() {
+    networks_ = must("GET", "/v1/networks");
+    endpoints_ = must("GET", "/v1/endpoints");
+    sandboxes_ = must("GET", "/v1/sandboxes");
+    if (HasFailure())
+      return;
+    for (auto& client : clients_)
+      EXPECT_EQ(client->check(networks_, endpoints_, sandboxes_), "");
+  }
+
+  // The kernel against the daemon's lists: all of it is there, and no more.
+  void check_kernel() {
+    auto links = std::set<std::string>{"lo"};
+    for (const auto& network : networks_.at("networks"))
+      links.insert(network.value("interface", ""));
+    for (const auto& endpoint : endpoints_.at("endpoints"))
+      if (!endpoint.value("sandbox_name", "").empty())
+        links.insert(endpoint.value("host_interface", ""));
+    // Links of removed endpoints die in the background.
+    for (auto i = 0; i < 100 && link_names() != links; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    EXPECT_EQ(link_names(), links);
+
+    auto pins = std::multiset<std::string>{};
+    for (const auto& sandbox : sandboxes_.at("sandboxes")) {
+      pins.insert(sandbox.value("key", ""));
+      check_inside(sandbox);
+    }
+    EXPECT_EQ(pinned_namespaces(), pins);
+  }
+
+  // Each joined endpoint has its interface and addresses, and no others are.
+  void check_inside(const json& sandbox) {
+    using interface = std::pair<std::string, std::multiset<std::string>>;
+    auto name = sandbox.at("spec").value("name", "");
+    auto wanted = std::set<interface>{};
+    for (const auto& endpoint : endpoints_.at("endpoints")) {
+      if (endpoint.value("sandbox_name", "") != name)
+        continue;
+      auto& addresses = endpoint.at("spec").at("addresses");
+      wanted.insert({endpoint.value("interface", ""),
+                     {addresses.begin(), addresses.end()}});
+    }
+    auto seen = std::set<interface>{};
+    for (auto& x : interfaces_inside(sandbox.value("key", "")))
+      seen.insert({x.name, x.addresses});
+    EXPECT_EQ(seen, wanted) << "in sandbox " << name;
+  }
+
+  unsigned long seed_ = 0;
+  std::mt19937 random_;
+  std::vector<std::unique_ptr<kill_client>> clients_;
+  json networks_;
+  json endpoints_;
+  json sandboxes_;
+};
+
+// Two sandboxes that nobody touches; they must not notice anything.
+struct steady_pair {
+  std::string from;
+  std::string to;
+  std::vector<std::string> addresses; ///< Of the second; no lengths.
+};
+
+std::string text_at(const json& x, const char* name) {
+  return x.is_object() ? x.value(name, "") : "";
+}
+
+} // namespace
+
+TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
+  const auto kills = number_from_environment("TROUPE_TEST_KILLS", 200);
+  create_network("steady", {{"enable_ipv6", true}});
+  auto pair = steady_pair{};
+  pair.from = text_at(create_sandbox("from"), "key");
+  pair.to = text_at(create_sandbox("to"), "key");
+  attach("steady", "from");
+  auto endpoint = attach("steady", "to");
+  ASSERT_FALSE(HasFailure());
+  for (const auto& address : endpoint.at("spec").at("addresses"))
+    pair.addresses.push_back(without_length(address));
+  ASSERT_EQ(pair.addresses.size(), 2U);
+
+  auto v4 = traffic{pair.from, pair.to, pair.addresses[0]};
+  auto v6 = traffic{pair.from, pair.to, pair.addresses[1]};
+  ASSERT_EQ(v4.refusal() + v6.refusal(), "");
+
+  for (auto done = 0UL; done < kills;) {
+    SCOPED_TRACE("seed " + std::to_string(seed_) + ", kill "
+                 + std::to_string(done));
+    work_and_kill();
+    done += 1 + static_cast<unsigned long>(restart());
+    ASSERT_TRUE(daemon().is_running());
+    observe_daemon();
+    check_objects();
+    ASSERT_FALSE(HasFailure());
+    check_kernel();
+    EXPECT_EQ(doctor(), "");
+    ASSERT_FALSE(HasFailure()) << daemon().log();
+  }
+
+  for (auto* stream : {&v4, &v6}) {
+    auto report = stream->stop();
+    EXPECT_TRUE(report.is_complete()) << report.text();
+    std::printf("traffic: %s\n", report.text().c_str());
+  }
+  auto acknowledged = uint64_t{0}, interrupted = uint64_t{0},
+       happened = uint64_t{0};
+  for (auto& client : clients_) {
+    acknowledged += client->acknowledged();
+    interrupted += client->interrupted();
+    happened += client->happened();
+  }
+  std::printf("%lu kills, %lu operations acknowledged, %lu interrupted of "
+              "which %lu had happened\n",
+              kills, acknowledged, interrupted, happened);
+  // A run in which nothing was under way would prove nothing.
+  EXPECT_GT(acknowledged, kills);
+  EXPECT_GT(interrupted, kills / 2);
+  remove_everything();
+  touch_everything();
+  observe_daemon();
+}
+
+} // namespace troupe::test
