@@ -66,9 +66,12 @@ netlink_message new_bridge(const bridge_request& request) {
   message.nest(IFLA_LINKINFO, [&] {
     message.put_text(IFLA_INFO_KIND, "bridge");
     message.nest(IFLA_INFO_DATA, [&] {
-      message.put_u8(IFLA_BR_VLAN_FILTERING, request.vlan_filtering ? 1 : 0);
-      message.put_u8(IFLA_BR_MCAST_SNOOPING,
-                     request.multicast_snooping ? 1 : 0);
+      // Only what differs from the kernel's default: one that was built
+      // without VLAN filtering refuses even to switch it off.
+      if (request.vlan_filtering)
+        message.put_u8(IFLA_BR_VLAN_FILTERING, 1);
+      if (!request.multicast_snooping)
+        message.put_u8(IFLA_BR_MCAST_SNOOPING, 0);
     });
   });
   return message;
