@@ -1,0 +1,40 @@
+#!/bin/bash
+# Builds the optimised programs and measures them beside the raw kernel, inside
+# namespaces that vanish with them. Prints a table, writes JSON.
+# Usage: sudo tests/bench/run.sh [--quick] [--only SCENARIO]... [--json FILE]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+if [[ $(id -u) -ne 0 ]]; then
+  echo "Error: making namespaces and networks needs root" >&2
+  echo "Hint: sudo tests/bench/run.sh" >&2
+  exit 1
+fi
+
+build_dir="${TROUPE_BENCH_BUILD:-build/release}"
+json="$build_dir/bench.json"
+options=("$@")
+for ((i = 0; i < ${#options[@]}; i++)); do
+  if [[ ${options[i]} == --json ]]; then
+    json="${options[i + 1]:-$json}"
+  fi
+done
+
+echo "Building; this takes some minutes the first time." >&2
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+if [[ $build_dir == build/release ]]; then
+  cmake --preset release >/dev/null
+fi
+cmake --build "$build_dir" --target troupe_bench trouped >&2
+
+find_program() {
+  find "$build_dir" -name "$1" -type f -perm -u+x -print -quit
+}
+
+# On a disk, as in real use: the durable store calls fsync.
+state="$(mktemp -d "${TMPDIR:-/var/tmp}/troupe-bench.XXXXXX")"
+trap 'rm -rf "$state"' EXIT
+
+"$(find_program troupe_bench)" --json "$json" --state "$state" \
+  --trouped "$(find_program trouped)" "$@"
+echo "The same as JSON: $json"

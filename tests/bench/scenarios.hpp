@@ -1,0 +1,43 @@
+#pragma once
+
+#include "raw_floor.hpp"
+#include "report.hpp"
+#include "samples.hpp"
+#include <string>
+
+namespace troupe::bench {
+
+/// What a scenario needs to know.
+struct setting {
+  bool quick = false;
+  std::string state_base; ///< Directory on a disk, for the durable stores.
+  std::string trouped;    ///< Path of the daemon; empty: it is left out.
+
+  /// Endpoints per round: many make the p99 mean something.
+  int round_size() const {
+    return quick ? 40 : 100;
+  }
+
+  int rounds() const {
+    return quick ? 2 : 5;
+  }
+};
+
+// Each scenario adds its rows to the report. Where there is a floor, it is
+// measured in turn with ours in the same rounds, so that a busy machine is
+// busy for both.
+
+/// Attach by one client and by eight; detach from live sandboxes one by one
+/// and many at once; removal of sandboxes. Embedded and through the daemon.
+void measure_rounds(const setting& how, report& out);
+
+/// Attach to a bridge that fills up to 900 endpoints.
+void measure_growth(const setting& how, report& out);
+
+/// Attach on a simulated kernel: what actors and store cost.
+void measure_overhead(const setting& how, report& out);
+
+/// Restart of the daemon, and its memory, with more and more endpoints.
+void measure_restart(const setting& how, report& out);
+
+} // namespace troupe::bench
