@@ -3,6 +3,7 @@
 #include "troupe/config/model/id.hpp"
 #include "troupe/config/model/json.hpp"
 #include "troupe/config/model/nearest.hpp"
+#include "troupe/config/settings_check.hpp"
 #include "troupe/config/settings_text.hpp"
 
 #include <algorithm>
@@ -32,21 +33,16 @@ std::string variable_of(std::string_view key) {
   return result;
 }
 
-// `place: reason`, or `place[0].size: reason` for a part of the value.
-error at(std::string_view place, error why) {
-  if (!why.message.starts_with('['))
-    return with_context(std::move(why), place);
-  why.message.insert(0, place);
-  return why;
-}
-
-// `file:line:column: ` of the innermost part that has a place.
+// `file:line:column` of the innermost part that is written down.
 std::string place_in_file(std::string_view file, std::string_view path,
                           const json_places& places) {
-  auto result = std::string{file};
   auto place = places.find(std::string{path});
-  if (place == places.end())
-    place = places.find("");
+  while (place == places.end() && !path.empty()) {
+    auto step = path.find_last_of(".[");
+    path = path.substr(0, step == std::string_view::npos ? 0 : step);
+    place = places.find(std::string{path});
+  }
+  auto result = std::string{file};
   if (place != places.end())
     result += ":" + std::to_string(place->second.line) + ":"
               + std::to_string(place->second.column);
@@ -117,7 +113,8 @@ result<void> apply_environment(const overrides& environment, settings& x) {
                   nearest_hint(variable, names));
     auto key = keys[static_cast<size_t>(i - names.begin())];
     if (auto done = apply_text(key, text, x); !done)
-      return fail(at("environment: " + variable, std::move(done.error())));
+      return fail(
+        detail::at("environment: " + variable, std::move(done.error())));
   }
   return {};
 }
@@ -128,7 +125,7 @@ result<void> apply_flags(const overrides& flags, settings& x) {
       return fail(ec::invalid_argument, "flag: unknown setting " + quoted(key),
                   nearest_hint(key, keys));
     if (auto done = apply_text(key, text, x); !done)
-      return fail(at("flag --" + key, std::move(done.error())));
+      return fail(detail::at("flag --" + key, std::move(done.error())));
   }
   return {};
 }

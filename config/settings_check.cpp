@@ -1,3 +1,5 @@
+#include "troupe/config/settings_check.hpp"
+
 #include "troupe/config/model/id.hpp"
 #include "troupe/config/model/nearest.hpp"
 #include "troupe/config/settings_text.hpp"
@@ -141,8 +143,8 @@ result<settings> validated(settings x) {
       return;
     failure = detail::check_setting(key, x);
     if (!failure)
-      failure.error() = with_context(std::move(failure.error()),
-                                     "settings: " + std::string{key});
+      failure.error() = detail::at("settings: " + std::string{key},
+                                   std::move(failure.error()));
   });
   if (failure)
     failure = detail::check_together(x);

@@ -54,6 +54,13 @@ result<address_pool_setting> read_pool(std::string_view text) {
 
 } // namespace
 
+error at(std::string_view place, error why) {
+  if (!why.message.starts_with('['))
+    return with_context(std::move(why), place);
+  why.message.insert(0, place);
+  return why;
+}
+
 result<void> read_text(std::string_view text, std::string& out) {
   out = text;
   return {};

@@ -18,11 +18,8 @@ result<void> read_text(std::string_view text, bool& out);
 result<void>
 read_text(std::string_view text, std::vector<address_pool_setting>& out);
 
-/// Checks and normalises the setting of this key.
-/// Errors: `invalid_argument` with the reason alone.
-result<void> check_setting(std::string_view key, settings& x);
-
-/// Checks what involves more than one setting.
-result<void> check_together(const settings& x);
+/// Puts the place of a setting in front of a reason: `place: reason`, or
+/// `place[0].size: reason` when the reason names a part.
+error at(std::string_view place, error why);
 
 } // namespace troupe::detail
