@@ -224,4 +224,10 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
   };
 }
 
+driver_actor spawn_driver(caf::actor_system& system, context_ptr context,
+                          std::string driver_name) {
+  return spawn_blocking(system, context, driver, context,
+                        std::move(driver_name));
+}
+
 } // namespace troupe

@@ -4,15 +4,12 @@
 
 namespace troupe {
 
-struct driver_state;
-
 /// Hosts one driver on its own thread. Razes that arrive close together are
 /// one bulk deletion; one that fails is tried again later, since the store has
 /// forgotten the endpoint already.
 /// @note Detached: opens the kernel on its own thread. If that fails, every
 ///       request is answered with the reason.
-driver_actor::behavior_type
-driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
-       std::string driver_name);
+driver_actor spawn_driver(caf::actor_system& system, context_ptr context,
+                          std::string driver_name);
 
 } // namespace troupe

@@ -8,6 +8,7 @@
 
 namespace troupe {
 
+struct endpoint_state;
 using endpoint_pointer = endpoint_actor::stateful_pointer<endpoint_state>;
 
 /// Operations are chains of steps: each step asks another actor and goes on in
@@ -538,6 +539,11 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
       return reply;
     },
   };
+}
+
+endpoint_actor spawn_endpoint(caf::actor_system& system, context_ptr context,
+                              endpoint_origin origin) {
+  return system.spawn(endpoint, std::move(context), std::move(origin));
 }
 
 } // namespace troupe

@@ -4,8 +4,6 @@
 
 namespace troupe {
 
-struct endpoint_state;
-
 /// Where an endpoint comes from.
 struct endpoint_origin {
   endpoint_spec spec; ///< Name, addresses and MAC are claimed.
@@ -16,8 +14,7 @@ struct endpoint_origin {
 
 /// One endpoint: its life cycle and the order of the steps of a join and a
 /// leave. Ends when it is removed, after its network has released its name.
-endpoint_actor::behavior_type
-endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
-         context_ptr context, endpoint_origin origin);
+endpoint_actor spawn_endpoint(caf::actor_system& system, context_ptr context,
+                              endpoint_origin origin);
 
 } // namespace troupe

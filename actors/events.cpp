@@ -33,4 +33,8 @@ events(events_actor::stateful_pointer<events_state> self) {
   };
 }
 
+events_actor spawn_events(caf::actor_system& system) {
+  return system.spawn(events);
+}
+
 } // namespace troupe

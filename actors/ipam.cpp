@@ -76,4 +76,8 @@ ipam(ipam_actor::stateful_pointer<ipam_state> self, context_ptr context) {
   };
 }
 
+ipam_actor spawn_ipam(caf::actor_system& system, context_ptr context) {
+  return system.spawn(address_management, context);
+}
+
 } // namespace troupe

@@ -4,11 +4,8 @@
 
 namespace troupe {
 
-struct ipam_state;
-
 /// Owns the claimed subnets of all networks: no two overlap. Works in memory;
 /// rebuilt from the networks' records at start-up.
-ipam_actor::behavior_type
-ipam(ipam_actor::stateful_pointer<ipam_state> self, context_ptr context);
+ipam_actor spawn_ipam(caf::actor_system& system, context_ptr context);
 
 } // namespace troupe

@@ -50,6 +50,13 @@ describe_join(const network_spec& network, const endpoint_spec& endpoint) {
           gateway_of(network, ip_family::v6)};
 }
 
+std::string wanted_interface(const text_map& options) {
+  for (const auto* key : {"com.docker.network.endpoint.ifname", "ifname"})
+    if (auto found = options.find(key); found != options.end())
+      return found->second;
+  return {};
+}
+
 result<std::string>
 joined_endpoints::choose_interface(const std::string& wanted,
                                    const std::string& prefix) const {

@@ -28,6 +28,10 @@ describe_join(const network_spec& network, const endpoint_spec& endpoint);
 std::optional<ip_address>
 gateway_of(const network_spec& network, ip_family family);
 
+/// The interface name an endpoint's options ask for; empty: any. Labels
+/// `com.docker.network.endpoint.ifname`, short `ifname`.
+std::string wanted_interface(const text_map& options);
+
 /// The endpoints of one sandbox: their order, interface names and gateways.
 /// Plain memory, owned by the SANDBOX actor.
 class joined_endpoints {

@@ -74,4 +74,9 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
   };
 }
 
+namespaces_actor
+spawn_namespaces(caf::actor_system& system, context_ptr context) {
+  return spawn_blocking(system, context, namespaces, context);
+}
+
 } // namespace troupe

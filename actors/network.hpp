@@ -4,8 +4,6 @@
 
 namespace troupe {
 
-struct network_state;
-
 /// Where a network comes from.
 struct network_origin {
   network_spec spec;
@@ -18,8 +16,7 @@ struct network_origin {
 
 /// One network: its spec, its endpoints' names and its addresses. Spawns its
 /// ENDPOINT actors; they tell it when they end.
-network_actor::behavior_type
-network(network_actor::stateful_pointer<network_state> self,
-        context_ptr context, network_origin origin);
+network_actor spawn_network(caf::actor_system& system, context_ptr context,
+                            network_origin origin);
 
 } // namespace troupe

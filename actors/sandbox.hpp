@@ -4,8 +4,6 @@
 
 namespace troupe {
 
-struct sandbox_state;
-
 /// Where a sandbox comes from.
 struct sandbox_origin {
   sandbox_spec spec;
@@ -15,8 +13,7 @@ struct sandbox_origin {
 
 /// One sandbox: its namespace, the order of its endpoints, their interface
 /// names and the choice of the gateways. Joins, leaves and removal take turns.
-sandbox_actor::behavior_type
-sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
-        context_ptr context, sandbox_origin origin);
+sandbox_actor spawn_sandbox(caf::actor_system& system, context_ptr context,
+                            sandbox_origin origin);
 
 } // namespace troupe

@@ -95,4 +95,8 @@ store(store_actor::stateful_pointer<store_state> self, context_ptr context) {
   };
 }
 
+store_actor spawn_store(caf::actor_system& system, context_ptr context) {
+  return spawn_blocking(system, context, store, context);
+}
+
 } // namespace troupe

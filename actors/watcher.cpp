@@ -72,4 +72,10 @@ watcher(watcher_actor::stateful_pointer<watcher_state> self,
   };
 }
 
+watcher_actor spawn_watcher(caf::actor_system& system, context_ptr context,
+                            controller_actor controller) {
+  return spawn_blocking(system, context, watcher, context,
+                        std::move(controller));
+}
+
 } // namespace troupe

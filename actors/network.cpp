@@ -1,0 +1,461 @@
+#include "troupe/actors/network.hpp"
+
+#include "troupe/actors/admission.hpp"
+#include "troupe/actors/endpoint.hpp"
+#include "troupe/actors/network_book.hpp"
+#include "troupe/actors/reference.hpp"
+#include "troupe/drivers/registry.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace troupe {
+
+struct network_state;
+using network_pointer = network_actor::stateful_pointer<network_state>;
+
+struct network_state {
+  static inline const char* name = "network";
+
+  explicit network_state(network_pointer selfptr) : self{selfptr} {
+  }
+
+  struct member {
+    endpoint_spec spec;
+    endpoint_actor handle;
+  };
+
+  // -- create and remove ------------------------------------------------------
+
+  void start(promise<network_status> reply);
+  void
+  claim_subnets(std::vector<prefix> exclude, promise<network_status> reply);
+  void build(promise<network_status> reply);
+  void commit(promise<network_status> reply);
+  void fail_start(error why, bool built, promise<network_status> reply);
+  void drop(promise<done> reply);
+  void raze_after_drop(promise<done> reply);
+
+  // -- endpoints --------------------------------------------------------------
+
+  result<endpoint_actor> add_endpoint(endpoint_spec wanted);
+  void spawn_endpoint(endpoint_spec endpoint);
+  result<endpoint_actor> find(std::string_view reference) const;
+  std::vector<endpoint_actor> handles() const;
+  void list(promise<endpoint_list> reply);
+
+  // -- check ------------------------------------------------------------------
+
+  void check(promise<mend_report> reply);
+  void check_members(const check_endpoints& msg, promise<mend_report> reply);
+
+  network_status status() const;
+  result<void> is_open() const;
+  std::string title() const;
+
+  network_pointer self;
+  context_ptr context;
+  std::shared_ptr<const network_spec> spec;
+  driver_actor driver;
+  std::unique_ptr<drivers::driver> rules; ///< For its pure checks.
+  network_book book;
+  std::map<endpoint_id, member> members;
+  std::vector<std::string> leases;
+  bool started = false;
+  bool dropping = false;
+  std::string problem; ///< Why the network is degraded.
+  seen_time changed = {};
+};
+
+// -- create -------------------------------------------------------------------
+
+void network_state::start(promise<network_status> reply) {
+  // `0.0.0.0/0` stands for "choose one": only then the host's routes matter.
+  const auto automatic
+    = std::any_of(spec->pools.begin(), spec->pools.end(), [](const auto& pool) {
+        return pool.subnet && pool.subnet->length() == 0;
+      });
+  if (!automatic)
+    return claim_subnets({}, reply);
+  ask<routed_subnets>(
+    self, driver, context->step_deadline(), list_routed_subnets{},
+    [=, this](routed_subnets& found) {
+      // The default route is no subnet that could be overlapped.
+      std::erase_if(found.subnets, [](const auto& x) {
+        return x.length() == 0;
+      });
+      claim_subnets(std::move(found.subnets), reply);
+    },
+    [=, this](error why) {
+      fail_start(std::move(why), false, reply);
+    });
+}
+
+void network_state::claim_subnets(std::vector<prefix> exclude,
+                                  promise<network_status> reply) {
+  ask<claimed_pools>(
+    self, context->ipam, context->step_deadline(),
+    claim_pools{*spec, std::move(exclude)},
+    [=, this](claimed_pools& claimed) {
+      leases = std::move(claimed.leases);
+      auto decided = *spec;
+      decided.pools = std::move(claimed.pools);
+      auto opened = network_book::open(decided);
+      auto valid = rules->validate(decided);
+      spec = std::make_shared<const network_spec>(std::move(decided));
+      if (!opened)
+        return fail_start(std::move(opened.error()), false, reply);
+      if (!valid)
+        return fail_start(std::move(valid.error()), false, reply);
+      book = std::move(*opened);
+      build(reply);
+    },
+    [=, this](error why) {
+      fail_start(std::move(why), false, reply);
+    });
+}
+
+void network_state::build(promise<network_status> reply) {
+  ask<done>(
+    self, driver, context->step_deadline(), build_network{*spec},
+    [=, this](done&) {
+      commit(reply);
+    },
+    [=, this](error why) {
+      const auto unknown = why.code == ec::timeout;
+      fail_start(std::move(why), unknown, reply);
+    });
+}
+
+void network_state::commit(promise<network_status> reply) {
+  ask<done>(
+    self, context->store, context->step_deadline(), commit_changes{{*spec}},
+    [=, this](done&) mutable {
+      started = true;
+      changed = std::chrono::steady_clock::now();
+      publish(*context, "network", "create", spec->id.value, spec->name,
+              {{"driver", spec->driver}});
+      reply.deliver(status());
+    },
+    [=, this](error why) {
+      fail_start(std::move(why), true, reply);
+    });
+}
+
+/// Takes back what was done, or may have been, and ends.
+void network_state::fail_start(error why, bool built,
+                               promise<network_status> reply) {
+  auto finish = [=, this](auto&&) mutable {
+    reply.deliver(with_context(why, "create " + title()));
+    self->quit();
+  };
+  auto release = [=, this](auto&&) {
+    ask<done>(self, context->ipam, context->step_deadline(),
+              release_pools{spec->ipam_driver, leases}, finish, finish);
+  };
+  auto raze = [=, this](auto&&) {
+    ask<done>(self, driver, context->step_deadline(), raze_network{*spec},
+              release, release);
+  };
+  if (!built)
+    return release(done{});
+  if (why.code != ec::timeout)
+    return raze(done{});
+  // The commit may still come: its removal comes after it.
+  ask<done>(self, context->store, context->step_deadline(),
+            commit_changes{{persistence::remove_network_record{spec->id}}},
+            raze, raze);
+}
+
+// -- remove -------------------------------------------------------------------
+
+void network_state::drop(promise<done> reply) {
+  if (!members.empty()) {
+    auto names = std::string{};
+    for (const auto& [id, x] : members)
+      if (names.size() < 200)
+        names += " " + x.spec.name;
+      else if (!names.ends_with("…"))
+        names += " …";
+    reply.deliver(error{ec::forbidden,
+                        "remove " + title() + ": it has "
+                          + std::to_string(members.size())
+                          + " endpoints:" + names,
+                        "detach or remove them first", 0});
+    return;
+  }
+  dropping = true;
+  ask<done>(
+    self, context->store, context->step_deadline(),
+    commit_changes{{persistence::remove_network_record{spec->id}}},
+    [=, this](done&) {
+      raze_after_drop(reply);
+    },
+    [=, this](error why) mutable {
+      dropping = false;
+      reply.deliver(with_context(std::move(why), "remove " + title()));
+    });
+}
+
+/// The store has forgotten the network: it is removed from here on. What the
+/// kernel keeps is removed later by the driver.
+void network_state::raze_after_drop(promise<done> reply) {
+  auto finish = [=, this](auto&&) mutable {
+    publish(*context, "network", "remove", spec->id.value, spec->name,
+            {{"driver", spec->driver}});
+    reply.deliver(done{});
+    self->quit();
+  };
+  auto release = [=, this] {
+    ask<done>(self, context->ipam, context->step_deadline(),
+              release_pools{spec->ipam_driver, leases}, finish, finish);
+  };
+  ask<done>(
+    self, driver, context->step_deadline(), raze_network{*spec},
+    [=](done&) {
+      release();
+    },
+    [=, this](const error& why) {
+      spdlog::warn("remove {}: {}; tried again later", title(), why.message);
+      release();
+    });
+}
+
+// -- endpoints ----------------------------------------------------------------
+
+result<void> network_state::is_open() const {
+  if (dropping)
+    return fail(ec::not_found, title() + ": it is being removed");
+  if (!started)
+    return fail(ec::unavailable, title() + ": it is being created");
+  return {};
+}
+
+result<endpoint_actor> network_state::add_endpoint(endpoint_spec wanted) {
+  if (auto open = is_open(); !open)
+    return fail(std::move(open.error()));
+  if (auto ok = admit_endpoint(wanted, *spec, *rules); !ok)
+    return fail(std::move(ok.error()));
+  if (auto ok = book.claim(*spec, wanted); !ok)
+    return fail(std::move(ok.error()));
+  const auto id = wanted.id;
+  spawn_endpoint(std::move(wanted));
+  return members.at(id).handle;
+}
+
+void network_state::spawn_endpoint(endpoint_spec endpoint) {
+  const auto id = endpoint.id;
+  auto handle
+    = self->spawn(troupe::endpoint, context,
+                  endpoint_origin{endpoint, spec, network_actor{self}, driver});
+  members.emplace(id, member{std::move(endpoint), std::move(handle)});
+}
+
+result<endpoint_actor> network_state::find(std::string_view reference) const {
+  auto id = find_reference(book.names(), reference, "endpoint");
+  if (!id)
+    return fail(std::move(id.error()));
+  return members.at(endpoint_id{std::move(*id)}).handle;
+}
+
+std::vector<endpoint_actor> network_state::handles() const {
+  auto result = std::vector<endpoint_actor>{};
+  for (const auto& [id, x] : members)
+    result.push_back(x.handle);
+  return result;
+}
+
+void network_state::list(promise<endpoint_list> reply) {
+  ask_all<endpoint_status>(
+    self, handles(), context->step_deadline(), get_endpoint{},
+    [reply](std::vector<endpoint_status> found) mutable {
+      std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        return a.spec.name < b.spec.name;
+      });
+      reply.deliver(endpoint_list{std::move(found)});
+    });
+}
+
+// -- check --------------------------------------------------------------------
+
+void network_state::check(promise<mend_report> reply) {
+  ask<mend_report>(
+    self, driver, context->step_deadline(), mend_network{*spec},
+    [=, this](mend_report& report) mutable {
+      problem.clear();
+      for (const auto& difference : report.differences)
+        publish(*context, "network", "repair", spec->id.value, spec->name,
+                {{"reason", difference}});
+      // A bridge that was made anew has lost its ports.
+      if (report.differences.empty())
+        return reply.deliver(std::move(report));
+      changed = std::chrono::steady_clock::now();
+      check_members({}, reply);
+    },
+    [=, this](error why) mutable {
+      problem = why.message;
+      reply.deliver(std::move(why));
+    });
+}
+
+void network_state::check_members(const check_endpoints& msg,
+                                  promise<mend_report> reply) {
+  auto suspects = std::vector<endpoint_actor>{};
+  for (const auto& [id, x] : members)
+    if (msg.brief_id.empty() || id.brief() == msg.brief_id)
+      suspects.push_back(x.handle);
+  ask_all<mend_report>(self, suspects, context->operation_deadline(),
+                       check_endpoint{msg.seen},
+                       [reply](std::vector<mend_report> found) mutable {
+                         auto all = mend_report{};
+                         for (auto& x : found)
+                           std::move(x.differences.begin(), x.differences.end(),
+                                     std::back_inserter(all.differences));
+                         reply.deliver(std::move(all));
+                       });
+}
+
+network_status network_state::status() const {
+  auto result
+    = network_status{*spec, rules->network_interface(*spec), {}, "ready"};
+  for (const auto& [id, x] : members)
+    result.endpoints.push_back(id);
+  if (!problem.empty())
+    result.state = "degraded: " + problem;
+  return result;
+}
+
+std::string network_state::title() const {
+  return "network " + quoted(spec->name);
+}
+
+// -- the behaviour ------------------------------------------------------------
+
+namespace {
+
+/// Rebuilds names, addresses and ENDPOINT actors from the records.
+void restore(network_state& state, network_origin& origin) {
+  auto spec = *state.spec;
+  if (auto book = network_book::open(spec))
+    state.book = std::move(*book);
+  else
+    state.problem = book.error().message;
+  for (auto& endpoint : origin.endpoints) {
+    if (auto held = state.book.restore(endpoint); !held) {
+      state.problem = held.error().message;
+      spdlog::error("{}: {}", state.title(), state.problem);
+    }
+    state.spawn_endpoint(std::move(endpoint));
+  }
+  state.started = true;
+}
+
+/// Forwards a request about one endpoint.
+template <class Reply, class Message>
+caf::result<Reply>
+forward(network_state& state, const std::string& reference, Message message) {
+  auto handle = state.find(reference);
+  if (!handle)
+    return to_caf(std::move(handle.error()));
+  return state.self->delegate(*handle, std::move(message));
+}
+
+} // namespace
+
+network_actor::behavior_type
+network(network_actor::stateful_pointer<network_state> self,
+        context_ptr context, network_origin origin) {
+  auto& state = state_of(self);
+  state.context = std::move(context);
+  state.spec = std::make_shared<const network_spec>(std::move(origin.spec));
+  state.driver = std::move(origin.driver);
+  state.rules = drivers::make(state.spec->driver, state.context->owner);
+  if (!origin.is_new)
+    restore(state, origin);
+  return {
+    [&state](const start_network&) -> caf::result<network_status> {
+      auto reply = promise<network_status>{state.self};
+      state.start(reply);
+      return reply;
+    },
+    [&state](const get_network&) -> caf::result<network_status> {
+      if (auto open = state.is_open(); !open)
+        return to_caf(std::move(open.error()));
+      return state.status();
+    },
+    [&state](const drop_network&) -> caf::result<done> {
+      if (auto open = state.is_open(); !open)
+        return to_caf(std::move(open.error()));
+      auto reply = promise<done>{state.self};
+      state.drop(reply);
+      return reply;
+    },
+    [&state](create_endpoint& msg) -> caf::result<endpoint_status> {
+      msg.spec.ephemeral = false;
+      auto handle = state.add_endpoint(std::move(msg.spec));
+      if (!handle)
+        return to_caf(std::move(handle.error()));
+      return state.self->delegate(*handle, start_endpoint{});
+    },
+    [&state](attach_to& msg) -> caf::result<endpoint_status> {
+      msg.spec.ephemeral = true;
+      auto handle = state.add_endpoint(std::move(msg.spec));
+      if (!handle)
+        return to_caf(std::move(handle.error()));
+      return state.self->delegate(*handle, enter_sandbox{msg.sandbox});
+    },
+    [&state](const join_to& msg) -> caf::result<endpoint_status> {
+      return forward<endpoint_status>(state, msg.endpoint,
+                                      enter_sandbox{msg.sandbox});
+    },
+    [&state](const leave_endpoint& msg) -> caf::result<done> {
+      return forward<done>(state, msg.endpoint, part_endpoint{});
+    },
+    [&state](const remove_endpoint& msg) -> caf::result<done> {
+      return forward<done>(state, msg.endpoint, drop_endpoint{msg.force});
+    },
+    [&state](const inspect_endpoint& msg) -> caf::result<endpoint_status> {
+      return forward<endpoint_status>(state, msg.endpoint, get_endpoint{});
+    },
+    [&state](const list_endpoints&) -> caf::result<endpoint_list> {
+      auto reply = promise<endpoint_list>{state.self};
+      state.list(reply);
+      return reply;
+    },
+    [&state](const find_endpoint& msg) -> caf::result<found_endpoint> {
+      auto id = find_reference(state.book.names(), msg.reference, "endpoint");
+      if (!id)
+        return to_caf(std::move(id.error()));
+      const auto found = endpoint_id{std::move(*id)};
+      return found_endpoint{state.members.at(found).handle, found};
+    },
+    [&state](const endpoint_gone& msg) -> caf::result<done> {
+      if (auto x = state.members.find(msg.id); x != state.members.end()) {
+        state.book.release(x->second.spec);
+        state.members.erase(x);
+      }
+      return done{};
+    },
+    [&state](const check_network& msg) -> caf::result<mend_report> {
+      if (!state.started || state.dropping
+          || msg.seen <= state.changed + own_change_grace)
+        return mend_report{};
+      auto reply = promise<mend_report>{state.self};
+      state.check(reply);
+      return reply;
+    },
+    [&state](const check_endpoints& msg) -> caf::result<mend_report> {
+      auto reply = promise<mend_report>{state.self};
+      state.check_members(msg, reply);
+      return reply;
+    },
+  };
+}
+
+network_actor spawn_network(caf::actor_system& system, context_ptr context,
+                            network_origin origin) {
+  return system.spawn(network, std::move(context), std::move(origin));
+}
+
+} // namespace troupe
