@@ -54,8 +54,7 @@ inline network_spec make_network(unsigned n) {
   auto result = network_spec{};
   result.id.value = id_text(n);
   result.name = "network" + std::to_string(n);
-  result.pools.push_back(
-    {prefix::parse("10.1.0.0/16").value(), {}, {}, {}});
+  result.pools.push_back({prefix::parse("10.1.0.0/16").value(), {}, {}, {}});
   result.labels["owner"] = "somebody";
   return result;
 }
@@ -65,8 +64,7 @@ inline endpoint_spec make_endpoint(unsigned n, bool ephemeral = false) {
   result.id.value = id_text(n);
   result.network.value = id_text(0);
   result.name = "endpoint" + std::to_string(n);
-  result.addresses.push_back(
-    interface_address::parse("10.1.0.5/16").value());
+  result.addresses.push_back(interface_address::parse("10.1.0.5/16").value());
   result.ephemeral = ephemeral;
   return result;
 }

@@ -1,5 +1,4 @@
 #include "fixture.hpp"
-
 #include <algorithm>
 
 #include <sys/stat.h>
