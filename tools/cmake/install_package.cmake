@@ -1,5 +1,5 @@
 # What a project that embeds Troupe needs: headers, libraries, the CMake
-# package "troupe", troupe.pc for pkg-config. And the programs.
+# package "troupe", troupe.pc for pkg-config. Programs install themselves.
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/troupe")
@@ -52,13 +52,7 @@ configure_file("${CMAKE_CURRENT_LIST_DIR}/troupe.pc.in"
 install(FILES "${PROJECT_BINARY_DIR}/troupe.pc"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-# -- programs --------------------------------------------------------------------
-if(TARGET troupe)
-  install(TARGETS troupe RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-endif()
-if(TARGET trouped)
-  install(TARGETS trouped RUNTIME DESTINATION "${CMAKE_INSTALL_SBINDIR}")
-endif()
+# -- documents -------------------------------------------------------------------
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md"
         "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
         DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -27,6 +27,19 @@ namespace fs = std::filesystem;
 
 using texts = std::multiset<std::string>;
 
+// Removes what changes by itself: timers, and the state of an address that the
+// kernel has just made.
+void drop_moving_parts(nlohmann::json& x) {
+  if (x.is_object()) {
+    for (auto i = x.begin(); i != x.end();)
+      i = i.key().ends_with("_timer") || i.key() == "tentative" ? x.erase(i)
+                                                                : ++i;
+  }
+  if (x.is_structured())
+    for (auto& part : x)
+      drop_moving_parts(part);
+}
+
 // One text per element of the JSON array that `ip` prints.
 texts listed_by_ip(std::vector<std::string> words) {
   auto result = texts{};
@@ -39,6 +52,7 @@ texts listed_by_ip(std::vector<std::string> words) {
   auto list = nlohmann::json::parse(ran.out, nullptr, false);
   if (!list.is_array())
     return result;
+  drop_moving_parts(list);
   for (const auto& element : list)
     if (!element.empty())
       result.insert(element.dump());
@@ -146,8 +160,6 @@ kernel_state observe_kernel() {
   result.parts["link"] = listed_by_ip({"-d", "link"});
   result.parts["address"] = listed_by_ip({"address"});
   result.parts["route"] = listed_by_ip({"route", "show", "table", "all"});
-  result.parts["route6"]
-    = listed_by_ip({"-6", "route", "show", "table", "all"});
   result.parts["rule"] = listed_by_ip({"rule"});
   result.parts["namespace"] = namespaces();
   result.parts["mount"] = mounts();

@@ -65,8 +65,9 @@ int open_inside(const std::string& path, int family) {
 } // namespace
 
 std::string traffic_report::text() const {
-  auto result = std::to_string(sent) + " sent, " + std::to_string(received)
-                + " received, " + std::to_string(duplicates) + " twice";
+  auto result = std::to_string(sent) + " sent, " + std::to_string(refused)
+                + " refused, " + std::to_string(received) + " received, "
+                + std::to_string(duplicates) + " twice";
   if (!lost.empty())
     result += "; lost";
   for (auto number : lost)
@@ -143,6 +144,8 @@ void traffic::send_all() {
   while (sending_) {
     if (send(out_, &sent_, sizeof sent_, 0) == sizeof sent_)
       ++sent_;
+    else
+      ++refused_;
     next += 1ms;
     std::this_thread::sleep_until(next);
   }
@@ -169,6 +172,7 @@ traffic_report traffic::stop() {
     receiver_.join();
   auto result = traffic_report{};
   result.sent = sent_;
+  result.refused = refused_;
   auto numbers = seen_;
   std::sort(numbers.begin(), numbers.end());
   auto end = std::unique(numbers.begin(), numbers.end());

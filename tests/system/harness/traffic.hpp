@@ -11,12 +11,13 @@ namespace troupe::test {
 /// What a stream of numbered packets has come to.
 struct traffic_report {
   uint64_t sent = 0;
+  uint64_t refused = 0; ///< Not even sent, e.g. because a link was down.
   uint64_t received = 0;
   uint64_t duplicates = 0;
   std::vector<uint64_t> lost; ///< The first hundred numbers.
 
   bool is_complete() const {
-    return sent > 0 && received == sent && duplicates == 0;
+    return sent > 0 && refused == 0 && received == sent && duplicates == 0;
   }
   std::string text() const;
 };
@@ -55,6 +56,7 @@ private:
   std::atomic<bool> sending_ = true;
   std::atomic<bool> receiving_ = true;
   uint64_t sent_ = 0;
+  uint64_t refused_ = 0;
   std::vector<uint64_t> seen_;
   std::thread sender_;
   std::thread receiver_;
