@@ -109,6 +109,8 @@ model::adopt_namespace(const std::string& name, const std::string& path) {
 }
 
 result<void> model::remove_namespace(const std::string& name) {
+  if (auto good = check_pin_name("remove namespace", name); !good)
+    return good;
   auto it = pinned.find(name);
   if (it == pinned.end())
     return fail(os_failure(ENOENT, about("remove namespace", name)));
