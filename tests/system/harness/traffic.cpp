@@ -142,7 +142,7 @@ bool traffic::warm_up() const {
 void traffic::send_all() {
   auto next = std::chrono::steady_clock::now();
   while (sending_) {
-    if (send(out_, &sent_, sizeof sent_, 0) == sizeof sent_)
+    if (send(out_, &sent_, sizeof sent_, MSG_DONTWAIT) == sizeof sent_)
       ++sent_;
     else
       ++refused_;
