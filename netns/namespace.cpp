@@ -5,7 +5,6 @@
 #include "troupe/netns/undo_stack.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -66,23 +65,11 @@ private:
   int home_;
 };
 
-bool write_file(const char* path, std::string_view text) {
-  auto fd = unique_fd{::open(path, O_WRONLY | O_CLOEXEC)};
-  return fd
-         && ::write(fd.get(), text.data(), text.size())
-              == static_cast<ssize_t>(text.size());
-}
-
-// A kernel without IPv6 has none of these files, which is as good.
-bool quiet_ipv6() {
-  constexpr auto settings = std::array{
-    std::pair{"/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"},
-    std::pair{"/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"},
-    std::pair{"/proc/sys/net/ipv6/conf/default/accept_ra", "0"},
-    std::pair{"/proc/sys/net/ipv6/conf/default/accept_redirects", "0"}};
-  return std::ranges::all_of(settings, [](const auto& setting) {
-    return write_file(setting.first, setting.second) || errno == ENOENT;
-  });
+// "all" sets "default" as well. A kernel without IPv6 has no such file, which
+// is as good.
+bool disable_ipv6(sysctl_files& files) {
+  auto fd = files.open("net/ipv6/conf/all/disable_ipv6", O_WRONLY);
+  return fd ? ::write(fd.get(), "1", 1) == 1 : errno == ENOENT;
 }
 
 bool raise_loopback() {
@@ -152,7 +139,7 @@ result<unique_fd> own_namespace() {
   return fd;
 }
 
-result<unique_fd> make_namespace() {
+result<unique_fd> make_namespace(sysctl_files& files) {
   auto home = open_own();
   if (!home)
     return os_fail("make namespace", "cannot open own namespace");
@@ -162,7 +149,7 @@ result<unique_fd> make_namespace() {
   auto made = open_own();
   if (!made)
     return os_fail("make namespace", "cannot open it");
-  if (!quiet_ipv6())
+  if (!disable_ipv6(files))
     return os_fail("make namespace", "cannot disable IPv6 in it");
   if (!raise_loopback())
     return os_fail("make namespace", "cannot raise its loopback");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/netns/kernel.hpp"
+#include "troupe/netns/sysctl_files.hpp"
 #include "troupe/netns/unique_fd.hpp"
 
 #include <cstdint>
@@ -32,9 +33,8 @@ open_in(int ns, const opener& open, const std::string& operation);
 result<unique_fd> own_namespace();
 
 /// Makes a namespace nobody is in; it lives while something refers to it. `lo`
-/// is up; IPv6 is disabled, and ignores router advertisements and redirects
-/// where it is enabled later.
-result<unique_fd> make_namespace();
+/// is up, IPv6 is disabled on all present and future links.
+result<unique_fd> make_namespace(sysctl_files& files);
 
 /// The inode of an open namespace. Errors: `invalid_argument` if the
 /// descriptor is no network namespace; `path` is for the message only.

@@ -2,7 +2,6 @@
 
 #include "troupe/config/model/id.hpp"
 #include "troupe/netns/netlink_kernel_impl.hpp"
-#include "troupe/netns/sysctl.hpp"
 
 #include <cerrno>
 
@@ -22,10 +21,10 @@ tl::unexpected<error> os_fail(int number, std::string_view operation) {
 
 result<namespace_ref>
 netlink_kernel::create_namespace(const std::string& name) {
-  auto made = make_namespace();
+  auto made = make_namespace(*origin_.files);
   if (!made)
     return fail(std::move(made.error()));
-  return pins_.add(name, made->get());
+  return origin_.pins.add(name, made->get());
 }
 
 result<namespace_ref> netlink_kernel::adopt_namespace(const std::string& name,
@@ -39,19 +38,19 @@ result<namespace_ref> netlink_kernel::adopt_namespace(const std::string& name,
   auto inode = namespace_inode(fd.get(), path);
   if (!inode)
     return fail(std::move(inode.error()));
-  if (*inode == host_inode_)
+  if (*inode == origin_.host_inode)
     return fail(ec::forbidden, operation() + ": it is the host's own namespace",
                 "use the driver \"host\" to share it");
-  return pins_.add(name, fd.get());
+  return origin_.pins.add(name, fd.get());
 }
 
 result<void> netlink_kernel::remove_namespace(const std::string& name) {
-  return pins_.remove(name);
+  return origin_.pins.remove(name);
 }
 
 result<std::vector<std::pair<std::string, namespace_ref>>>
 netlink_kernel::namespaces() {
-  return pins_.list();
+  return origin_.pins.list();
 }
 
 result<std::unique_ptr<kernel>> netlink_kernel::enter(const namespace_ref& ns) {
@@ -69,8 +68,9 @@ result<std::unique_ptr<kernel>> netlink_kernel::enter(const namespace_ref& ns) {
   auto socket = netlink_socket::adopt(std::move(*opened));
   if (!socket)
     return fail(std::move(socket.error()));
-  return std::make_unique<netlink_kernel>(pins_, host_inode_, std::move(*fd),
-                                          std::move(*socket));
+  auto settings = sysctls{fd->get(), origin_.files};
+  return std::make_unique<netlink_kernel>(
+    origin_, std::move(*fd), std::move(*socket), std::move(settings));
 }
 
 // -- sysctls ------------------------------------------------------------------
@@ -78,12 +78,12 @@ result<std::unique_ptr<kernel>> netlink_kernel::enter(const namespace_ref& ns) {
 result<void>
 netlink_kernel::set_sysctl(sysctl key, const std::string& interface,
                            int value) {
-  return write_sysctl(ns_.get(), key, interface, value);
+  return sysctls_.set(key, interface, value);
 }
 
 result<int>
 netlink_kernel::read_sysctl(sysctl key, const std::string& interface) {
-  return netns::read_sysctl(ns_.get(), key, interface);
+  return sysctls_.read(key, interface);
 }
 
 result<std::unique_ptr<kernel>>
@@ -103,8 +103,11 @@ open_netlink_kernel(const std::string& pin_dir) {
   auto socket = netlink_socket::adopt(std::move(fd));
   if (!socket)
     return fail(std::move(socket.error()));
-  return std::make_unique<netlink_kernel>(std::move(*pins), *inode,
-                                          std::move(*ns), std::move(*socket));
+  auto from = netlink_kernel::origin{std::move(*pins), *inode,
+                                     std::make_shared<sysctl_files>()};
+  auto settings = sysctls{ns->get(), nullptr};
+  return std::make_unique<netlink_kernel>(
+    std::move(from), std::move(*ns), std::move(*socket), std::move(settings));
 }
 
 } // namespace troupe::netns

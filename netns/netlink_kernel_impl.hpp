@@ -3,8 +3,11 @@
 #include "troupe/netns/namespace.hpp"
 #include "troupe/netns/netlink_route.hpp"
 #include "troupe/netns/netlink_socket.hpp"
+#include "troupe/netns/sysctl.hpp"
 
 #include <functional>
+#include <memory>
+#include <utility>
 
 /// The class behind `open_netlink_kernel`; private to netns. Its methods are
 /// in netlink_kernel.cpp (namespaces, sysctls), netlink_kernel_links.cpp and
@@ -19,12 +22,19 @@ inline std::string numbered(std::string_view what, int index) {
 /// The real kernel, through one rtnetlink socket of its namespace.
 class netlink_kernel : public kernel {
 public:
+  /// What an object shares with those it enters.
+  struct origin {
+    pin_directory pins;
+    uint64_t host_inode = 0; ///< The host's namespace.
+    std::shared_ptr<sysctl_files> files;
+  };
+
   /// @param ns The namespace of `socket`.
-  /// @param host_inode The host's namespace.
-  netlink_kernel(pin_directory pins, uint64_t host_inode, unique_fd ns,
-                 netlink_socket socket)
-    : pins_(std::move(pins)), host_inode_(host_inode), ns_(std::move(ns)),
-      socket_(std::move(socket)) {
+  /// @param settings Those of `ns`.
+  netlink_kernel(origin from, unique_fd ns, netlink_socket socket,
+                 sysctls settings)
+    : origin_(std::move(from)), ns_(std::move(ns)), socket_(std::move(socket)),
+      sysctls_(std::move(settings)) {
   }
 
   result<namespace_ref> create_namespace(const std::string& name) override;
@@ -67,10 +77,10 @@ private:
   // Calls `visit` for each route of the main tables.
   result<void> each_route(const std::function<void(const known_route&)>& visit);
 
-  pin_directory pins_;
-  uint64_t host_inode_;
+  origin origin_;
   unique_fd ns_;
   netlink_socket socket_;
+  sysctls sysctls_;
 };
 
 } // namespace troupe::netns

@@ -56,33 +56,35 @@ std::optional<int> read_value(int fd) {
   return value;
 }
 
-result<unique_fd> open_sysctl(int ns, const std::string& path, int flags) {
-  auto open = [&] {
-    return unique_fd{::open(path.c_str(), flags | O_CLOEXEC)};
-  };
-  return open_in(ns, open, "open " + path);
-}
-
 } // namespace
 
-result<std::string> sysctl_path(sysctl key, const std::string& interface) {
+result<std::string> sysctl_name(sysctl key, const std::string& interface) {
   if (!is_interface_name(interface))
     return fail(os_failure(EINVAL, "find sysctl",
                            "bad interface name " + quoted(interface)));
   auto [family, name] = location_of(key);
-  auto path = std::string{"/proc/sys/net/"};
+  auto path = std::string{"net/"};
   path.append(family).append("/conf/").append(interface);
   return path.append("/").append(name);
 }
 
-result<void>
-write_sysctl(int ns, sysctl key, const std::string& interface, int value) {
-  auto path = sysctl_path(key, interface);
-  if (!path)
-    return fail(std::move(path.error()));
-  auto fd = open_sysctl(ns, *path, O_RDWR);
+result<unique_fd> sysctls::open(const std::string& name, int flags) {
+  auto open_it = [&] {
+    if (files_)
+      return files_->open(name, flags);
+    auto path = "/proc/sys/" + name;
+    return unique_fd{::open(path.c_str(), flags | O_CLOEXEC)};
+  };
+  return open_in(ns_, open_it, "open sysctl " + name);
+}
+
+result<void> sysctls::set(sysctl key, const std::string& interface, int value) {
+  auto name = sysctl_name(key, interface);
+  if (!name)
+    return fail(std::move(name.error()));
+  auto fd = open(*name, O_RDWR);
   if (!fd) {
-    auto present = read_sysctl(ns, key, interface);
+    auto present = read(key, interface);
     if (present && *present == value)
       return {};
     return fail(std::move(fd.error()));
@@ -91,20 +93,20 @@ write_sysctl(int ns, sysctl key, const std::string& interface, int value) {
     return {};
   auto text = std::to_string(value);
   if (::pwrite(fd->get(), text.data(), text.size(), 0) < 0)
-    return fail(os_failure(errno, "write " + text + " to " + *path));
+    return fail(os_failure(errno, "write " + text + " to sysctl " + *name));
   return {};
 }
 
-result<int> read_sysctl(int ns, sysctl key, const std::string& interface) {
-  auto path = sysctl_path(key, interface);
-  if (!path)
-    return fail(std::move(path.error()));
-  auto fd = open_sysctl(ns, *path, O_RDONLY);
+result<int> sysctls::read(sysctl key, const std::string& interface) {
+  auto name = sysctl_name(key, interface);
+  if (!name)
+    return fail(std::move(name.error()));
+  auto fd = open(*name, O_RDONLY);
   if (!fd)
     return fail(std::move(fd.error()));
   auto value = read_value(fd->get());
   if (!value)
-    return fail(os_failure(errno, "read " + *path));
+    return fail(os_failure(errno, "read sysctl " + *name));
   return *value;
 }
 

@@ -57,9 +57,6 @@ TEST_F(Namespaces, ANewOneIsPinnedAndQuietAndNobodyIsInIt) {
   for (auto* name : {"all", "default", "lo"})
     EXPECT_EQ((*inside)->read_sysctl(sysctl::ipv6_disable, name).value_or(-1),
               1);
-  EXPECT_EQ((*inside)->read_sysctl(sysctl::ipv6_accept_ra, "default"), 0);
-  EXPECT_EQ((*inside)->read_sysctl(sysctl::ipv6_accept_redirects, "default"),
-            0);
 }
 
 TEST_F(Namespaces, TheDirectoryIsForRootOnly) {

@@ -19,7 +19,7 @@ constexpr sysctl all_keys[]
 TEST_F(Sysctls, EveryKeyCanBeReadAndSet) {
   make_bridge("br0");
   for (auto key : all_keys) {
-    SCOPED_TRACE(*sysctl_path(key, "br0"));
+    SCOPED_TRACE(*sysctl_name(key, "br0"));
     auto before = kernel->read_sysctl(key, "br0");
     ASSERT_OK(before);
     auto wanted = *before == 0 ? 1 : 0;
