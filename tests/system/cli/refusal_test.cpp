@@ -236,4 +236,25 @@ TEST_F(Refusal, AForeignBridge) {
   EXPECT_EQ(run({"ip", "link", "del", "foreign0"}).code, 0);
 }
 
+TEST_F(Refusal, AFullBridge) {
+  auto bridge = must("GET", "/v1/networks/demo").value("interface", "");
+  ASSERT_NE(bridge, "");
+  // The kernel gives a bridge 1 023 ports; one is taken by the endpoint.
+  auto batch = daemon().dir() + "/batch";
+  auto file = std::ofstream{batch};
+  for (auto i = 0; i < 1'022; ++i)
+    file << "link add f" << i << " type veth peer name g" << i << "\n"
+         << "link set f" << i << " master " << bridge << "\n";
+  file.close();
+  auto filled = run({"ip", "-batch", batch});
+  ASSERT_EQ(filled.code, 0) << filled.err;
+  expect_refused({{{"attach", "demo", "other"}, failed, "1023 ports"}});
+  auto remove = std::ofstream{batch};
+  for (auto i = 0; i < 1'022; ++i)
+    remove << "link set f" << i << " group 77\n";
+  remove << "link del group 77\n";
+  remove.close();
+  EXPECT_EQ(run({"ip", "-batch", batch}).code, 0);
+}
+
 } // namespace troupe::test

@@ -1,0 +1,165 @@
+// Somebody else deletes or changes what is ours; the daemon mends it within two
+// seconds and tells.
+
+#include "troupe/tests/system/harness/system_test.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <signal.h>
+
+namespace troupe::test {
+
+namespace {
+
+using nlohmann::json;
+
+class Repair : public system_test {
+protected:
+  // A network with IPv4 and IPv6 and two sandboxes on it.
+  void SetUp() override {
+    system_test::SetUp();
+    if (IsSkipped() || HasFatalFailure())
+      return;
+    bridge_
+      = create_network("net", {{"enable_ipv6", true}}).value("interface", "");
+    for (const auto* name : {"left", "right"}) {
+      keys_.push_back(create_sandbox(name).value("key", ""));
+      ends_.push_back(attach("net", name));
+    }
+    ASSERT_FALSE(HasFailure());
+    healthy_ = look();
+  }
+
+  // What must come back: inside and outside, but not the indices.
+  std::string look() {
+    auto result = std::string{};
+    for (const auto& key : keys_) {
+      for (const auto& x : interfaces_inside(key)) {
+        result += x.name + (x.up ? " up" : " down");
+        for (const auto& address : x.addresses)
+          result += " " + address;
+        result += "\n";
+      }
+      result += routes_inside(key);
+    }
+    auto ran = run({"ip", "-j", "link"});
+    for (const auto& link : json::parse(ran.out, nullptr, false)) {
+      auto flags = link.value("flags", json::array());
+      auto is_up = std::find(flags.begin(), flags.end(), "UP") != flags.end();
+      result += link.value("ifname", "") + " of " + link.value("master", "-")
+                + (is_up ? " up" : " down") + " mtu "
+                + std::to_string(link.value("mtu", 0)) + "\n";
+    }
+    return result;
+  }
+
+  static std::string routes_inside(const std::string& key) {
+    return run({"nsenter", "--net=" + key, "ip", "route"}).out
+           + run({"nsenter", "--net=" + key, "ip", "-6", "route", "show",
+                  "default"})
+               .out;
+  }
+
+  // Does the damage, and expects the old sight within two seconds.
+  void expect_mended(const std::vector<std::string>& damage) {
+    auto ran = run(damage);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    auto started = std::chrono::steady_clock::now();
+    auto took = std::chrono::steady_clock::duration{};
+    auto seen = std::string{};
+    do {
+      seen = look();
+      took = std::chrono::steady_clock::now() - started;
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    } while (seen != healthy_ && took < std::chrono::seconds{4});
+    EXPECT_EQ(seen, healthy_);
+    EXPECT_LT(took, std::chrono::seconds{2});
+    EXPECT_EQ(doctor(), "");
+    expect_reachable();
+  }
+
+  void expect_reachable() {
+    for (const auto& address : ends_.at(1).at("spec").at("addresses")) {
+      auto ran = run({"nsenter", "--net=" + keys_.at(0), "ping", "-n", "-c",
+                      "1", "-W", "2", without_length(address)});
+      EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+    }
+  }
+
+  std::string host_end() {
+    return ends_.at(1).value("host_interface", "");
+  }
+
+  std::string bridge_;
+  std::vector<std::string> keys_;
+  std::vector<json> ends_;
+  std::string healthy_;
+};
+
+} // namespace
+
+TEST_F(Repair, ADeletedVeth) {
+  expect_mended({"ip", "link", "del", host_end()});
+}
+
+TEST_F(Repair, AVethDeletedFromInside) {
+  expect_mended(
+    {"nsenter", "--net=" + keys_.at(1), "ip", "link", "del", "eth0"});
+}
+
+TEST_F(Repair, AVethThatIsDown) {
+  expect_mended({"ip", "link", "set", host_end(), "down"});
+}
+
+TEST_F(Repair, AVethTakenOffItsBridge) {
+  expect_mended({"ip", "link", "set", host_end(), "nomaster"});
+}
+
+TEST_F(Repair, ARenamedVeth) {
+  expect_mended({"ip", "link", "set", host_end(), "name", "renamed0"});
+}
+
+TEST_F(Repair, ADeletedBridge) {
+  expect_mended({"ip", "link", "del", bridge_});
+}
+
+TEST_F(Repair, ABridgeThatIsDown) {
+  expect_mended({"ip", "link", "set", bridge_, "down"});
+}
+
+TEST_F(Repair, WhatHappenedIsToldAsAnEvent) {
+  auto log = daemon().dir() + "/events";
+  auto listener = spawn({command_line_path(), "--host", daemon().uri(),
+                         "events", "--format", "json"},
+                        log);
+  ASSERT_GT(listener, 0);
+  auto seen = std::string{};
+  for (auto i = 0; i < 20 && seen.find("repair") == std::string::npos; ++i) {
+    expect_mended({"ip", "link", "del", host_end()});
+    seen = read_file(log);
+  }
+  EXPECT_NE(seen.find("repair"), std::string::npos) << seen;
+  kill(listener, SIGTERM);
+  EXPECT_GE(wait_for(listener, std::chrono::seconds{5}), 0);
+}
+
+TEST_F(Repair, ForeignLinksAreNobodysBusiness) {
+  ASSERT_EQ(run({"ip", "link", "add", "foreign0", "type", "bridge"}).code, 0);
+  ASSERT_EQ(run({"ip", "link", "add", "foreign1", "type", "veth", "peer",
+                 "name", "foreign2"})
+              .code,
+            0);
+  ASSERT_EQ(run({"ip", "link", "set", "foreign1", "master", bridge_}).code, 0);
+  auto before = observe_kernel();
+  daemon().kill();
+  ASSERT_EQ(daemon().start(), "");
+  observe_daemon();
+  EXPECT_EQ(doctor(), "");
+  EXPECT_EQ(difference_that_stays(before), "");
+  EXPECT_EQ(run({"ip", "link", "del", "foreign0"}).code, 0);
+  EXPECT_EQ(run({"ip", "link", "del", "foreign1"}).code, 0);
+}
+
+} // namespace troupe::test
