@@ -57,7 +57,9 @@ TEST(FieldTable, MakesEveryFieldCountInEquality) {
 // The number of members a struct has, by trying to initialise that many.
 struct anything {
   template <class T>
-  operator T() const;
+  operator T() const {
+    return T{};
+  }
 };
 
 template <class T, class... Members>
