@@ -62,7 +62,6 @@ TEST_P(KernelContract, MakesABridgeAsAsked) {
   request.mac = mac("02:00:00:00:00:aa");
   request.mtu_bytes = 1400;
   request.group = 77;
-  request.vlan_filtering = true;
   request.multicast_snooping = false;
   auto index = host().add_bridge(request);
   ASSERT_TRUE(works(index));
@@ -77,6 +76,17 @@ TEST_P(KernelContract, MakesABridgeAsAsked) {
   EXPECT_EQ(made.alias, "");
   EXPECT_FALSE(made.up);
   EXPECT_FALSE(made.port);
+}
+
+// Kernels can be built without it.
+TEST_P(KernelContract, FiltersVlansOrRefusesTo) {
+  auto request = bridge("br0");
+  request.vlan_filtering = true;
+  auto index = host().add_bridge(request);
+  if (index)
+    return;
+  EXPECT_TRUE(fails_with(EOPNOTSUPP, index));
+  EXPECT_EQ(count_links(host()), 1U);
 }
 
 TEST_P(KernelContract, GivesABridgeDefaults) {
