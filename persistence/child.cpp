@@ -79,11 +79,12 @@ result<walk_report> walk_in_child(const std::string& path, size_t limit_bytes,
     return fail(os_failure(errno, "check " + path + ": make pipe"));
   auto input = unique_fd{ends[0]};
   auto output = unique_fd{ends[1]};
+  auto self = ::getpid();
   auto child = ::fork();
   if (child < 0)
     return fail(os_failure(errno, "check " + path + ": fork"));
   if (child == 0)
-    walk_and_exit(path, output.value(), **verdict);
+    walk_and_exit(path, output.value(), self, **verdict);
   output.reset();
   auto result = walk_report{};
   auto end = read_all(input.value(), limit_bytes, patience, result.stream);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace troupe::persistence {
@@ -116,6 +117,10 @@ database::open(const std::string& directory, const database_limits& limits) {
   auto result = database{path, std::move(*env), limits};
   if (auto done = result.open_tables(); !done)
     return fail(with_context(std::move(done.error()), "open " + path));
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) == 0)
+    result.allocated_bytes_ = static_cast<uint64_t>(
+      std::min<int64_t>(info.st_size, int64_t{info.st_blocks} * 512));
   return result;
 }
 
@@ -250,7 +255,12 @@ result<void> database::make_room(uint64_t batch_bytes) {
   auto needed = batch_bytes + std::max(limits_.reserve_bytes, used);
   if (used + needed <= limits_.max_map_bytes && allocate(used + needed))
     return {};
-  if (reusable_bytes() >= needed)
+  // What removals gave back lies in the middle of the file.
+  auto reusable = reusable_bytes();
+  auto behind = std::min(allocated_bytes_, limits_.max_map_bytes);
+  auto available = reusable + (behind > used ? behind - used : 0);
+  auto live = used - std::min(used, reusable);
+  if (available >= batch_bytes + std::max(limits_.reserve_bytes, live))
     return {};
   return fail(full());
 }

@@ -1,6 +1,11 @@
 #include "troupe/persistence/directory.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -58,16 +63,45 @@ result<void> check_directory(const std::string& path) {
   return {};
 }
 
+/// The process id that the holder wrote into its lock; 0 if none.
+pid_t holder(const unique_fd& fd) {
+  char text[32] = {};
+  auto size = ::pread(fd.value(), text, sizeof(text) - 1, 0);
+  pid_t result = 0;
+  if (size > 0)
+    std::from_chars(text, text + size, result);
+  return std::max(result, 0);
+}
+
 error in_use(const std::string& path, const unique_fd& fd) {
-  auto text = std::string(32, '\0');
-  auto size = ::pread(fd.value(), text.data(), text.size(), 0);
-  text.resize(size > 0 ? static_cast<size_t>(size) : 0);
-  text.resize(text.find_first_not_of("0123456789") == std::string::npos
-                ? text.size()
-                : text.find_first_not_of("0123456789"));
-  auto who = text.empty() ? std::string{"another process"} : "process " + text;
+  auto pid = holder(fd);
+  auto who = pid == 0 ? std::string{"another process"}
+                      : "process " + std::to_string(pid);
   return error{ec::conflict, "open store " + path + ": in use by " + who,
                "stop it, or choose other --state-dir and --run-dir", 0};
+}
+
+/// Takes the lock. A holder that was killed while its checking child was at
+/// work leaves the lock to that child, which dies a moment later; so a dead
+/// holder's lock is waited for, a living one's is not.
+bool lock_or_wait(const unique_fd& fd) {
+  constexpr auto patience = std::chrono::seconds{5};
+  constexpr auto pause = std::chrono::milliseconds{5};
+  auto until = std::chrono::steady_clock::now() + patience;
+  while (::flock(fd.value(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR)
+      continue;
+    if (errno != EWOULDBLOCK)
+      return false;
+    auto pid = holder(fd);
+    auto is_dead = pid != 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+    if (!is_dead || std::chrono::steady_clock::now() > until) {
+      errno = EWOULDBLOCK;
+      return false;
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return true;
 }
 
 /// True while the locked file is still the one with the name: somebody may
@@ -85,7 +119,7 @@ result<unique_fd> lock_file(const std::string& directory) {
     auto fd = open_file(path, O_RDWR | O_CREAT);
     if (!fd)
       return fail(refusal(errno, "open " + path));
-    if (::flock(fd.value(), LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_or_wait(fd)) {
       if (errno == EWOULDBLOCK)
         return fail(in_use(directory, fd));
       return fail(refusal(errno, "lock " + path));

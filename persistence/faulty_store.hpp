@@ -24,10 +24,10 @@ struct store_fault_plan {
   error why{ec::unavailable, "commit: injected fault", {}, 0};
 
   /// Told of a "crash", e.g. to stop the fault plan of the kernel as well.
-  std::function<void()> on_crash;
+  std::function<void()> on_crash = {};
 
   /// Asked before each call: true once something else "crashed" the process.
-  std::function<bool()> is_dead;
+  std::function<bool()> is_dead = {};
 
   unsigned seen = 0;    ///< Commits that were asked for.
   unsigned faulted = 0; ///< Of those, how many got a fault.

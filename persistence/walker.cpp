@@ -59,8 +59,10 @@ void install_handlers() {
   ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
 }
 
-void limit_resources() {
+void limit_resources(int parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent)
+    ::_exit(1); // It died before it could take us along.
   auto cpu = rlimit{max_cpu_seconds, max_cpu_seconds + 1};
   ::setrlimit(RLIMIT_CPU, &cpu);
   auto core = rlimit{0, 0};
@@ -170,10 +172,11 @@ void walk(const std::string& path) {
 
 } // namespace
 
-void walk_and_exit(const std::string& path, int output, walk_verdict& verdict) {
+void walk_and_exit(const std::string& path, int output, int parent,
+                   walk_verdict& verdict) {
   shared_verdict = &verdict;
   install_handlers();
-  limit_resources();
+  limit_resources(parent);
   keep_only(output);
   // Short memory must not look like a damaged file.
   std::set_new_handler([] {

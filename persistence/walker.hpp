@@ -39,7 +39,8 @@ struct frame_header {
 /// file read-only, walks every table and LMDB's own trees, streams the records
 /// and exits. Crashes end up in the verdict, not in a core file.
 /// @param output the pipe; every other descriptor is closed.
-[[noreturn]] void
-walk_and_exit(const std::string& path, int output, walk_verdict& verdict);
+/// @param parent process id of the one who forked; the child dies with it.
+[[noreturn]] void walk_and_exit(const std::string& path, int output, int parent,
+                                walk_verdict& verdict);
 
 } // namespace troupe::persistence
