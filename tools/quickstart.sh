@@ -177,11 +177,7 @@ inside() {
   step "right pings left: $left6" ping_from right "$left6"
 
   echo
-  "$troupe" network ls
-  echo
-  "$troupe" endpoint ls
-  echo
-  "$troupe" sandbox ls
+  "$troupe" status --topology
   echo
 
   before_objects="$(objects)"

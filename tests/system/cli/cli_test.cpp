@@ -62,7 +62,7 @@ TEST_F(CommandLine, NetworksLiveAndDie) {
   auto shown = ok({"network", "inspect", id.substr(0, 7)});
   EXPECT_TRUE(has(shown, "10.4.0.254")) << shown;
   EXPECT_EQ(trimmed(ok({"network", "rm", "blue"})), "blue");
-  ok({"network", "prune"});
+  ok({"network", "prune", "--force"});
   EXPECT_EQ(ok({"network", "ls", "-q"}), "");
 }
 

@@ -91,7 +91,7 @@ TEST_F(Refusal, UnknownObjects) {
     {{"network", "inspect", "nosuch"}, not_found, "nosuch"},
     {{"network", "rm", "nosuch"}, not_found, "nosuch"},
     {{"endpoint", "create", "nosuch", "e"}, not_found, "nosuch"},
-    {{"endpoint", "inspect", "demo", "nosuch"}, not_found, "nosuch"},
+    {{"endpoint", "inspect", "demo/nosuch"}, not_found, "nosuch"},
     {{"endpoint", "rm", "demo", "nosuch"}, not_found, "nosuch"},
     {{"sandbox", "inspect", "nosuch"}, not_found, "nosuch"},
     {{"sandbox", "rm", "nosuch"}, not_found, "nosuch"},
@@ -131,21 +131,21 @@ TEST_F(Refusal, BadSubnets) {
   expect_refused({
     {with({"--subnet", "10.2.0.0/16"}), conflict, "10.2.0.0/24"},
     {with({"--subnet", "10.2.0.128/25"}), conflict, "demo"},
-    {with({"--subnet", "10.9.0.1/24"}), failed, "10.9.0.0/24"},
-    {with({"--subnet", "10.9.0.0/33"}), failed, "10.9.0.0/33"},
-    {with({"--subnet", "10.9.0/24"}), failed, "10.9.0/24"},
-    {with({"--subnet", "rubbish"}), failed, "rubbish"},
+    {with({"--subnet", "10.9.0.1/24"}), usage, "10.9.0.0/24"},
+    {with({"--subnet", "10.9.0.0/33"}), usage, "10.9.0.0/33"},
+    {with({"--subnet", "10.9.0/24"}), usage, "10.9.0/24"},
+    {with({"--subnet", "rubbish"}), usage, "rubbish"},
     {with({"--subnet", "127.0.0.0/8"}), failed, "127.0.0.0/8"},
     {with({"--subnet", "224.0.0.0/24"}), failed, "224.0.0.0/24"},
-    {with({"--subnet", "10.9.0.0/24", "--gateway", "10.8.0.1"}), failed,
+    {with({"--subnet", "10.9.0.0/24", "--gateway", "10.8.0.1"}), usage,
      "10.8.0.1"},
-    {with({"--subnet", "10.9.0.0/24", "--gateway", "10.9.0.255"}), failed,
+    {with({"--subnet", "10.9.0.0/24", "--gateway", "10.9.0.255"}), usage,
      "10.9.0.255"},
-    {with({"--subnet", "10.9.0.0/24", "--ip-range", "10.8.0.0/25"}), failed,
+    {with({"--subnet", "10.9.0.0/24", "--ip-range", "10.8.0.0/25"}), usage,
      "10.8.0.0/25"},
-    {with({"--subnet", "10.9.0.0/24", "--aux-address", "x=10.8.0.3"}), failed,
+    {with({"--subnet", "10.9.0.0/24", "--aux-address", "x=10.8.0.3"}), usage,
      "10.8.0.3"},
-    {with({"--gateway", "10.9.0.1"}), failed, "subnet"},
+    {with({"--gateway", "10.9.0.1"}), usage, "subnet"},
   });
 }
 
@@ -158,13 +158,13 @@ TEST_F(Refusal, BadAddresses) {
     {with({"--ip", "10.3.0.5"}), failed, "10.3.0.5"},
     {with({"--ip", "10.2.0.0"}), failed, "10.2.0.0"},
     {with({"--ip", "10.2.0.255"}), failed, "10.2.0.255"},
-    {with({"--ip", "10.2.0"}), failed, "10.2.0"},
-    {with({"--ip", "10.2.0.300"}), failed, "10.2.0.300"},
-    {with({"--ip", "fd00::5"}), failed, "fd00::5"},
+    {with({"--ip", "10.2.0"}), usage, "10.2.0"},
+    {with({"--ip", "10.2.0.300"}), usage, "10.2.0.300"},
+    {with({"--ip", "fd00::5"}), usage, "fd00::5"},
     {with({"--ip6", "fd00::5"}), failed, "fd00::5"},
-    {with({"--mac", "01:00:5e:00:00:01"}), failed, "01:00:5e:00:00:01"},
-    {with({"--mac", "00:00:00:00:00:00"}), failed, "00:00:00:00:00:00"},
-    {with({"--mac", "rubbish"}), failed, "rubbish"},
+    {with({"--mac", "01:00:5e:00:00:01"}), usage, "01:00:5e:00:00:01"},
+    {with({"--mac", "00:00:00:00:00:00"}), usage, "00:00:00:00:00:00"},
+    {with({"--mac", "rubbish"}), usage, "rubbish"},
   });
 }
 
@@ -174,12 +174,11 @@ TEST_F(Refusal, BadNames) {
        {std::string{"a/b"}, std::string{".."}, std::string{"a\nb"},
         std::string{"a\"b"}, std::string{"a b"}, std::string{"ä"},
         std::string(300, 'x')}) {
-    rows.push_back({{"network", "create", "--", name}, failed, "name"});
-    rows.push_back({{"sandbox", "create", "--", name}, failed, "name"});
+    rows.push_back({{"network", "create", "--", name}, usage, "name"});
+    rows.push_back({{"sandbox", "create", "--", name}, usage, "name"});
+    rows.push_back({{"endpoint", "create", "demo", "--", name}, usage, "name"});
     rows.push_back(
-      {{"endpoint", "create", "demo", "--", name}, failed, "name"});
-    rows.push_back(
-      {{"attach", "demo", "other", "--name", name}, failed, "name"});
+      {{"attach", "demo", "other", "--name", name}, usage, "name"});
   }
   expect_refused(rows);
 }
