@@ -58,17 +58,19 @@ void bring_up(link_state& link) {
     add_loopback_address(link, "::1/128");
 }
 
-void drop_ipv6(space& ns, link_state& link) {
-  std::erase_if(link.addresses, [](const auto& x) {
+void model::drop_ipv6(space& ns, link_state& link) {
+  auto dropped = std::erase_if(link.addresses, [](const auto& x) {
     return x.address.is_v6();
   });
+  if (dropped > 0)
+    emit(ns, kernel_event::kind::address_changed, &link);
   erase_routes(ns, link.info.index, ip_family::v6);
   std::erase_if(ns.neighbours, [&link](const auto& x) {
     return x.first.first == link.info.index && x.first.second.is_v6();
   });
 }
 
-void bring_down(space& ns, link_state& link) {
+void model::bring_down(space& ns, link_state& link) {
   link.info.up = false;
   drop_ipv6(ns, link);
   erase_routes(ns, link.info.index);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 
 namespace troupe::netns::simulation {
 
@@ -19,6 +20,14 @@ int count_ports(const space& ns, int bridge) {
     std::ranges::count_if(ns.links, [bridge](const auto& x) {
       return x.second.info.master == bridge;
     }));
+}
+
+bool is_same(const link_info& x, const link_info& y) {
+  auto facts = [](const link_info& z) {
+    return std::tie(z.name, z.mac, z.mtu_bytes, z.up, z.master, z.group,
+                    z.alias);
+  };
+  return facts(x) == facts(y);
 }
 
 result<void>
@@ -172,6 +181,7 @@ result<void> model::enslave(space& ns, link_state& link, int master) {
 void model::release_port(space& ns, link_state& link) {
   auto bridge = std::exchange(link.info.master, 0);
   link.info.port.reset();
+  emit(ns, kernel_event::kind::link_changed, &link);
   follow_ports(ns, bridge);
 }
 
@@ -181,6 +191,7 @@ void model::follow_ports(space& ns, int bridge) {
   auto* master = ns.find(bridge);
   if (master == nullptr)
     return;
+  auto before = master->info;
   auto mac = std::optional<mac_address>{};
   auto mtu = std::optional<uint32_t>{};
   for (const auto& [index, link] : ns.links) {
@@ -195,6 +206,8 @@ void model::follow_ports(space& ns, int bridge) {
     master->info.mtu_bytes = mtu.value_or(ethernet_mtu_bytes);
   if (!master->has_ipv6())
     drop_ipv6(ns, *master);
+  if (!is_same(before, master->info))
+    emit(ns, kernel_event::kind::link_changed, master);
 }
 
 result<void>
@@ -244,6 +257,7 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
   if (change.alias && change.alias->size() > longest_alias_bytes)
     return fail(
       os_failure(EINVAL, "set alias of " + target.info.name, "too long"));
+  auto before = target.info;
   auto done = result<void>{};
   if (change.mac)
     done = set_mac(ns, target, *change.mac);
@@ -263,7 +277,8 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
     else
       bring_down(ns, target);
   }
-  emit(ns, kernel_event::kind::link_changed, &target);
+  if (!is_same(before, target.info))
+    emit(ns, kernel_event::kind::link_changed, &target);
   return done;
 }
 

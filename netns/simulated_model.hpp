@@ -126,6 +126,13 @@ public:
   result<void> set_neighbour(space& ns, const neighbour_info& x);
   result<void> del_neighbour(space& ns, const neighbour_info& x);
 
+  /// Effects of a cleared IFF_UP: routes, neighbours and IPv6 addresses are
+  /// lost.
+  void bring_down(space& ns, link_state& link);
+
+  /// Drops what IPv6 has on a link, as when it is disabled there.
+  void drop_ipv6(space& ns, link_state& link);
+
   // -- sysctls: simulated_sysctls.cpp ----------------------------------------
 
   result<void>
@@ -155,6 +162,8 @@ public:
 
 private:
   space& make_space();
+  void write_link(space& ns, link_state& link, sysctl key, int value);
+  void write_all(space& ns, sysctl key, int value);
   void emit_pin(const std::string& name);
   void make_quiet(space& ns);
   void destroy_if_unused(uint64_t inode);
@@ -180,12 +189,6 @@ std::vector<route_info> connected_routes(const space& ns);
 
 /// Effects of IFF_UP on addresses: the loopback device gets its own.
 void bring_up(link_state& link);
-
-/// Effects of its absence: routes, neighbours and IPv6 addresses are lost.
-void bring_down(space& ns, link_state& link);
-
-/// Drops what IPv6 has on a link, as when it is disabled there.
-void drop_ipv6(space& ns, link_state& link);
 
 /// `operation object`: the start of every message.
 std::string about(std::string_view operation, std::string_view object);

@@ -33,29 +33,6 @@ result<int*> find_entry(space& ns, sysctl key, const std::string& interface,
   return &link->conf[slot];
 }
 
-void write_link(space& ns, link_state& link, sysctl key, int value) {
-  link.value(key) = value;
-  if (key != sysctl::ipv6_disable)
-    return;
-  if (value != 0)
-    drop_ipv6(ns, link);
-  else if (link.loopback && link.info.up)
-    bring_up(link); // Gets its ::1 back.
-}
-
-void write_all(space& ns, sysctl key, int value) {
-  auto slot = static_cast<size_t>(key);
-  ns.all[slot] = value;
-  if (!spreads(key))
-    return;
-  ns.defaults[slot] = value;
-  for (auto& [index, link] : ns.links)
-    write_link(ns, link, key, value);
-  // A router does not believe redirects.
-  if (key == sysctl::ipv4_forwarding)
-    ns.all[static_cast<size_t>(sysctl::ipv4_accept_redirects)] = value == 0;
-}
-
 void write_default(space& ns, sysctl key, int value) {
   auto slot = static_cast<size_t>(key);
   ns.defaults[slot] = value;
@@ -67,6 +44,29 @@ void write_default(space& ns, sysctl key, int value) {
 }
 
 } // namespace
+
+void model::write_link(space& ns, link_state& link, sysctl key, int value) {
+  link.value(key) = value;
+  if (key != sysctl::ipv6_disable)
+    return;
+  if (value != 0)
+    drop_ipv6(ns, link);
+  else if (link.loopback && link.info.up)
+    bring_up(link); // Gets its ::1 back.
+}
+
+void model::write_all(space& ns, sysctl key, int value) {
+  auto slot = static_cast<size_t>(key);
+  ns.all[slot] = value;
+  if (!spreads(key))
+    return;
+  ns.defaults[slot] = value;
+  for (auto& [index, link] : ns.links)
+    write_link(ns, link, key, value);
+  // A router does not believe redirects.
+  if (key == sysctl::ipv4_forwarding)
+    ns.all[static_cast<size_t>(sysctl::ipv4_accept_redirects)] = value == 0;
+}
 
 result<void> model::set_sysctl(space& ns, sysctl key,
                                const std::string& interface, int value) {
@@ -90,7 +90,6 @@ result<void> model::set_sysctl(space& ns, sysctl key,
     auto& link = *ns.find(interface);
     link.written[static_cast<size_t>(key)] = true;
     write_link(ns, link, key, value);
-    emit(ns, kernel_event::kind::address_changed, &link);
   }
   return {};
 }
