@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "troupe/config/model/address.hpp"
+#include "troupe/config/model/error.hpp"
+
+namespace troupe::netns {
+
+/// A link as the audit sees it.
+struct audit_link {
+  std::string name;
+  std::string kind;   ///< `bridge`, `veth`, …; empty for loopback.
+  std::string master; ///< Name of its bridge; empty if none.
+  std::string alias;
+  uint32_t group = 0;
+  uint32_t mtu_bytes = 0;
+  bool up = false;
+  mac_address mac;
+  std::vector<interface_address> addresses; ///< Without link-local IPv6.
+};
+
+/// A pinned namespace as the audit sees it.
+struct audit_pin {
+  std::string name;
+  uint64_t inode = 0; ///< 0 if the file is no namespace any more.
+  std::vector<audit_link> links;
+  std::optional<ip_address> gateway;    ///< Of the IPv4 default route.
+  std::optional<ip_address> gateway_v6; ///< Of the IPv6 default route.
+};
+
+/// What the kernel has: the links of the host's namespace, and every pin.
+struct audit_view {
+  std::vector<audit_link> links;
+  std::vector<audit_pin> pins;
+};
+
+/// Reads the kernel for the doctor. Shares no code with `netlink_kernel`, so
+/// that a mistake there does not hide itself: own sockets, own parsing.
+/// @thread_safety Any thread; the calling thread's namespace is the host's.
+/// Errors: `internal` when something cannot be read; never a part.
+result<audit_view> read_audit(const std::string& pin_dir);
+
+} // namespace troupe::netns
