@@ -212,6 +212,11 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
         return reconcile(driver, kernel, msg);
       }));
     },
+    [self](const remove_leftovers& msg) -> caf::result<done> {
+      return do_work(self, [&](auto& driver, auto& kernel) {
+        return remove_named(driver, kernel, msg.links);
+      });
+    },
     [self](const list_routed_subnets&) -> caf::result<routed_subnets> {
       return to_caf(
         with_driver(self, [](auto&, auto& kernel) -> result<routed_subnets> {

@@ -56,6 +56,8 @@ using driver_actor = actor_if<
   caf::result<mend_report>(mend_endpoint),
   // Brings everything of this driver to the wanted state.
   caf::result<reconcile_report>(reconcile_driver),
+  // Removes links of ours that nobody owns.
+  caf::result<done>(remove_leftovers),
   // Lists the subnets the host routes.
   caf::result<routed_subnets>(list_routed_subnets)>;
 
@@ -70,6 +72,8 @@ using namespaces_actor = actor_if<
   caf::result<done>(set_default_routes),
   // Compares all pins with the wanted ones and mends them.
   caf::result<reconciled_namespaces>(reconcile_namespaces),
+  // Removes pins that nobody owns.
+  caf::result<done>(remove_pins),
   // Reads the kernel for the doctor.
   caf::result<audited>(audit_kernel)>;
 
@@ -85,6 +89,8 @@ using ipam_actor = actor_if<
 using network_actor = actor_if<
   // Builds and commits the network; on error the actor ends.
   caf::result<network_status>(start_network),
+  // Takes the subnets of a recorded network.
+  caf::result<done>(restore_network),
   // Tells its state.
   caf::result<network_status>(get_network),
   // Removes it; forbidden while it has endpoints. The actor ends.
@@ -185,6 +191,8 @@ using controller_actor = actor_if<
   caf::result<done>(kernel_events),
   // Its own tick: compares everything.
   caf::result<done>(audit_tick),
+  // Its own tick: goes on after a pause.
+  caf::result<done>(run_later),
   // The public API.
   caf::result<network_status>(create_network),
   caf::result<done>(remove_network),

@@ -57,7 +57,8 @@ result<claimed_pools> claim_all(ipam::driver& driver, const claim_pools& msg) {
 } // namespace
 
 ipam_actor::behavior_type
-ipam(ipam_actor::stateful_pointer<ipam_state> self, context_ptr context) {
+address_management(ipam_actor::stateful_pointer<ipam_state> self,
+                   context_ptr context) {
   state_of(self).default_driver = open_default(*context);
   return {
     [self](const claim_pools& msg) -> caf::result<claimed_pools> {

@@ -63,6 +63,15 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
         return reconcile_pins(kernel, msg);
       }));
     },
+    [=](const remove_pins& msg) -> caf::result<done> {
+      return to_caf(with_kernel([&](auto& kernel) {
+        auto outcome = result<void>{};
+        for (const auto& pin : msg.names)
+          if (auto removed = unpin(kernel, pin); !removed && outcome)
+            outcome = removed;
+        return to_done(std::move(outcome));
+      }));
+    },
     [context](const audit_kernel&) -> caf::result<audited> {
       if (!context->parts.read_audit)
         return audited{};

@@ -34,6 +34,7 @@ struct network_state {
   void build(promise<network_status> reply);
   void commit(promise<network_status> reply);
   void fail_start(error why, bool built, promise<network_status> reply);
+  void claim_again(promise<done> reply);
   void drop(promise<done> reply);
   void raze_after_drop(promise<done> reply);
 
@@ -61,6 +62,7 @@ struct network_state {
   std::unique_ptr<drivers::driver> rules; ///< For its pure checks.
   network_book book;
   std::map<endpoint_id, member> members;
+  std::map<std::string, endpoint_id> links; ///< By host interface.
   std::vector<std::string> leases;
   bool started = false;
   bool dropping = false;
@@ -168,6 +170,20 @@ void network_state::fail_start(error why, bool built,
             raze, raze);
 }
 
+/// A recorded network takes the subnets it has.
+void network_state::claim_again(promise<done> reply) {
+  ask<claimed_pools>(
+    self, context->ipam, context->step_deadline(), claim_pools{*spec, {}},
+    [=, this](claimed_pools& claimed) mutable {
+      leases = std::move(claimed.leases);
+      reply.deliver(done{});
+    },
+    [=, this](error why) mutable {
+      problem = why.message;
+      reply.deliver(std::move(why));
+    });
+}
+
 // -- remove -------------------------------------------------------------------
 
 void network_state::drop(promise<done> reply) {
@@ -246,9 +262,11 @@ result<endpoint_actor> network_state::add_endpoint(endpoint_spec wanted) {
 
 void network_state::spawn_endpoint(endpoint_spec endpoint) {
   const auto id = endpoint.id;
-  auto handle
-    = self->spawn(troupe::endpoint, context,
-                  endpoint_origin{endpoint, spec, network_actor{self}, driver});
+  auto handle = troupe::spawn_endpoint(
+    self->system(), context,
+    endpoint_origin{endpoint, spec, network_actor{self}, driver});
+  if (auto link = rules->host_interface(endpoint); !link.empty())
+    links.emplace(std::move(link), id);
   members.emplace(id, member{std::move(endpoint), std::move(handle)});
 }
 
@@ -291,7 +309,7 @@ void network_state::check(promise<mend_report> reply) {
       if (report.differences.empty())
         return reply.deliver(std::move(report));
       changed = std::chrono::steady_clock::now();
-      check_members({}, reply);
+      check_members(check_endpoints{}, reply);
     },
     [=, this](error why) mutable {
       problem = why.message;
@@ -302,9 +320,10 @@ void network_state::check(promise<mend_report> reply) {
 void network_state::check_members(const check_endpoints& msg,
                                   promise<mend_report> reply) {
   auto suspects = std::vector<endpoint_actor>{};
-  for (const auto& [id, x] : members)
-    if (msg.brief_id.empty() || id.brief() == msg.brief_id)
-      suspects.push_back(x.handle);
+  if (auto link = links.find(msg.link); link != links.end())
+    suspects.push_back(members.at(link->second).handle);
+  else if (msg.link.empty())
+    suspects = handles();
   ask_all<mend_report>(self, suspects, context->operation_deadline(),
                        check_endpoint{msg.seen},
                        [reply](std::vector<mend_report> found) mutable {
@@ -379,6 +398,11 @@ network(network_actor::stateful_pointer<network_state> self,
       state.start(reply);
       return reply;
     },
+    [&state](const restore_network&) -> caf::result<done> {
+      auto reply = promise<done>{state.self};
+      state.claim_again(reply);
+      return reply;
+    },
     [&state](const get_network&) -> caf::result<network_status> {
       if (auto open = state.is_open(); !open)
         return to_caf(std::move(open.error()));
@@ -433,13 +457,16 @@ network(network_actor::stateful_pointer<network_state> self,
     [&state](const endpoint_gone& msg) -> caf::result<done> {
       if (auto x = state.members.find(msg.id); x != state.members.end()) {
         state.book.release(x->second.spec);
+        state.links.erase(state.rules->host_interface(x->second.spec));
         state.members.erase(x);
       }
       return done{};
     },
     [&state](const check_network& msg) -> caf::result<mend_report> {
       if (!state.started || state.dropping
-          || msg.seen <= state.changed + own_change_grace)
+          || msg.seen <= state.changed + own_change_grace
+          || (!msg.link.empty()
+              && msg.link != state.rules->network_interface(*state.spec)))
         return mend_report{};
       auto reply = promise<mend_report>{state.self};
       state.check(reply);

@@ -88,6 +88,12 @@ struct reconcile_report {
   size_t leftovers = 0;          ///< Objects removed (or only seen).
 };
 
+/// Removes links with our tag that a second look still found to belong to
+/// nobody.
+struct remove_leftovers {
+  std::vector<std::string> links;
+};
+
 /// Replied to with `routed_subnets`.
 struct list_routed_subnets {};
 
@@ -109,6 +115,11 @@ struct opened_namespace {
 
 struct close_namespace {
   sandbox_id sandbox;
+};
+
+/// Removes pins that a second look still found to belong to nobody.
+struct remove_pins {
+  std::vector<std::string> names;
 };
 
 /// One family's default route: through this link, to this gateway.
@@ -176,6 +187,10 @@ struct release_pools {
 /// `network_status`. On error the network actor ends.
 struct start_network {};
 
+/// At start-up: claims the subnets of a recorded network. Replied to with
+/// `done`.
+struct restore_network {};
+
 /// Gives the endpoint's name and addresses back. Replied to with `done`.
 struct endpoint_gone {
   endpoint_id id;
@@ -195,11 +210,13 @@ inline constexpr auto own_change_grace = std::chrono::milliseconds{20};
 /// Replied to with a `mend_report`.
 struct check_network {
   seen_time seen = seen_anyway;
+  std::string link; ///< Only if this is the network's own; empty: anyway.
 };
 
-/// The same for one endpoint, or for all if `brief_id` is empty.
+/// The same for the endpoint with this interface on the host, or for all if
+/// `link` is empty.
 struct check_endpoints {
-  std::string brief_id; ///< First 12 digits of the id.
+  std::string link;
   seen_time seen = seen_anyway;
 };
 
@@ -313,6 +330,11 @@ struct shut_down {};
 
 /// Internal to the controller: the regular full comparison.
 struct audit_tick {};
+
+/// Internal to the controller: goes on with something after a pause.
+struct run_later {
+  std::function<void()> work;
+};
 
 // -- to the event hub ---------------------------------------------------------
 

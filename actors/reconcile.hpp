@@ -13,4 +13,9 @@ result<reconcile_report>
 reconcile(drivers::driver& driver, netns::kernel& kernel,
           const reconcile_driver& wanted);
 
+/// Removes the links with these names that carry our tag. @thread_safety As
+/// `reconcile`.
+result<void> remove_named(drivers::driver& driver, netns::kernel& kernel,
+                          const std::vector<std::string>& links);
+
 } // namespace troupe

@@ -1,0 +1,140 @@
+#include "troupe/actors/controller_state.hpp"
+#include "troupe/actors/doctor.hpp"
+
+#include <algorithm>
+
+namespace troupe {
+
+namespace {
+
+/// Collects the views one after the other; each step writes its part.
+struct collection {
+  doctor_views views;
+  std::function<void(result<doctor_report>)> next;
+};
+
+using collection_ptr = std::shared_ptr<collection>;
+
+void fail_collection(const collection_ptr& x, error why) {
+  x->next(fail(with_context(std::move(why), "run the doctor")));
+}
+
+void read_kernel(controller_state& state, const collection_ptr& x) {
+  ask<audited>(
+    state.self, state.context->namespaces, state.context->step_deadline(),
+    audit_kernel{},
+    [x, &state](audited& found) {
+      x->views.kernel = std::move(found.view);
+      x->next(doctor_report{diagnose(x->views, state.context->owner)});
+    },
+    [x](error why) {
+      fail_collection(x, std::move(why));
+    });
+}
+
+void read_store(controller_state& state, const collection_ptr& x) {
+  ask<loaded_records>(
+    state.self, state.context->store, state.context->operation_deadline(),
+    load_records{},
+    [x, &state](loaded_records& found) {
+      x->views.store = std::move(found.records);
+      read_kernel(state, x);
+    },
+    [x](error why) {
+      fail_collection(x, std::move(why));
+    });
+}
+
+void ask_sandboxes(controller_state& state, const collection_ptr& x) {
+  ask_all<sandbox_status>(state.self, state.objects.sandbox_handles(),
+                          state.context->step_deadline(), get_sandbox{},
+                          [x, &state](std::vector<sandbox_status> found) {
+                            x->views.sandboxes = std::move(found);
+                            read_store(state, x);
+                          });
+}
+
+void ask_endpoints(controller_state& state, const collection_ptr& x) {
+  ask_all<endpoint_list>(state.self, state.objects.network_handles(),
+                         state.context->operation_deadline(), list_endpoints{},
+                         [x, &state](std::vector<endpoint_list> found) {
+                           for (auto& list : found)
+                             std::move(list.endpoints.begin(),
+                                       list.endpoints.end(),
+                                       std::back_inserter(x->views.endpoints));
+                           ask_sandboxes(state, x);
+                         });
+}
+
+bool same_problem(const finding& a, const finding& b) {
+  return a.object == b.object && a.problem == b.problem;
+}
+
+} // namespace
+
+/// The views are taken one after the other, so an operation in between may
+/// look like a difference; callers look twice before they believe one.
+void controller_state::diagnose_then(
+  std::function<void(result<doctor_report>)> next) {
+  auto x = std::make_shared<collection>();
+  x->next = std::move(next);
+  x->views.has_kernel = static_cast<bool>(context->parts.read_audit);
+  ask_all<network_status>(self, objects.network_handles(),
+                          context->step_deadline(), get_network{},
+                          [x, this](std::vector<network_status> found) {
+                            x->views.networks = std::move(found);
+                            ask_endpoints(*this, x);
+                          });
+}
+
+void controller_state::doctor(bool repair, promise<doctor_report> reply) {
+  diagnose_then([=, this](result<doctor_report> first) mutable {
+    if (!first || first->findings.empty())
+      return reply.deliver(std::move(first));
+    if (repair)
+      return repair_all(std::move(*first), reply);
+    // What a second look does not show was an operation under way.
+    diagnose_then(
+      [reply, first = std::move(*first)](result<doctor_report> second) mutable {
+        if (second)
+          std::erase_if(second->findings, [&](const finding& x) {
+            return std::none_of(first.findings.begin(), first.findings.end(),
+                                [&](const finding& y) {
+                                  return same_problem(x, y);
+                                });
+          });
+        reply.deliver(std::move(second));
+      });
+  });
+}
+
+/// Lets every object compare itself with the kernel and mend what differs, then
+/// looks again.
+void controller_state::repair_all(doctor_report before,
+                                  promise<doctor_report> reply) {
+  auto look_again = [=, this](std::vector<mend_report>) {
+    diagnose_then([=](result<doctor_report> after) mutable {
+      if (!after)
+        return reply.deliver(std::move(after));
+      auto all = before;
+      for (auto& x : all.findings)
+        x.repaired = std::none_of(after->findings.begin(),
+                                  after->findings.end(), [&](const finding& y) {
+                                    return same_problem(x, y);
+                                  });
+      reply.deliver(std::move(all));
+    });
+  };
+  auto mend_sandboxes = [=, this](std::vector<mend_report>) {
+    ask_all<mend_report>(self, objects.sandbox_handles(),
+                         context->operation_deadline(), check_sandbox{},
+                         look_again);
+  };
+  remove_leftovers_then([=, this] {
+    ask_all<mend_report>(self, objects.network_handles(),
+                         context->operation_deadline(), check_network{},
+                         mend_sandboxes);
+  });
+}
+
+} // namespace troupe

@@ -1,0 +1,223 @@
+#include "troupe/actors/controller_state.hpp"
+#include "troupe/actors/network.hpp"
+#include "troupe/actors/sandbox.hpp"
+#include "troupe/actors/watcher.hpp"
+#include "troupe/drivers/registry.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace troupe {
+
+void controller_state::end_step(std::string step_name, std::string detail) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto took
+    = std::chrono::duration_cast<std::chrono::microseconds>(now - step_began);
+  spdlog::info("start: {} in {:.1f} ms{}{}", step_name,
+               static_cast<double>(took.count()) / 1'000,
+               detail.empty() ? "" : ": ", detail);
+  steps.push_back({std::move(step_name), took.count(), std::move(detail)});
+  step_began = now;
+}
+
+void controller_state::start_up(promise<done> reply) {
+  step_began = std::chrono::steady_clock::now();
+  ask<loaded_records>(
+    self, context->store, context->operation_deadline(), load_records{},
+    [=, this](loaded_records& loaded) {
+      rebuild(loaded, reply);
+    },
+    [=](error why) mutable {
+      reply.deliver(with_context(std::move(why), "start"));
+    });
+}
+
+void controller_state::rebuild(loaded_records& loaded, promise<done> reply) {
+  origin = std::move(loaded.origin);
+  generation = origin.generation;
+  remove_leftovers
+    = may_remove_leftovers(origin, context->how.remove_leftovers);
+  for (const auto& file : origin.quarantined)
+    warnings.push_back("a damaged store was set aside as " + file);
+  if (origin.suspicious)
+    warnings.push_back(*origin.suspicious);
+  plan = plan_rebuild(std::move(loaded.records));
+  end_step("loaded", std::to_string(plan.networks.size()) + " networks, "
+                       + std::to_string(plan.sandboxes.size()) + " sandboxes, "
+                       + std::to_string(plan.joins.size()) + " joins");
+  for (const auto& warning : warnings)
+    spdlog::warn("start: {}", warning);
+  auto next = [=, this](auto&&) {
+    remake_namespaces(reply);
+  };
+  if (plan.orphans.empty())
+    return next(done{});
+  spdlog::warn("start: {} records refer to objects that are gone; removed",
+               plan.orphans.size());
+  ask<done>(self, context->store, context->step_deadline(),
+            commit_changes{plan.orphans}, next, next);
+}
+
+void controller_state::remake_namespaces(promise<done> reply) {
+  ask<reconciled_namespaces>(
+    self, context->namespaces, context->operation_deadline(),
+    reconcile_namespaces{plan.sandboxes, remove_leftovers},
+    [=, this](reconciled_namespaces& pins) {
+      leftovers += pins.leftovers;
+      spawn_objects(pins);
+      commit_pins(pins);
+      claim_subnets_again(0, reply);
+    },
+    [=](error why) mutable {
+      reply.deliver(with_context(std::move(why), "start"));
+    });
+}
+
+/// Records of sandboxes whose namespace was made anew.
+void controller_state::commit_pins(const reconciled_namespaces& pins) {
+  auto changes = std::vector<persistence::change>{};
+  for (size_t i = 0; i < pins.states.size(); ++i) {
+    if (!pins.states[i].remade)
+      continue;
+    auto spec = plan.sandboxes[i];
+    spec.netns_inode = pins.states[i].ns.inode;
+    changes.emplace_back(std::move(spec));
+  }
+  if (!changes.empty())
+    tell(context->store, commit_changes{std::move(changes)});
+}
+
+void controller_state::spawn_objects(const reconciled_namespaces& pins) {
+  auto& system = self->system();
+  for (size_t i = 0; i < pins.states.size(); ++i) {
+    auto spec = plan.sandboxes[i];
+    const auto& pin = pins.states[i];
+    if (!pin.problem.empty())
+      warnings.push_back("sandbox " + spec.name + ": " + pin.problem);
+    if (pin.remade)
+      spec.netns_inode = pin.ns.inode;
+    objects.add(spec.id, spec.name,
+                spawn_sandbox(system, context, {spec, pin.ns}));
+  }
+  for (const auto& spec : plan.networks) {
+    auto handle = spawn_network(
+      system, context,
+      {spec, driver_of(spec.driver), false, plan.endpoints[spec.id]});
+    objects.add(std::make_shared<const network_spec>(spec), std::move(handle));
+  }
+}
+
+/// One network after the other, so that the first of two that overlap (a
+/// damaged store) keeps its subnet.
+void controller_state::claim_subnets_again(size_t next, promise<done> reply) {
+  if (next == plan.networks.size())
+    return rejoin_endpoints(0, reply);
+  const auto& handle = objects.networks().at(plan.networks[next].id).handle;
+  ask<done>(
+    self, handle, context->step_deadline(), restore_network{},
+    [=, this](done&) {
+      claim_subnets_again(next + 1, reply);
+    },
+    [=, this](const error& why) {
+      warnings.push_back(why.message);
+      claim_subnets_again(next + 1, reply);
+    });
+}
+
+void controller_state::rejoin_endpoints(size_t next, promise<done> reply) {
+  if (next == plan.joins.size()) {
+    end_step("rebuilt", std::to_string(objects.networks().size())
+                          + " networks, " + std::to_string(plan.joins.size())
+                          + " endpoints");
+    return collect_plans(reply);
+  }
+  const auto& join = plan.joins[next];
+  const auto go_on = [=, this] {
+    rejoin_endpoints(next + 1, reply);
+  };
+  const auto warn = [=, this](const error& why) {
+    warnings.push_back(why.message);
+    go_on();
+  };
+  ask<found_endpoint>(
+    self, objects.networks().at(join.network).handle, context->step_deadline(),
+    find_endpoint{join.endpoint.value},
+    [=, this](found_endpoint& found) {
+      const auto& record = plan.joins[next];
+      ask<done>(
+        self, found.handle, context->step_deadline(),
+        rejoin{objects.sandboxes().at(record.sandbox).handle, record.interface},
+        [=](done&) {
+          go_on();
+        },
+        warn);
+    },
+    warn);
+}
+
+void controller_state::collect_plans(promise<done> reply) {
+  ask_all<endpoint_plans>(
+    self, objects.sandbox_handles(), context->operation_deadline(),
+    list_plans{}, [=, this](std::vector<endpoint_plans> found) {
+      auto plans = std::vector<drivers::endpoint_plan>{};
+      for (auto& x : found)
+        std::move(x.plans.begin(), x.plans.end(), std::back_inserter(plans));
+      reconcile_drivers(std::move(plans), reply);
+    });
+}
+
+void controller_state::reconcile_drivers(
+  std::vector<drivers::endpoint_plan> plans, promise<done> reply) {
+  auto missing = std::make_shared<size_t>(drivers.size());
+  auto findings = std::make_shared<size_t>(0);
+  auto one_less = [=, this] {
+    if (--*missing > 0)
+      return;
+    end_step("reconciled", std::to_string(*findings) + " objects mended, "
+                             + std::to_string(leftovers) + " leftovers");
+    be_ready(reply);
+  };
+  for (const auto& [driver_name, handle] : drivers) {
+    auto wanted = reconcile_driver{{}, {}, remove_leftovers};
+    for (const auto& network : plan.networks)
+      if (network.driver == driver_name)
+        wanted.networks.push_back(network);
+    for (const auto& x : plans)
+      if (x.network.driver == driver_name)
+        wanted.plans.push_back(x);
+    ask<reconcile_report>(
+      self, handle, context->operation_deadline(), std::move(wanted),
+      [=, this](reconcile_report& report) {
+        leftovers += report.leftovers;
+        *findings += report.findings.size();
+        for (const auto& x : report.findings)
+          if (!x.repaired)
+            warnings.push_back(x.object + ": " + x.problem);
+          else
+            spdlog::warn("start: {}: {}; repaired", x.object, x.problem);
+        one_less();
+      },
+      [=, this, driver_name = driver_name](const error& why) {
+        warnings.push_back("driver " + driver_name + ": " + why.message);
+        one_less();
+      });
+  }
+}
+
+void controller_state::be_ready(promise<done> reply) {
+  if (!remove_leftovers && leftovers > 0) {
+    reply.deliver(leftovers_error(origin, leftovers));
+    return;
+  }
+  plan = {};
+  ready = true;
+  if (context->parts.open_watch)
+    watcher = spawn_watcher(self->system(), context, controller_actor{self});
+  tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+  end_step("ready", {});
+  publish(*context, "daemon", "start", {}, {});
+  reply.deliver(done{});
+}
+
+} // namespace troupe

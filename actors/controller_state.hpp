@@ -1,0 +1,83 @@
+#pragma once
+
+// Private to the controller's sources.
+
+#include "troupe/actors/controller.hpp"
+#include "troupe/actors/directory.hpp"
+#include "troupe/actors/recovery.hpp"
+
+namespace troupe {
+
+struct controller_state;
+using controller_pointer = controller_actor::stateful_pointer<controller_state>;
+
+struct controller_state {
+  static inline const char* name = "controller";
+
+  explicit controller_state(controller_pointer selfptr) : self{selfptr} {
+  }
+
+  // -- start-up, in controller_startup.cpp ------------------------------------
+
+  void start_up(promise<done> reply);
+  void rebuild(loaded_records& loaded, promise<done> reply);
+  void remake_namespaces(promise<done> reply);
+  void spawn_objects(const reconciled_namespaces& pins);
+  void rejoin_endpoints(size_t next, promise<done> reply);
+  void claim_subnets_again(size_t next, promise<done> reply);
+  void collect_plans(promise<done> reply);
+  void reconcile_drivers(std::vector<drivers::endpoint_plan> plans,
+                         promise<done> reply);
+  void be_ready(promise<done> reply);
+  void end_step(std::string name, std::string detail);
+  void commit_pins(const reconciled_namespaces& pins);
+
+  // -- objects, in controller.cpp ---------------------------------------------
+
+  void spawn_services(caf::actor_system& system);
+  driver_actor driver_of(const std::string& driver_name) const;
+  void create(network_spec spec, promise<network_status> reply);
+  void create(sandbox_spec spec, promise<sandbox_status> reply);
+  void remove(const network_id& id, promise<done> reply);
+  void remove(const sandbox_id& id, promise<done> reply);
+
+  /// Calls `next` with the endpoint, or delivers why there is none. An empty
+  /// network means: whichever has it.
+  template <class Reply>
+  void
+  with_endpoint(const std::string& network, const std::string& endpoint,
+                promise<Reply> reply, std::function<void(endpoint_actor)> next);
+
+  // -- watching, in controller_watch.cpp --------------------------------------
+
+  void look_at(const kernel_events& msg);
+  void look_at(const seen_event& x);
+  void audit_slice();
+  void status(promise<daemon_status> reply);
+  void shut_down(promise<done> reply);
+
+  // -- doctor, in controller_doctor.cpp ---------------------------------------
+
+  void doctor(bool repair, promise<doctor_report> reply);
+  void diagnose_then(std::function<void(result<doctor_report>)> next);
+  void repair_all(doctor_report before, promise<doctor_report> reply);
+
+  controller_pointer self;
+  context_ptr context;
+  directory objects;
+  std::map<std::string, driver_actor> drivers;
+  watcher_actor watcher;
+
+  bool ready = false;
+  bool remove_leftovers = true;
+  size_t leftovers = 0;
+  std::vector<std::string> warnings;
+  std::vector<startup_step> steps;
+  std::chrono::steady_clock::time_point step_began;
+  rebuild_plan plan; ///< During start-up only.
+  persistence::origin origin;
+  uint64_t generation = 0;
+  size_t audit_position = 0; ///< Where the regular comparison goes on.
+};
+
+} // namespace troupe

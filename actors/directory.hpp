@@ -1,0 +1,85 @@
+#pragma once
+
+#include "troupe/actors/interfaces.hpp"
+#include "troupe/actors/reference.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// The controller's list of objects: how to find them, nothing about them.
+class directory {
+public:
+  struct network_entry {
+    std::shared_ptr<const network_spec> spec; ///< As admitted; never changes.
+    network_actor handle;
+  };
+  struct sandbox_entry {
+    std::string name;
+    sandbox_actor handle;
+  };
+
+  void add(std::shared_ptr<const network_spec> spec, network_actor handle) {
+    names_of_networks_[spec->id.value] = spec->name;
+    networks_.insert_or_assign(spec->id,
+                               network_entry{spec, std::move(handle)});
+  }
+  void add(const sandbox_id& id, std::string name, sandbox_actor handle) {
+    names_of_sandboxes_[id.value] = name;
+    sandboxes_.insert_or_assign(
+      id, sandbox_entry{std::move(name), std::move(handle)});
+  }
+  void remove(const network_id& id) {
+    names_of_networks_.erase(id.value);
+    networks_.erase(id);
+  }
+  void remove(const sandbox_id& id) {
+    names_of_sandboxes_.erase(id.value);
+    sandboxes_.erase(id);
+  }
+
+  /// By id, name or unique prefix. Errors: see `find_reference`.
+  result<network_id> find_network(std::string_view text) const {
+    auto id = find_reference(names_of_networks_, text, "network");
+    if (!id)
+      return fail(std::move(id.error()));
+    return network_id{std::move(*id)};
+  }
+  result<sandbox_id> find_sandbox(std::string_view text) const {
+    auto id = find_reference(names_of_sandboxes_, text, "sandbox");
+    if (!id)
+      return fail(std::move(id.error()));
+    return sandbox_id{std::move(*id)};
+  }
+
+  const std::map<network_id, network_entry>& networks() const {
+    return networks_;
+  }
+  const std::map<sandbox_id, sandbox_entry>& sandboxes() const {
+    return sandboxes_;
+  }
+
+  std::vector<network_actor> network_handles() const {
+    auto result = std::vector<network_actor>{};
+    for (const auto& [id, x] : networks_)
+      result.push_back(x.handle);
+    return result;
+  }
+  std::vector<sandbox_actor> sandbox_handles() const {
+    auto result = std::vector<sandbox_actor>{};
+    for (const auto& [id, x] : sandboxes_)
+      result.push_back(x.handle);
+    return result;
+  }
+
+private:
+  std::map<network_id, network_entry> networks_;
+  std::map<sandbox_id, sandbox_entry> sandboxes_;
+  std::map<std::string, std::string> names_of_networks_;
+  std::map<std::string, std::string> names_of_sandboxes_;
+};
+
+} // namespace troupe

@@ -1,0 +1,308 @@
+#include "troupe/actors/doctor.hpp"
+
+#include "troupe/actors/joined_endpoints.hpp"
+#include "troupe/actors/pins.hpp"
+#include "troupe/drivers/registry.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace troupe {
+
+namespace {
+
+class examination {
+public:
+  examination(const doctor_views& views, const instance& owner)
+    : views_{views}, owner_{owner} {
+  }
+
+  std::vector<finding> run() {
+    index_records();
+    compare_actors();
+    check_addresses();
+    if (views_.has_kernel) {
+      for (const auto& network : views_.store.networks)
+        check_network(network);
+      for (const auto& sandbox : views_.store.sandboxes)
+        check_sandbox(sandbox);
+      check_leftovers();
+    }
+    return std::move(findings_);
+  }
+
+private:
+  void index_records();
+  void compare_actors();
+  void check_addresses();
+  void check_network(const network_spec& network);
+  void check_sandbox(const sandbox_spec& sandbox);
+  void check_join(const join_spec& join, const netns::audit_pin& pin);
+  void check_host_end(const std::string& object, const std::string& name,
+                      const network_spec& network);
+  void check_inside(const std::string& object, const join_spec& join,
+                    const endpoint_spec& endpoint, const netns::audit_pin& pin);
+  void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
+  void check_leftovers();
+
+  template <class Records, class Statuses>
+  void compare(const std::string& kind, const Records& records,
+               const Statuses& statuses);
+
+  void report(std::string object, std::string problem, std::string repair) {
+    findings_.push_back(
+      {std::move(object), std::move(problem), std::move(repair), false});
+  }
+
+  const netns::audit_link* host_link(const std::string& name) const {
+    return find_link(views_.kernel.links, name);
+  }
+  static const netns::audit_link*
+  find_link(const std::vector<netns::audit_link>& links,
+            const std::string& name) {
+    auto found = std::find_if(links.begin(), links.end(), [&](const auto& x) {
+      return x.name == name;
+    });
+    return found == links.end() ? nullptr : &*found;
+  }
+
+  const doctor_views& views_;
+  instance owner_;
+  std::vector<finding> findings_;
+  std::map<network_id, const network_spec*> networks_;
+  std::map<endpoint_id, const endpoint_spec*> endpoints_;
+  std::map<sandbox_id, std::vector<const join_spec*>> joins_;
+  std::set<std::string> wanted_links_; ///< On the host.
+};
+
+bool has_address(const netns::audit_link& link, const ip_address& x) {
+  return std::any_of(link.addresses.begin(), link.addresses.end(),
+                     [&](const auto& y) {
+                       return y.address == x;
+                     });
+}
+
+std::string text_of(const std::optional<ip_address>& x) {
+  return x ? to_string(*x) : "none";
+}
+
+void examination::index_records() {
+  for (const auto& x : views_.store.networks)
+    networks_[x.id] = &x;
+  for (const auto& x : views_.store.endpoints)
+    endpoints_[x.id] = &x;
+  for (const auto& x : views_.store.joins)
+    joins_[x.sandbox].push_back(&x);
+}
+
+// -- store against actors -----------------------------------------------------
+
+template <class Records, class Statuses>
+void examination::compare(const std::string& kind, const Records& records,
+                          const Statuses& statuses) {
+  auto known = std::map<std::string, std::string>{};
+  for (const auto& x : records)
+    known[x.id.value] = x.name;
+  for (const auto& x : statuses)
+    if (known.erase(x.spec.id.value) == 0)
+      report(kind + " " + x.spec.name + " (" + x.spec.id.brief() + ")",
+             "is in work but has no record", "restart the daemon");
+  for (const auto& [id, name] : known)
+    report(kind + " " + name + " (" + id.substr(0, 12) + ")",
+           "has a record but nobody works for it", "restart the daemon");
+}
+
+void examination::compare_actors() {
+  compare("network", views_.store.networks, views_.networks);
+  compare("endpoint", views_.store.endpoints, views_.endpoints);
+  compare("sandbox", views_.store.sandboxes, views_.sandboxes);
+  for (const auto& x : views_.endpoints) {
+    const auto object = "endpoint " + x.network_name + "/" + x.spec.name;
+    const auto found = std::find_if(
+      views_.store.joins.begin(), views_.store.joins.end(), [&](const auto& y) {
+        return y.endpoint == x.spec.id;
+      });
+    const auto recorded = found != views_.store.joins.end();
+    if (recorded != x.sandbox.has_value())
+      report(object,
+             recorded ? "is recorded as joined but says it is not"
+                      : "says it is joined but no record does",
+             "restart the daemon");
+  }
+}
+
+void examination::check_addresses() {
+  auto held = std::map<std::pair<network_id, ip_address>, std::string>{};
+  for (const auto& x : views_.store.endpoints)
+    for (const auto& address : x.addresses) {
+      const auto key = std::pair{x.network, address.address};
+      if (auto [other, fresh] = held.emplace(key, x.name); !fresh)
+        report("endpoint " + x.name,
+               "address " + to_string(address) + " is also held by "
+                 + other->second,
+               "remove one of the two endpoints");
+    }
+}
+
+// -- store against kernel -----------------------------------------------------
+
+void examination::check_network(const network_spec& network) {
+  const auto driver = drivers::make(network.driver, owner_);
+  const auto name = driver ? driver->network_interface(network) : std::string{};
+  if (name.empty())
+    return;
+  wanted_links_.insert(name);
+  const auto object
+    = "network " + network.name + " (" + network.id.brief() + ")";
+  const auto* link = host_link(name);
+  if (link == nullptr)
+    return report(object, "bridge " + name + " is missing", "create it again");
+  if (!link->up)
+    report(object, "bridge " + name + " is down", "set it up");
+  if (network.options.contains("com.docker.network.bridge.inhibit_ipv4")
+      || network.options.contains("inhibit_ipv4"))
+    return;
+  for (const auto& pool : network.pools)
+    if (pool.gateway && !has_address(*link, *pool.gateway))
+      report(object,
+             "bridge " + name + " lacks address " + to_string(*pool.gateway),
+             "add it");
+}
+
+void examination::check_sandbox(const sandbox_spec& sandbox) {
+  if (sandbox.use_host_namespace)
+    return;
+  const auto object
+    = "sandbox " + sandbox.name + " (" + sandbox.id.brief() + ")";
+  const auto& pins = views_.kernel.pins;
+  const auto pin = std::find_if(pins.begin(), pins.end(), [&](const auto& x) {
+    return x.name == pin_name(sandbox.id);
+  });
+  if (pin == pins.end() || pin->inode == 0)
+    return report(object, "its namespace is gone",
+                  "make a new one and join its endpoints again");
+  if (pin->inode != sandbox.netns_inode)
+    return report(object,
+                  "its pin leads to namespace " + std::to_string(pin->inode)
+                    + ", not " + std::to_string(sandbox.netns_inode),
+                  "make a new one and join its endpoints again");
+  for (const auto* join : joins_[sandbox.id])
+    check_join(*join, *pin);
+  check_gateway(sandbox, *pin);
+}
+
+void examination::check_join(const join_spec& join,
+                             const netns::audit_pin& pin) {
+  const auto endpoint = endpoints_.find(join.endpoint);
+  const auto network = networks_.find(join.network);
+  if (endpoint == endpoints_.end() || network == networks_.end())
+    return report("join of endpoint " + join.endpoint.brief(),
+                  "its endpoint or network has no record",
+                  "restart the daemon");
+  const auto object = "endpoint " + network->second->name + "/"
+                      + endpoint->second->name + " (" + join.endpoint.brief()
+                      + ")";
+  const auto driver = drivers::make(network->second->driver, owner_);
+  const auto host
+    = driver ? driver->host_interface(*endpoint->second) : std::string{};
+  if (!host.empty()) {
+    wanted_links_.insert(host);
+    check_host_end(object, host, *network->second);
+  }
+  if (!join.interface.empty())
+    check_inside(object, join, *endpoint->second, pin);
+}
+
+void examination::check_host_end(const std::string& object,
+                                 const std::string& name,
+                                 const network_spec& network) {
+  const auto* link = host_link(name);
+  if (link == nullptr)
+    return report(object, "link " + name + " is missing", "create it again");
+  const auto bridge
+    = drivers::make(network.driver, owner_)->network_interface(network);
+  if (link->master != bridge)
+    report(object, "link " + name + " is not on bridge " + bridge,
+           "put it there");
+  if (!link->up)
+    report(object, "link " + name + " is down", "set it up");
+  if (link->group != owner_.link_group())
+    report(object, "link " + name + " is not in our interface group",
+           "put it there");
+}
+
+void examination::check_inside(const std::string& object, const join_spec& join,
+                               const endpoint_spec& endpoint,
+                               const netns::audit_pin& pin) {
+  const auto* link = find_link(pin.links, join.interface);
+  if (link == nullptr)
+    return report(object, "interface " + join.interface + " is missing",
+                  "create it again");
+  if (!link->up)
+    report(object, "interface " + join.interface + " is down", "set it up");
+  if (endpoint.mac && link->mac != *endpoint.mac)
+    report(object,
+           "interface " + join.interface + " has MAC " + to_string(link->mac)
+             + ", not " + to_string(*endpoint.mac),
+           "set it");
+  for (const auto& address : endpoint.addresses)
+    if (!has_address(*link, address.address))
+      report(object,
+             "interface " + join.interface + " lacks address "
+               + to_string(address),
+             "add it");
+}
+
+void examination::check_gateway(const sandbox_spec& sandbox,
+                                const netns::audit_pin& pin) {
+  auto table = joined_endpoints{};
+  for (const auto* join : joins_[sandbox.id]) {
+    const auto endpoint = endpoints_.find(join->endpoint);
+    const auto network = networks_.find(join->network);
+    if (endpoint == endpoints_.end() || network == networks_.end())
+      return;
+    auto facts = describe_join(*network->second, *endpoint->second);
+    facts.interface = join->interface;
+    table.add(std::move(facts));
+  }
+  const auto object
+    = "sandbox " + sandbox.name + " (" + sandbox.id.brief() + ")";
+  auto check = [&](ip_family family, const std::optional<ip_address>& is) {
+    const auto route = table.route(family);
+    const auto wanted = route ? std::optional{route->gateway} : std::nullopt;
+    // A route without one of ours is the container's own business.
+    if (wanted && wanted != is)
+      report(object,
+             std::string{family == ip_family::v4 ? "IPv4" : "IPv6"}
+               + " default route goes to " + text_of(is) + ", not "
+               + text_of(wanted),
+             "set it");
+  };
+  check(ip_family::v4, pin.gateway);
+  check(ip_family::v6, pin.gateway_v6);
+}
+
+void examination::check_leftovers() {
+  for (const auto& link : views_.kernel.links)
+    if ((link.group == owner_.link_group()
+         || link.group == owner_.trash_group())
+        && !wanted_links_.contains(link.name))
+      report("link " + link.name, "carries our tag but belongs to no record",
+             "remove it");
+  auto wanted = std::set<std::string>{};
+  for (const auto& x : views_.store.sandboxes)
+    wanted.insert(pin_name(x.id));
+  for (const auto& pin : views_.kernel.pins)
+    if (!wanted.contains(pin.name))
+      report("namespace " + pin.name, "belongs to no record", "remove it");
+}
+
+} // namespace
+
+std::vector<finding>
+diagnose(const doctor_views& views, const instance& owner) {
+  return examination{views, owner}.run();
+}
+
+} // namespace troupe

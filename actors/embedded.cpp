@@ -1,0 +1,177 @@
+#include "troupe/actors/embedded.hpp"
+
+#include "troupe/actors/controller.hpp"
+#include "troupe/actors/door.hpp"
+#include "troupe/netns/netlink_kernel.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+namespace troupe {
+
+namespace {
+
+/// Two threads: pooled actors never block, and a third would only wait.
+constexpr size_t pool_threads = 2;
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    add_message_types<caf::id_block::troupe>();
+    // A round trip costs 10 us with sharing, 32 to 88 us with work stealing.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", pool_threads);
+  }
+};
+
+/// The actors of one process, as a backend.
+class embedded_backend : public backend {
+public:
+  explicit embedded_backend(context_ptr context)
+    : context_{std::move(context)}, system_{config_} {
+    controller_ = spawn_controller(system_, context_);
+    door_ = spawn_door(system_, controller_);
+  }
+
+  ~embedded_backend() override {
+    stop();
+  }
+
+  /// Loads, rebuilds, reconciles.
+  result<void> start() {
+    auto outcome = std::promise<result<void>>{};
+    auto future = outcome.get_future();
+    auto starter = caf::scoped_actor{system_};
+    starter->request(controller_, std::chrono::minutes{10}, start_up{})
+      .receive(
+        [&](const done&) {
+          outcome.set_value({});
+        },
+        [&](const caf::error& why) {
+          outcome.set_value(fail(from_caf(why)));
+        });
+    return future.get();
+  }
+
+  void submit(request what, std::chrono::milliseconds deadline,
+              reply_handler handler) override {
+    const auto limit = static_cast<size_t>(context_->how.max_requests);
+    if (in_work_.fetch_add(1) >= limit) {
+      in_work_.fetch_sub(1);
+      handler(
+        fail(ec::unavailable,
+             "send request: " + std::to_string(limit) + " requests are in work",
+             "try again later"));
+      return;
+    }
+    auto counted = [this, handler = std::move(handler)](result<reply> x) {
+      in_work_.fetch_sub(1);
+      handler(std::move(x));
+    };
+    tell(door_, submit_request{std::move(what), deadline, std::move(counted)});
+  }
+
+  result<uint64_t> subscribe(event_handler handler) override {
+    const auto number = subscriptions_.fetch_add(1) + 1;
+    change_subscribers(add_subscriber{number, std::move(handler)});
+    return number;
+  }
+
+  void unsubscribe(uint64_t subscription) override {
+    change_subscribers(remove_subscriber{subscription});
+  }
+
+private:
+  template <class Message>
+  void change_subscribers(Message message) {
+    auto self = caf::scoped_actor{system_};
+    self
+      ->request(context_->events, std::chrono::seconds{30}, std::move(message))
+      .receive([](const done&) {}, [](const caf::error&) {});
+  }
+
+  /// Ends the actors in order and then lets go of every handle: one that
+  /// outlives its actor would keep the actor system from ending.
+  void stop() {
+    {
+      auto self = caf::scoped_actor{system_};
+      self->request(controller_, std::chrono::seconds{30}, shut_down{})
+        .receive([](const done&) {},
+                 [](const caf::error& why) {
+                   spdlog::warn("stop: {}", from_caf(why).message);
+                 });
+    }
+    caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(controller_, caf::exit_reason::user_shutdown);
+    door_ = door_actor{};
+    controller_ = controller_actor{};
+    context_->store = store_actor{};
+    context_->namespaces = namespaces_actor{};
+    context_->ipam = ipam_actor{};
+    context_->events = events_actor{};
+  }
+
+  context_ptr context_;
+  system_config config_; // Outlives the system.
+  caf::actor_system system_;
+  controller_actor controller_;
+  door_actor door_;
+  std::atomic<size_t> in_work_ = 0;
+  std::atomic<uint64_t> subscriptions_ = 0;
+};
+
+} // namespace
+
+result<reply> backend::call(request what, std::chrono::milliseconds deadline) {
+  auto outcome = std::make_shared<std::promise<result<reply>>>();
+  auto future = outcome->get_future();
+  submit(std::move(what), deadline, [outcome](result<reply> x) {
+    outcome->set_value(std::move(x));
+  });
+  return future.get();
+}
+
+embedded_parts real_parts(const settings& how) {
+  const auto pins = how.run_dir + "/netns";
+  return {
+    [pins] {
+      return netns::open_netlink_kernel(pins);
+    },
+    [=] {
+      return persistence::open_lmdb(how.state_dir, how.run_dir);
+    },
+    [pins]() -> result<std::unique_ptr<netns::event_source>> {
+      return netns::watch::open(pins);
+    },
+    [pins] {
+      return netns::read_audit(pins);
+    },
+  };
+}
+
+result<std::shared_ptr<backend>>
+open_backend(const settings& how, embedded_parts parts) {
+  auto checked = validated(how);
+  if (!checked)
+    return fail(std::move(checked.error()));
+  auto context = std::make_shared<system_context>();
+  context->owner = instance::of(checked->run_dir);
+  context->how = std::move(*checked);
+  context->parts = std::move(parts);
+  auto made = std::make_shared<embedded_backend>(std::move(context));
+  if (auto started = made->start(); !started)
+    return fail(std::move(started.error()));
+  return made;
+}
+
+result<std::shared_ptr<backend>> open_backend(const settings& how) {
+  auto checked = validated(how);
+  if (!checked)
+    return fail(std::move(checked.error()));
+  return open_backend(*checked, real_parts(*checked));
+}
+
+} // namespace troupe
