@@ -1,0 +1,38 @@
+#pragma once
+
+#include "troupe/config/model/error.hpp"
+#include "troupe/config/model/network.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::tools {
+
+/// What a filter can look at; keys without a value here are refused.
+struct filter_view {
+  std::string_view name;
+  std::string_view id;
+  std::string_view driver;
+  std::string_view network;    ///< Name of the endpoint's network.
+  std::string_view network_id; ///< Its id.
+  const text_map* labels = nullptr;
+};
+
+/// Conditions `key=value`. All keys must match, for each key one of its
+/// values: names contain it, ids begin with it, the rest equals it; a label is
+/// `label=key` or `label=key=value`.
+class filter {
+public:
+  /// @param keys those that make sense for the listed objects. Errors:
+  /// `invalid_argument` with the nearest key.
+  static result<filter> parse(const std::vector<std::string>& texts,
+                              std::vector<std::string_view> keys);
+
+  bool matches(const filter_view& x) const;
+
+private:
+  std::map<std::string, std::vector<std::string>> conditions_;
+};
+
+} // namespace troupe::tools

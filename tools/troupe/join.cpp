@@ -1,0 +1,92 @@
+#include "troupe/tools/troupe/endpoint_options.hpp"
+#include "troupe/tools/troupe/listing.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace troupe::tools {
+
+namespace {
+
+struct arguments {
+  std::string first;
+  std::string second;
+  endpoint_flags flags;
+  output_options how;
+};
+
+void join(session& s, const arguments& x) {
+  auto [network, name] = split_endpoint(x.first);
+  auto joined = s.ask<endpoint_status>(join_endpoint{network, name, x.second});
+  if (joined)
+    print_made(s, x.how, *joined);
+}
+
+void leave(session& s, const arguments& x) {
+  auto [network, name] = split_endpoint(x.first);
+  if (s.ask<done>(leave_endpoint{network, name}))
+    s.print(x.first);
+}
+
+void attach(session& s, const arguments& x) {
+  auto spec = make_endpoint_spec(x.flags);
+  if (!spec)
+    return s.report_usage(spec.error());
+  auto attached = s.ask<endpoint_status>(
+    attach_sandbox{x.first, x.second, std::move(*spec)});
+  if (attached)
+    print_made(s, x.how, *attached);
+}
+
+void detach(session& s, const arguments& x) {
+  if (s.ask<done>(detach_sandbox{x.first, x.second}))
+    s.print(x.second);
+}
+
+using action = void (*)(session&, const arguments&);
+
+std::pair<CLI::App*, std::shared_ptr<arguments>>
+add(CLI::App& app, session& s, const char* name, const char* help, action run) {
+  auto x = std::make_shared<arguments>();
+  auto* command = app.add_subcommand(name, help);
+  command->callback([&s, x, run] {
+    run(s, *x);
+  });
+  return {command, x};
+}
+
+constexpr auto endpoint_help = "NETWORK/ENDPOINT, or an endpoint's id";
+
+} // namespace
+
+void add_join_commands(CLI::App& app, session& s) {
+  auto [join_command, joined]
+    = add(app, s, "join", "Join an endpoint to a sandbox", join);
+  join_command->add_option("endpoint", joined->first, endpoint_help)
+    ->required();
+  join_command->add_option("sandbox", joined->second, "Sandbox")->required();
+  add_format(*join_command, joined->how);
+
+  auto [leave_command, left]
+    = add(app, s, "leave", "Take an endpoint out of its sandbox", leave);
+  leave_command->add_option("endpoint", left->first, endpoint_help)->required();
+
+  auto [attach_command, attached] = add(
+    app, s, "attach", "Make an endpoint and join it, in one operation", attach);
+  attach_command->add_option("network", attached->first, "Network")->required();
+  attach_command->add_option("sandbox", attached->second, "Sandbox")
+    ->required();
+  attach_command->add_option("--name", attached->flags.name,
+                             "Name of the endpoint [the sandbox's]");
+  add_endpoint_options(*attach_command, attached->flags);
+  add_format(*attach_command, attached->how);
+
+  auto [detach_command, detached]
+    = add(app, s, "detach", "Take a sandbox off a network", detach);
+  detach_command->add_option("network", detached->first, "Network")->required();
+  detach_command->add_option("sandbox", detached->second, "Sandbox")
+    ->required();
+}
+
+} // namespace troupe::tools

@@ -1,0 +1,183 @@
+#include "troupe/tools/troupe/listing.hpp"
+#include "troupe/tools/troupe/network_spec.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <istream>
+#include <memory>
+#include <ostream>
+
+namespace troupe::tools {
+
+namespace {
+
+text_table network_table(const std::vector<network_status>& xs, bool no_trunc) {
+  auto result = text_table{
+    {"NETWORK ID", "NAME", "DRIVER", "SUBNET", "ENDPOINTS", "STATE"}};
+  for (const auto& x : xs)
+    result.add({shown(x.spec.id, no_trunc), x.spec.name, x.spec.driver,
+                subnets_text(x.spec), std::to_string(x.endpoints.size()),
+                x.state});
+  return result;
+}
+
+filter_view view_of(const network_status& x) {
+  auto result = filter_view{};
+  result.name = x.spec.name;
+  result.id = x.spec.id.value;
+  result.driver = x.spec.driver;
+  result.labels = &x.spec.labels;
+  return result;
+}
+
+// `all` empty: an error was printed.
+std::unique_ptr<network_list> matching(session& s, const output_options& how) {
+  auto all = s.ask<network_list>(list_networks{});
+  if (all
+      && !keep_matching(s, how, all->networks,
+                        {"name", "id", "driver", "label"}, view_of))
+    all.reset();
+  return all;
+}
+
+void list(session& s, const output_options& how) {
+  if (auto all = matching(s, how))
+    print_list(s, how, all->networks, [&how](const auto& xs) {
+      return network_table(xs, how.no_trunc);
+    });
+}
+
+void create(session& s, const network_flags& flags, const output_options& how) {
+  auto spec = make_network_spec(flags);
+  if (!spec)
+    return s.report_usage(spec.error());
+  if (auto made = s.ask<network_status>(create_network{std::move(*spec)}))
+    print_made(s, how, *made);
+}
+
+void remove(session& s, const std::vector<std::string>& names) {
+  for (const auto& name : names)
+    if (s.ask<done>(remove_network{name}))
+      s.print(name);
+}
+
+bool confirmed(session& s) {
+  if (!s.io.in_is_terminal)
+    return true;
+  s.io.out << "This removes all networks without endpoints. Go on? [y/N] "
+           << std::flush;
+  auto answer = std::string{};
+  std::getline(s.io.in, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void prune(session& s, const output_options& how, bool force) {
+  if (!force && !confirmed(s))
+    return;
+  auto all = matching(s, how);
+  if (!all)
+    return;
+  for (const auto& x : all->networks) {
+    if (!x.endpoints.empty())
+      continue;
+    // By id, for a name may have been given anew since. Who got an endpoint
+    // meanwhile, or is gone, is none of our business any more.
+    auto removed = s.call(remove_network{x.spec.id.value});
+    if (removed)
+      s.print(x.spec.name);
+    else if (removed.error().code != ec::forbidden
+             && removed.error().code != ec::not_found)
+      s.report(removed.error());
+  }
+}
+
+void add_create(CLI::App& noun, session& s) {
+  struct arguments {
+    network_flags flags;
+    output_options how;
+  };
+  auto x = std::make_shared<arguments>();
+  auto& flags = x->flags;
+  auto* command = noun.add_subcommand("create", "Create a network");
+  command->add_option("name", flags.name, "Name of the network")->required();
+  command->add_option("-d,--driver", flags.driver, "Driver [bridge]");
+  auto repeated = [command](const char* names, std::vector<std::string>& texts,
+                            const char* type, const char* help) {
+    command->add_option(names, texts, help)
+      ->type_name(type)
+      ->allow_extra_args(false);
+  };
+  repeated("--subnet", flags.subnets, "CIDR", "Subnet; one per family");
+  repeated("--ip-range", flags.ip_ranges, "CIDR",
+           "Part of the subnet that automatic addresses come from");
+  repeated("--gateway", flags.gateways, "IP", "Gateway of the subnet");
+  repeated("--aux-address", flags.aux_addresses, "NAME=IP",
+           "Address that is used otherwise");
+  command->add_flag("--ipv6", flags.ipv6, "Enable IPv6");
+  command->add_flag("--no-ipv4", flags.no_ipv4, "Disable IPv4");
+  command->add_flag("--internal", flags.internal, "Nothing in or out");
+  command->add_option("--ipam-driver", flags.ipam_driver,
+                      "Who gives out addresses [default]");
+  repeated("--label", flags.labels, "KEY=VALUE", "Label of your own");
+  repeated("-o,--opt", flags.options, "KEY=VALUE", "Driver option");
+  add_format(*command, x->how);
+  command->callback([&s, x] {
+    create(s, x->flags, x->how);
+  });
+}
+
+void add_prune(CLI::App& noun, session& s) {
+  struct arguments {
+    output_options how;
+    bool force = false;
+  };
+  auto x = std::make_shared<arguments>();
+  auto* command
+    = noun.add_subcommand("prune", "Remove all networks without endpoints");
+  command->add_flag("-f,--force", x->force, "Do not ask");
+  command->add_option("--filter", x->how.filters, "Only those that match")
+    ->type_name("KEY=VALUE")
+    ->allow_extra_args(false);
+  command->callback([&s, x] {
+    prune(s, x->how, x->force);
+  });
+}
+
+} // namespace
+
+void add_network_commands(CLI::App& app, session& s) {
+  auto* noun = app.add_subcommand("network", "Manage networks");
+  noun->require_subcommand(1);
+  add_create(*noun, s);
+  add_prune(*noun, s);
+
+  auto how = std::make_shared<output_options>();
+  auto* ls = noun->add_subcommand("ls", "List networks")->alias("list");
+  add_list_options(*ls, *how);
+  ls->callback([&s, how] {
+    list(s, *how);
+  });
+
+  auto names = std::make_shared<std::vector<std::string>>();
+  auto* rm = noun->add_subcommand("rm", "Remove networks")
+               ->alias("remove")
+               ->alias("delete");
+  rm->add_option("name", *names, "Names, ids or unique prefixes")->required();
+  rm->callback([&s, names] {
+    remove(s, *names);
+  });
+
+  auto shown_names = std::make_shared<std::vector<std::string>>();
+  auto* inspect = noun->add_subcommand("inspect", "Show networks as JSON");
+  inspect->add_option("name", *shown_names, "Names, ids or unique prefixes")
+    ->required();
+  auto inspect_how = std::make_shared<output_options>();
+  add_format(*inspect, *inspect_how);
+  inspect->callback([&s, shown_names, inspect_how] {
+    print_inspected(s, *inspect_how, *shown_names, [&s](const auto& name) {
+      return s.ask<network_status>(inspect_network{name});
+    });
+  });
+}
+
+} // namespace troupe::tools

@@ -1,0 +1,165 @@
+#include "troupe/config/model/id.hpp"
+#include "troupe/tools/troupe/listing.hpp"
+#include "troupe/tools/troupe/sandbox_exec.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <ostream>
+
+namespace troupe::tools {
+
+namespace {
+
+text_table sandbox_table(const std::vector<sandbox_status>& xs, bool no_trunc) {
+  auto result
+    = text_table{{"SANDBOX ID", "NAME", "ENDPOINTS", "NAMESPACE", "STATE"}};
+  for (const auto& x : xs)
+    result.add({shown(x.spec.id, no_trunc), x.spec.name,
+                std::to_string(x.endpoints.size()), x.key, x.state});
+  return result;
+}
+
+filter_view view_of(const sandbox_status& x) {
+  auto result = filter_view{};
+  result.name = x.spec.name;
+  result.id = x.spec.id.value;
+  result.labels = &x.spec.labels;
+  return result;
+}
+
+void list(session& s, const output_options& how) {
+  auto all = s.ask<sandbox_list>(list_sandboxes{});
+  if (all
+      && keep_matching(s, how, all->sandboxes, {"name", "id", "label"},
+                       view_of))
+    print_list(s, how, all->sandboxes, [&how](const auto& xs) {
+      return sandbox_table(xs, how.no_trunc);
+    });
+}
+
+void remove(session& s, const std::vector<std::string>& names) {
+  for (const auto& name : names)
+    if (s.ask<done>(remove_sandbox{name}))
+      s.print(name);
+}
+
+struct sandbox_flags {
+  sandbox_spec spec;
+  std::vector<std::string> labels;
+  output_options how;
+};
+
+void create(session& s, const sandbox_flags& flags) {
+  auto spec = flags.spec;
+  if (auto named = check_name(spec.name, "sandbox"); !named)
+    return s.report_usage(named.error());
+  if (!spec.netns_path.empty() && !spec.netns_path.starts_with('/'))
+    return s.report_usage(
+      {ec::invalid_argument,
+       "--netns " + quoted(spec.netns_path) + ": not an absolute path",
+       "the daemon runs in another directory", 0});
+  auto labels = parse_pairs(flags.labels, "--label");
+  if (!labels)
+    return s.report_usage(labels.error());
+  spec.labels = std::move(*labels);
+  if (auto made = s.ask<sandbox_status>(create_sandbox{std::move(spec)}))
+    print_made(s, flags.how, *made);
+}
+
+void add_create(CLI::App& noun, session& s) {
+  auto x = std::make_shared<sandbox_flags>();
+  auto* command = noun.add_subcommand("create", "Create a sandbox");
+  command->add_option("name", x->spec.name, "Name of the sandbox")->required();
+  auto* netns = command
+                  ->add_option("--netns", x->spec.netns_path,
+                               "Namespace that exists already")
+                  ->type_name("PATH");
+  command
+    ->add_flag("--host-network", x->spec.use_host_namespace,
+               "Share the host's namespace")
+    ->excludes(netns);
+  command->add_option("--hostname", x->spec.hostname, "Host name inside");
+  command->add_option("--domainname", x->spec.domainname, "Domain name inside");
+  command->add_option("--label", x->labels, "Label of your own")
+    ->type_name("KEY=VALUE")
+    ->allow_extra_args(false);
+  add_format(*command, x->how);
+  command->callback([&s, x] {
+    create(s, *x);
+  });
+}
+
+void run_inside(session& s, const std::string& name,
+                const std::vector<std::string>& command) {
+  if (command.empty())
+    return s.report_usage({ec::invalid_argument,
+                           "sandbox exec: there is no command",
+                           "troupe sandbox exec NAME -- COMMAND...", 0});
+  auto found = s.ask<sandbox_status>(inspect_sandbox{name});
+  if (!found)
+    return;
+  s.io.out << std::flush;
+  auto failed = exec_in_namespace(found->key, command);
+  s.report(failed.why);
+  s.code = failed.exit_code;
+}
+
+void add_exec(CLI::App& noun, session& s) {
+  struct arguments {
+    std::string name;
+    std::vector<std::string> command;
+  };
+  auto x = std::make_shared<arguments>();
+  auto* command
+    = noun.add_subcommand("exec", "Run a command inside a sandbox's namespace");
+  command->add_option("name", x->name, "Name, id or unique prefix")->required();
+  // Everything behind the name, options too, belongs to the command.
+  command->prefix_command();
+  command->callback([&s, x, command] {
+    auto rest = command->remaining();
+    if (!rest.empty() && rest.front() == "--")
+      rest.erase(rest.begin());
+    run_inside(s, x->name, rest);
+  });
+}
+
+} // namespace
+
+void add_sandbox_commands(CLI::App& app, session& s) {
+  auto* noun = app.add_subcommand("sandbox", "Manage sandboxes");
+  noun->require_subcommand(1);
+  add_create(*noun, s);
+  add_exec(*noun, s);
+
+  auto how = std::make_shared<output_options>();
+  auto* ls = noun->add_subcommand("ls", "List sandboxes")->alias("list");
+  add_list_options(*ls, *how);
+  ls->callback([&s, how] {
+    list(s, *how);
+  });
+
+  auto removed = std::make_shared<std::vector<std::string>>();
+  auto* rm
+    = noun->add_subcommand("rm", "Remove sandboxes; their endpoints leave")
+        ->alias("remove")
+        ->alias("delete");
+  rm->add_option("name", *removed, "Names, ids or unique prefixes")->required();
+  rm->callback([&s, removed] {
+    remove(s, *removed);
+  });
+
+  auto names = std::make_shared<std::vector<std::string>>();
+  auto inspect_how = std::make_shared<output_options>();
+  auto* inspect = noun->add_subcommand("inspect", "Show sandboxes as JSON");
+  inspect->add_option("name", *names, "Names, ids or unique prefixes")
+    ->required();
+  add_format(*inspect, *inspect_how);
+  inspect->callback([&s, names, inspect_how] {
+    print_inspected(s, *inspect_how, *names, [&s](const auto& name) {
+      return s.ask<sandbox_status>(inspect_sandbox{name});
+    });
+  });
+}
+
+} // namespace troupe::tools

@@ -1,0 +1,127 @@
+#include "troupe/tools/troupe/session.hpp"
+
+#include "troupe/config/model/id.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <ostream>
+#include <utility>
+
+namespace troupe::tools {
+
+int exit_code_of(const error& why) {
+  // Only an error that arose here has a number: the daemon was not reached.
+  if (why.os_error != 0)
+    return exit_unreachable;
+  switch (why.code) {
+  case ec::none:
+    return exit_success;
+  case ec::not_found:
+    return exit_not_found;
+  case ec::conflict:
+    return exit_conflict;
+  case ec::timeout:
+    return exit_deadline;
+  case ec::invalid_argument:
+  case ec::forbidden:
+  case ec::unsupported:
+  case ec::unavailable:
+  case ec::internal:
+    return exit_failure;
+  }
+  return exit_failure;
+}
+
+// -- session -----------------------------------------------------------------
+
+result<reply> session::call(request what) {
+  auto connection = link();
+  if (!connection)
+    return fail(connection.error());
+  auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(
+    std::chrono::duration<double>{timeout_seconds});
+  return (*connection)->call(std::move(what), deadline);
+}
+
+result<std::shared_ptr<backend>> session::link() {
+  if (!link_) {
+    auto connection = connect_backend(host);
+    if (!connection)
+      return connection;
+    link_ = std::move(*connection);
+  }
+  return link_;
+}
+
+void session::report(const error& why) {
+  report(why, exit_code_of(why));
+}
+
+void session::report_usage(const error& why) {
+  report(why, exit_usage);
+}
+
+void session::report(const error& why, int exit_code) {
+  io.out << std::flush;
+  io.err << "Error: " << why.message << "\n";
+  if (!why.hint.empty())
+    io.err << "Hint: " << why.hint << "\n";
+  if (code == exit_success)
+    code = exit_code;
+}
+
+void session::print(std::string_view line) {
+  io.out << line << "\n";
+}
+
+// -- options -----------------------------------------------------------------
+
+void add_format(CLI::App& command, output_options& x) {
+  static const auto formats
+    = std::map<std::string, output_format>{{"table", output_format::table},
+                                           {"json", output_format::json},
+                                           {"name", output_format::name}};
+  command.add_option("--format,--output", x.format, "table, json or name")
+    ->transform(CLI::CheckedTransformer(formats).description(""))
+    ->type_name("FORMAT");
+}
+
+void add_list_options(CLI::App& command, output_options& x) {
+  add_format(command, x);
+  command.add_flag("-q,--quiet", x.quiet, "Print ids only");
+  command.add_flag("--no-trunc", x.no_trunc, "Print whole ids");
+  command
+    .add_option("--filter", x.filters,
+                "Show only what has name, id, driver, label or network = "
+                "value; may be repeated")
+    ->type_name("KEY=VALUE")
+    ->allow_extra_args(false);
+}
+
+result<text_map>
+parse_pairs(const std::vector<std::string>& texts, std::string_view option) {
+  auto result = text_map{};
+  for (const auto& text : texts) {
+    auto equals = text.find('=');
+    auto key = text.substr(0, equals);
+    auto value = equals == text.npos ? "" : text.substr(equals + 1);
+    if (key.empty())
+      return fail(ec::invalid_argument,
+                  std::string{option} + " " + quoted(text)
+                    + ": there is no key",
+                  "write it as key=value");
+    if (!result.emplace(key, value).second)
+      return fail(ec::invalid_argument, std::string{option} + " " + quoted(key)
+                                          + ": given more than once");
+  }
+  return result;
+}
+
+std::pair<std::string, std::string> split_endpoint(const std::string& text) {
+  auto slash = text.find('/');
+  if (slash == text.npos)
+    return {"", text};
+  return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+} // namespace troupe::tools

@@ -1,0 +1,121 @@
+#pragma once
+
+#include "troupe/actors/backend.hpp"
+
+#include <CLI/App.hpp>
+
+#include <chrono>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::tools {
+
+/// Exit codes of the command line; scripts depend on them.
+enum exit_code : int {
+  exit_success = 0,
+  exit_failure = 1,
+  exit_usage = 2,
+  exit_not_found = 3,
+  exit_conflict = 4,
+  exit_unreachable = 5,
+  exit_deadline = 124,
+};
+
+/// The exit code of a failed request.
+int exit_code_of(const error& why);
+
+/// Where a command reads and writes.
+struct terminal {
+  std::ostream& out;
+  std::ostream& err;
+  std::istream& in;
+  bool in_is_terminal = false; ///< Is there somebody to ask?
+};
+
+enum class output_format : uint8_t { table, json, name };
+
+/// One run of the command line: its global options and its connection.
+/// Commands report errors here and go on with their next argument.
+class session {
+public:
+  explicit session(terminal io) : io{io} {
+  }
+
+  /// Asks the daemon. Prints the error, if there is one.
+  /// @returns null after an error.
+  template <class Reply>
+  std::unique_ptr<Reply> ask(request what) {
+    auto outcome = call(std::move(what));
+    if (!outcome)
+      return report(outcome.error()), nullptr;
+    if (auto* x = std::get_if<Reply>(&*outcome))
+      return std::make_unique<Reply>(std::move(*x));
+    report({ec::internal, "the daemon sent another reply than expected",
+            "are trouped and troupe of the same version?", 0});
+    return nullptr;
+  }
+
+  /// Asks the daemon and leaves the error to the caller.
+  result<reply> call(request what);
+
+  /// The connection. Errors: `invalid_argument` for a wrong --host.
+  result<std::shared_ptr<backend>> link();
+
+  /// Prints an error; the first one decides the exit code.
+  void report(const error& why);
+
+  /// Prints an error of the command line itself.
+  void report_usage(const error& why);
+
+  /// Prints a line of the result.
+  void print(std::string_view line);
+
+  terminal io;
+  std::string host;
+  double timeout_seconds = 60;
+  int code = exit_success;
+
+private:
+  void report(const error& why, int exit_code);
+
+  std::shared_ptr<backend> link_;
+};
+
+// -- options that several commands share -------------------------------------
+
+/// How results are shown. `--format json` shows everything the API gave.
+struct output_options {
+  output_format format = output_format::table;
+  bool quiet = false;    ///< Ids only.
+  bool no_trunc = false; ///< Whole ids.
+  std::vector<std::string> filters;
+};
+
+/// Adds `--format`; for commands that show one object.
+void add_format(CLI::App& command, output_options& x);
+
+/// Adds `--format`, `--quiet`, `--no-trunc` and `--filter`.
+void add_list_options(CLI::App& command, output_options& x);
+
+/// Texts `key=value` as a map; without `=` the value is empty. Errors:
+/// `invalid_argument` for an empty or a repeated key.
+result<text_map>
+parse_pairs(const std::vector<std::string>& texts, std::string_view option);
+
+/// Splits `NETWORK/ENDPOINT`; a text without `/` is an endpoint's id or a name
+/// that is unique.
+std::pair<std::string, std::string> split_endpoint(const std::string& text);
+
+// -- the commands, one function per noun -------------------------------------
+
+void add_network_commands(CLI::App& app, session& s);
+void add_endpoint_commands(CLI::App& app, session& s);
+void add_sandbox_commands(CLI::App& app, session& s);
+void add_join_commands(CLI::App& app, session& s);
+void add_status_command(CLI::App& app, session& s);
+void add_doctor_command(CLI::App& app, session& s);
+void add_events_command(CLI::App& app, session& s);
+
+} // namespace troupe::tools

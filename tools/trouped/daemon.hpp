@@ -1,0 +1,14 @@
+#pragma once
+
+#include "troupe/config/settings.hpp"
+
+namespace troupe::tools {
+
+/// Runs the daemon in the foreground until SIGTERM or SIGINT; the networks
+/// stay up. A second signal ends it at once, which loses nothing either.
+/// @pre no other thread runs yet, for all inherit the blocked signals.
+/// @returns the exit code: 0, 1 failed, 2 wrong settings, 4 another daemon has
+/// the directories or the socket.
+int run_daemon(const settings& configuration);
+
+} // namespace troupe::tools
