@@ -48,10 +48,7 @@ drop_route(kernel& k, undo_stack& undo, const netns::route_info& x) {
   undo.push([&k, x] {
     (void)k.add_route(x);
   });
-  auto done = k.del_route(x);
-  if (!done && is_missing(done.error()))
-    return {};
-  return done;
+  return k.del_route(x);
 }
 
 } // namespace
@@ -121,8 +118,7 @@ result<void> add_missing_addresses(kernel& k, undo_stack& undo, int index,
       undo.push([&k, index, other] {
         (void)k.add_address(index, other);
       });
-      if (auto done = k.del_address(index, other);
-          !done && !is_missing(done.error()))
+      if (auto done = k.del_address(index, other); !done)
         return done;
     }
     if (auto done = add_address(k, undo, index, x); !done)

@@ -36,7 +36,7 @@ result<void> take_addresses_back(kernel& k, undo_stack& undo, int index,
     undo.push([&k, index, x] {
       (void)k.add_address(index, x);
     });
-    if (auto done = k.del_address(index, x); !done && !is_missing(done.error()))
+    if (auto done = k.del_address(index, x); !done)
       return done;
   }
   return {};

@@ -140,7 +140,7 @@ TEST_F(BridgeEndpoint, ChangesNoPortFlagsByDefault) {
   ASSERT_TRUE(create());
   auto port = machine.link("", "trp000000000001").info.port;
   ASSERT_TRUE(port);
-  EXPECT_EQ(*port, netns::port_flags{});
+  EXPECT_TRUE(*port == netns::port_flags{});
 }
 
 TEST_F(BridgeEndpoint, IsRefusedInTheHostsNamespace) {

@@ -29,8 +29,9 @@ TEST_P(BridgePool, IsJudged) {
   network.pools = {x};
   auto done = bridge->validate(network);
   EXPECT_EQ(done.has_value(), is_fine) << text(done);
-  if (!done)
+  if (!done) {
     EXPECT_EQ(done.error().code, ec::invalid_argument);
+  }
 }
 
 const pool_case pools[] = {

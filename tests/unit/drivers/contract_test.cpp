@@ -117,7 +117,8 @@ TEST_P(DriverContract, ListsExactlyWhatItMade) {
   EXPECT_EQ(objects(), 0U);
   ASSERT_TRUE(driver->create_network(*machine.kernel, network));
   ASSERT_TRUE(driver->create_endpoint(*machine.kernel, x));
-  for (const auto& found : driver->list(*machine.kernel).value()) {
+  auto all = driver->list(*machine.kernel).value();
+  for (const auto& found : all) {
     auto is_network = found.what == found_kind::network;
     EXPECT_EQ(found.brief_id,
               is_network ? network.id.brief() : x.endpoint.id.brief());
