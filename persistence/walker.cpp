@@ -141,6 +141,12 @@ void walk_table(const lmdb::txn& in, lmdb::table_handle table, Visit visit) {
     visit(entry->first, entry->second);
 }
 
+/// Reads what nobody else here reads, for the sake of crashing now.
+void touch(std::string_view x) {
+  for (const volatile char& c : x)
+    static_cast<void>(static_cast<char>(c));
+}
+
 void walk(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0)
@@ -155,9 +161,8 @@ void walk(const std::string& path) {
   auto txn = value_or_refuse(lmdb::txn::begin(env, lmdb::access::read));
   shared_verdict->snapshot = txn.id();
   walk_table(txn, lmdb::free_pages_table,
-             [sum = uint64_t{0}](std::string_view, std::string_view x) mutable {
-               for (volatile char c : x)
-                 sum += static_cast<unsigned char>(c);
+             [](std::string_view, std::string_view list) {
+               touch(list);
              });
   walk_table(
     txn, lmdb::main_table, [&](std::string_view name, std::string_view) {
