@@ -70,6 +70,33 @@ bool same_problem(const finding& a, const finding& b) {
   return a.object == b.object && a.problem == b.problem;
 }
 
+/// Longer than an operation may stand between its kernel work and its commit,
+/// unless the disk is stuck.
+constexpr auto operation_pause = std::chrono::milliseconds{1'000};
+
+struct leftovers_found {
+  std::vector<std::string> links;
+  std::vector<std::string> pins;
+};
+
+/// What both reports say belongs to nobody.
+leftovers_found
+leftover_names(const doctor_report& before, const doctor_report& now) {
+  auto result = leftovers_found{};
+  for (const auto& x : now.findings) {
+    if (x.repair != "remove it"
+        || std::none_of(before.findings.begin(), before.findings.end(),
+                        [&](const auto& y) {
+                          return same_problem(x, y);
+                        }))
+      continue;
+    const auto space = x.object.find(' ');
+    auto& names = x.object.starts_with("link ") ? result.links : result.pins;
+    names.push_back(x.object.substr(space + 1));
+  }
+  return result;
+}
+
 } // namespace
 
 /// The views are taken one after the other, so an operation in between may
@@ -108,11 +135,12 @@ void controller_state::doctor(bool repair, promise<doctor_report> reply) {
   });
 }
 
-/// Lets every object compare itself with the kernel and mend what differs, then
-/// looks again.
+/// Lets every object compare itself with the kernel and mend what differs,
+/// removes what nobody owns, then looks again. The pause is for operations
+/// under way, whose objects have no record yet.
 void controller_state::repair_all(doctor_report before,
                                   promise<doctor_report> reply) {
-  auto look_again = [=, this](std::vector<mend_report>) {
+  auto look_again = [=, this] {
     diagnose_then([=](result<doctor_report> after) mutable {
       if (!after)
         return reply.deliver(std::move(after));
@@ -125,15 +153,38 @@ void controller_state::repair_all(doctor_report before,
       reply.deliver(std::move(all));
     });
   };
+  auto sweep = [=, this](std::vector<mend_report>) {
+    tell_after(controller_actor{self}, operation_pause, run_later{[=, this] {
+                 sweep_leftovers(before, look_again);
+               }});
+  };
   auto mend_sandboxes = [=, this](std::vector<mend_report>) {
     ask_all<mend_report>(self, objects.sandbox_handles(),
-                         context->operation_deadline(), check_sandbox{},
-                         look_again);
+                         context->operation_deadline(), check_sandbox{}, sweep);
   };
-  remove_leftovers_then([=, this] {
-    ask_all<mend_report>(self, objects.network_handles(),
-                         context->operation_deadline(), check_network{},
-                         mend_sandboxes);
+  ask_all<mend_report>(self, objects.network_handles(),
+                       context->operation_deadline(), check_network{},
+                       mend_sandboxes);
+}
+
+/// Removes links and pins that belonged to nobody before the pause and still
+/// belong to nobody.
+void controller_state::sweep_leftovers(const doctor_report& before,
+                                       std::function<void()> next) {
+  diagnose_then([=, this](result<doctor_report> now) {
+    if (!now)
+      return next();
+    auto names = leftover_names(before, *now);
+    auto missing = std::make_shared<size_t>(drivers.size() + 1);
+    auto one_less = [missing, next](auto&&) {
+      if (--*missing == 0)
+        next();
+    };
+    ask<done>(self, context->namespaces, context->step_deadline(),
+              remove_pins{names.pins}, one_less, one_less);
+    for (const auto& [driver_name, handle] : drivers)
+      ask<done>(self, handle, context->step_deadline(),
+                troupe::remove_leftovers{names.links}, one_less, one_less);
   });
 }
 

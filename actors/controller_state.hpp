@@ -61,6 +61,7 @@ struct controller_state {
   void doctor(bool repair, promise<doctor_report> reply);
   void diagnose_then(std::function<void(result<doctor_report>)> next);
   void repair_all(doctor_report before, promise<doctor_report> reply);
+  void sweep_leftovers(const doctor_report& before, std::function<void()> next);
 
   controller_pointer self;
   context_ptr context;

@@ -107,4 +107,37 @@ void controller_state::status(promise<daemon_status> reply) {
     });
 }
 
+/// Networks stay up: only actors end. The store answers a last request, so
+/// everything queued before is written.
+void controller_state::shut_down(promise<done> reply) {
+  ready = false;
+  const auto stop = [](const auto& handle) {
+    caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  };
+  auto finish = [=, this](auto&&) mutable {
+    if (watcher)
+      stop(watcher);
+    for (const auto& handle : objects.sandbox_handles())
+      stop(handle);
+    for (const auto& handle : objects.network_handles())
+      stop(handle);
+    for (const auto& [driver_name, handle] : drivers)
+      stop(handle);
+    stop(context->namespaces);
+    stop(context->ipam);
+    stop(context->events);
+    stop(context->store);
+    watcher = watcher_actor{};
+    drivers.clear();
+    objects = directory{};
+    reply.deliver(done{});
+  };
+  auto flush_store_then = [=, this](std::vector<done>) mutable {
+    ask<done>(self, context->store, context->step_deadline(), commit_changes{},
+              finish, finish);
+  };
+  ask_all<done>(self, objects.network_handles(), context->step_deadline(),
+                stop_network{}, flush_store_then);
+}
+
 } // namespace troupe

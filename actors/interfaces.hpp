@@ -113,6 +113,8 @@ using network_actor = actor_if<
   caf::result<found_endpoint>(find_endpoint),
   // From an endpoint that ended: its name and addresses are free.
   caf::result<done>(endpoint_gone),
+  // At shut-down: ends its endpoints' actors.
+  caf::result<done>(stop_network),
   // Compares the bridge with the spec and mends it.
   caf::result<mend_report>(check_network),
   // Compares endpoints with the kernel and mends them.

@@ -462,6 +462,12 @@ network(network_actor::stateful_pointer<network_state> self,
       }
       return done{};
     },
+    [&state](const stop_network&) -> caf::result<done> {
+      for (const auto& handle : state.handles())
+        caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+      state.members.clear();
+      return done{};
+    },
     [&state](const check_network& msg) -> caf::result<mend_report> {
       if (!state.started || state.dropping
           || msg.seen <= state.changed + own_change_grace

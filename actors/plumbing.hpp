@@ -191,6 +191,10 @@ struct start_network {};
 /// `done`.
 struct restore_network {};
 
+/// Ends the network's ENDPOINT actors; nothing is removed. Replied to with
+/// `done`.
+struct stop_network {};
+
 /// Gives the endpoint's name and addresses back. Replied to with `done`.
 struct endpoint_gone {
   endpoint_id id;

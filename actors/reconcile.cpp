@@ -1,5 +1,6 @@
 #include "troupe/actors/reconcile.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace troupe {
@@ -72,6 +73,17 @@ void remove_unwanted(drivers::driver& driver, netns::kernel& kernel,
 }
 
 } // namespace
+
+result<void> remove_named(drivers::driver& driver, netns::kernel& kernel,
+                          const std::vector<std::string>& links) {
+  auto found = driver.list(kernel);
+  if (!found)
+    return fail(std::move(found.error()));
+  std::erase_if(*found, [&](const auto& x) {
+    return std::find(links.begin(), links.end(), x.name) == links.end();
+  });
+  return found->empty() ? result<void>{} : driver.remove_found(kernel, *found);
+}
 
 result<reconcile_report>
 reconcile(drivers::driver& driver, netns::kernel& kernel,

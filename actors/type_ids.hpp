@@ -115,6 +115,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe_local, caf::first_custom_type_id + 100)
   CAF_ADD_TYPE_ID(troupe_local, (troupe::remove_leftovers))
   CAF_ADD_TYPE_ID(troupe_local, (troupe::remove_pins))
   CAF_ADD_TYPE_ID(troupe_local, (troupe::run_later))
+  CAF_ADD_TYPE_ID(troupe_local, (troupe::stop_network))
 CAF_END_TYPE_ID_BLOCK(troupe_local)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::commit_changes)
@@ -192,6 +193,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::restore_network)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::remove_leftovers)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::remove_pins)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_later)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_network)
 
 #if TROUPE_CAF_1
 CAF_ERROR_CODE_ENUM(troupe::ec)
