@@ -120,9 +120,10 @@ result<void> endpoint_job::replace(const link_info& old) {
   if (auto done = change_link(host_, undo_, old, aside); !done)
     return done;
   if (auto done = build(); !done) {
-    if (done.error().os_error == EEXIST)
-      return name_taken(wanted_.interface, done.error());
-    return done;
+    if (done.error().os_error != EEXIST)
+      return done;
+    remove_half_made();
+    return name_taken(wanted_.interface, done.error());
   }
   // The endpoint is as wanted. Should the old pair survive this, its group
   // says that it is to be deleted.
