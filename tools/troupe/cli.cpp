@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <ostream>
+#include <string_view>
 
 namespace troupe::tools {
 
@@ -25,6 +27,35 @@ void add_global_options(CLI::App& app, session& s) {
                 "Give up after so many seconds [60]")
     ->type_name("SECONDS")
     ->check(CLI::Range(0.001, longest_timeout_seconds).description(""));
+}
+
+bool is_option(std::string_view word) {
+  return word.size() > 1 && word.starts_with('-');
+}
+
+// The place of the next word that is no option and no option's value.
+size_t next_word(const std::vector<std::string>& words, size_t i) {
+  while (i < words.size() && is_option(words[i]))
+    i += words[i] == "--host" || words[i] == "--timeout" ? 2 : 1;
+  return std::min(i, words.size());
+}
+
+// Cuts off what follows the name in `sandbox exec NAME`: options in there
+// belong to the command, and ours must not be looked for among them.
+std::vector<std::string> cut_inner_command(std::vector<std::string>& words) {
+  auto noun = next_word(words, 1);
+  auto verb = next_word(words, noun + 1);
+  if (verb >= words.size() || words[noun] != "sandbox" || words[verb] != "exec")
+    return {};
+  auto name = next_word(words, verb + 1);
+  if (name >= words.size())
+    return {};
+  auto rest = words.begin() + static_cast<std::ptrdiff_t>(name) + 1;
+  auto result = std::vector<std::string>(rest, words.end());
+  words.erase(rest, words.end());
+  if (!result.empty() && result.front() == "--")
+    result.erase(result.begin());
+  return result;
 }
 
 // The innermost command that was recognised, for the hint.
@@ -53,8 +84,10 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_status_command(app, s);
   add_doctor_command(app, s);
   add_events_command(app, s);
+  auto words = std::vector<std::string>(argv, argv + argc);
+  s.inner_command = cut_inner_command(words);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), argv);
   } catch (const CLI::ParseError& why) {
     if (why.get_exit_code() == 0)
       return app.exit(why, io.out, io.err);

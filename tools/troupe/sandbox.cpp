@@ -106,21 +106,14 @@ void run_inside(session& s, const std::string& name,
 }
 
 void add_exec(CLI::App& noun, session& s) {
-  struct arguments {
-    std::string name;
-    std::vector<std::string> command;
-  };
-  auto x = std::make_shared<arguments>();
+  auto name = std::make_shared<std::string>();
   auto* command
     = noun.add_subcommand("exec", "Run a command inside a sandbox's namespace");
-  command->add_option("name", x->name, "Name, id or unique prefix")->required();
-  // Everything behind the name, options too, belongs to the command.
-  command->prefix_command();
-  command->callback([&s, x, command] {
-    auto rest = command->remaining();
-    if (!rest.empty() && rest.front() == "--")
-      rest.erase(rest.begin());
-    run_inside(s, x->name, rest);
+  command->add_option("name", *name, "Name, id or unique prefix")->required();
+  command->footer(
+    "What follows the name is the command; -- may stand between.");
+  command->callback([&s, name] {
+    run_inside(s, *name, s.inner_command);
   });
 }
 

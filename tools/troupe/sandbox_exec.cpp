@@ -24,7 +24,7 @@ void remount_sys() {
     return;
   if (::mount("", "/", "none", MS_SLAVE | MS_REC, nullptr) != 0)
     return;
-  auto flags = (before.f_flag & ST_RDONLY) != 0 ? MS_RDONLY : 0UL;
+  auto flags = (before.f_flag & ST_RDONLY) != 0 ? 0UL + MS_RDONLY : 0UL;
   (void)::umount2("/sys", MNT_DETACH);
   (void)::mount("sysfs", "/sys", "sysfs",
                 flags | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr);

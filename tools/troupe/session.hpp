@@ -77,6 +77,9 @@ public:
   double timeout_seconds = 60;
   int code = exit_success;
 
+  /// Of `sandbox exec`: the words that are not ours to understand.
+  std::vector<std::string> inner_command;
+
 private:
   void report(const error& why, int exit_code);
 

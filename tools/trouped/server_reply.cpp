@@ -113,6 +113,8 @@ int server::stream_events(const exchange_ptr& x) {
     return MHD_NO;
   add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
   add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  // The end of a stream is the end of the connection, so nobody overlooks it.
+  add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   return queue(x, MHD_HTTP_OK, response);
 }
 

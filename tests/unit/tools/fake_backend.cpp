@@ -103,7 +103,10 @@ void fake_backend::publish(std::string type, std::string action,
 
 std::string fake_backend::next_id() {
   // Differ in the first digits, so that prefixes are worth something.
-  return fmt::format("{:012x}{:052x}", 0x111111111111 * (++last_id_), last_id_);
+  ++last_id_;
+  constexpr auto digits = 15U;
+  auto repeated = 0x111111111111 * ((last_id_ - 1) % digits + 1);
+  return fmt::format("{:012x}{:052x}", repeated, last_id_);
 }
 
 result<reply> fake_backend::answer(const request& what) {

@@ -1,0 +1,325 @@
+#include "troupe/config/model/json.hpp"
+#include "troupe/tests/unit/tools/cli_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace troupe::test {
+
+namespace {
+
+using CommandLine = cli_fixture;
+using words = std::vector<std::string>;
+
+// Ids of the fake controller: 111…1, 222…2, in order of creation.
+std::string id(int n) {
+  auto digit = std::string(1, static_cast<char>('0' + n));
+  auto result = std::string{};
+  for (auto i = 0; i < 12; ++i)
+    result += digit;
+  return result + std::string(51, '0') + digit;
+}
+
+TEST_F(CommandLine, PrintsTheIdOfWhatItCreates) {
+  auto x = run({"network", "create", "web"});
+  EXPECT_EQ(x.code, 0);
+  EXPECT_EQ(x.out, id(1) + "\n");
+  EXPECT_EQ(x.err, "");
+}
+
+TEST_F(CommandLine, ListsNetworks) {
+  (void)run({"network", "create", "web", "--subnet", "10.1.0.0/16"});
+  (void)run({"network", "create", "-d", "null", "idle"});
+  EXPECT_EQ(
+    run({"network", "ls"}).out,
+    "NETWORK ID     NAME   DRIVER   SUBNET          ENDPOINTS   STATE\n"
+    "222222222222   idle   null     172.18.0.0/16   0           ready\n"
+    "111111111111   web    bridge   10.1.0.0/16     0           ready\n");
+  EXPECT_EQ(run({"network", "list", "-q"}).out, "222222222222\n111111111111\n");
+  EXPECT_EQ(run({"network", "ls", "-q", "--no-trunc"}).out,
+            id(2) + "\n" + id(1) + "\n");
+  EXPECT_EQ(run({"network", "ls", "--format", "name"}).out, "idle\nweb\n");
+  auto all = json::parse(run({"network", "ls", "--format", "json"}).out);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1]["spec"]["name"], "web");
+}
+
+TEST_F(CommandLine, ListsNothingAsHeadersOnly) {
+  EXPECT_EQ(run({"sandbox", "ls"}).out,
+            "SANDBOX ID   NAME   ENDPOINTS   NAMESPACE   STATE\n");
+  EXPECT_EQ(run({"sandbox", "ls", "--format", "json"}).out, "[]\n");
+  EXPECT_EQ(run({"endpoint", "ls", "-q"}).out, "");
+}
+
+TEST_F(CommandLine, FiltersLists) {
+  (void)run({"network", "create", "web", "--label", "tier=front"});
+  (void)run({"network", "create", "-d", "null", "idle"});
+  auto names = [this](words filters) {
+    auto all = words{"network", "ls", "--format", "name"};
+    for (auto& x : filters) {
+      all.push_back("--filter");
+      all.push_back(x);
+    }
+    return run(all).out;
+  };
+  EXPECT_EQ(names({"driver=null"}), "idle\n");
+  EXPECT_EQ(names({"label=tier"}), "web\n");
+  EXPECT_EQ(names({"label=tier=front"}), "web\n");
+  EXPECT_EQ(names({"label=tier=back"}), "");
+  EXPECT_EQ(names({"name=w", "name=i"}), "idle\nweb\n");
+  EXPECT_EQ(names({"name=w", "driver=null"}), "");
+  EXPECT_EQ(names({"id=1111"}), "web\n");
+  auto wrong = run({"network", "ls", "--filter", "nam=x"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_EQ(wrong.err, "Error: --filter \"nam=x\": unknown key\n"
+                       "Hint: did you mean \"name\"?\n");
+}
+
+TEST_F(CommandLine, InspectsSeveralAndGoesOnAfterAnError) {
+  (void)run({"network", "create", "web"});
+  auto x = run({"network", "inspect", "none", "1111"});
+  EXPECT_EQ(x.code, 3);
+  EXPECT_EQ(json::parse(x.out).at(0)["spec"]["name"], "web");
+  EXPECT_EQ(x.err, "Error: network \"none\": no such network\n"
+                   "Hint: see troupe network ls\n");
+  EXPECT_EQ(run({"network", "inspect", "none"}).out, "[]\n");
+}
+
+TEST_F(CommandLine, RemovesSeveralAndGoesOnAfterAnError) {
+  (void)run({"network", "create", "a"});
+  (void)run({"network", "create", "b"});
+  auto x = run({"network", "rm", "a", "none", "b"});
+  EXPECT_EQ(x.out, "a\nb\n");
+  EXPECT_EQ(x.code, 3);
+}
+
+TEST_F(CommandLine, UsesTheExitCodeOfTheFirstError) {
+  (void)run({"network", "create", "a"});
+  EXPECT_EQ(run({"network", "create", "a"}).code, 4);
+  EXPECT_EQ(run({"network", "inspect", "none"}).code, 3);
+  (void)run({"endpoint", "create", "a", "e"});
+  EXPECT_EQ(run({"network", "rm", "a", "none"}).code, 1);
+  EXPECT_EQ(run({"network"}).code, 2);
+  EXPECT_EQ(run({"network", "create"}).code, 2);
+  EXPECT_EQ(run({"netwrk", "ls"}).code, 2);
+  EXPECT_EQ(run({"network", "ls", "--format", "yaml"}).code, 2);
+  EXPECT_EQ(run({"network", "ls", "--nonsense"}).code, 2);
+  EXPECT_EQ(run({"--host", "tcp://x", "network", "ls"}).code, 1);
+}
+
+TEST_F(CommandLine, ExitsWith5WithoutADaemon) {
+  stop();
+  auto x = run({"network", "ls"});
+  EXPECT_EQ(x.code, 5);
+  EXPECT_EQ(x.out, "");
+  EXPECT_TRUE(x.err.starts_with("Error: cannot reach the daemon at " + uri()))
+    << x.err;
+  EXPECT_NE(x.err.find("\nHint: is trouped running?"), std::string::npos);
+}
+
+TEST_F(CommandLine, ExitsWith124AtTheDeadline) {
+  fake_->hold = true;
+  EXPECT_EQ(run({"--timeout", "0.2", "status"}).code, 124);
+  EXPECT_EQ(run({"status", "--timeout", "0.2"}).code, 124);
+  EXPECT_EQ(run({"status", "--timeout", "0"}).code, 2);
+}
+
+TEST_F(CommandLine, TakesTheHostFromItsOption) {
+  auto x = run_command("unix:///nonexistent", {"status", "--host", uri()});
+  EXPECT_EQ(x.code, 0) << x.err;
+}
+
+TEST_F(CommandLine, ManagesEndpoints) {
+  (void)run({"network", "create", "web", "--subnet", "10.1.0.0/16"});
+  auto made = run({"endpoint", "create", "web", "c1", "--ip", "10.1.0.9",
+                   "--mac", "02:42:0A:01:00:09"});
+  EXPECT_EQ(made.out, id(2) + "\n") << made.err;
+  (void)run({"sandbox", "create", "box"});
+  EXPECT_EQ(run({"join", "web/c1", "box"}).out, id(2) + "\n");
+  EXPECT_EQ(
+    run({"endpoint", "ls", "web"}).out,
+    "ENDPOINT ID    NETWORK   NAME   SANDBOX   INTERFACE   ADDRESS       "
+    "MAC                 STATE\n"
+    "222222222222   web       c1     box       eth0        10.1.0.9/16   "
+    "02:42:0a:01:00:09   joined\n");
+  EXPECT_EQ(run({"endpoint", "ls", "--format", "name"}).out, "web/c1\n");
+  EXPECT_EQ(run({"endpoint", "rm", "web", "c1"}).code, 1);
+  EXPECT_EQ(run({"leave", "web/c1"}).out, "web/c1\n");
+  EXPECT_EQ(run({"leave", "web/c1"}).code, 1);
+  EXPECT_EQ(run({"endpoint", "inspect", "web", "c1", "--format", "name"}).out,
+            "web/c1\n");
+  EXPECT_EQ(run({"endpoint", "inspect", "2222", "--format", "name"}).out,
+            "web/c1\n");
+  EXPECT_EQ(run({"endpoint", "rm", "web/c1"}).out, "c1\n");
+}
+
+TEST_F(CommandLine, AttachesAndDetaches) {
+  (void)run({"network", "create", "web"});
+  (void)run({"sandbox", "create", "box", "--hostname", "h"});
+  EXPECT_EQ(run({"attach", "web", "box"}).out, id(3) + "\n");
+  EXPECT_EQ(run({"attach", "web", "box"}).code, 4);
+  EXPECT_EQ(
+    run({"attach", "web", "box", "--name", "two", "--format", "name"}).out,
+    "web/two\n");
+  EXPECT_EQ(run({"detach", "web", "box"}).out, "box\n");
+  EXPECT_EQ(run({"sandbox", "rm", "box"}).out, "box\n");
+  EXPECT_EQ(run({"endpoint", "ls", "-q"}).out, "");
+}
+
+TEST_F(CommandLine, PrunesUnusedNetworks) {
+  for (const auto* name : {"a", "b", "used"})
+    (void)run({"network", "create", name});
+  (void)run({"endpoint", "create", "used", "e"});
+  EXPECT_EQ(run_command(uri(), {"network", "prune"}, "n\n", true).code, 0);
+  EXPECT_EQ(run({"network", "ls", "--format", "name"}).out, "a\nb\nused\n");
+  EXPECT_EQ(run({"network", "prune", "--filter", "name=a"}).out, "a\n");
+  auto asked = run_command(uri(), {"network", "prune"}, "y\n", true);
+  EXPECT_TRUE(asked.out.ends_with("[y/N] b\n")) << asked.out;
+  EXPECT_EQ(run_command(uri(), {"network", "prune", "-f"}, "", true).out, "");
+}
+
+TEST_F(CommandLine, ShowsTheStatus) {
+  EXPECT_EQ(run({"status"}).out,
+            "Troupe 0.1.0, start 3 on this state\n"
+            "State:     /var/lib/troupe\n"
+            "Run:       /run/troupe\n"
+            "Drivers:   bridge, host, null\n"
+            "Objects:   0 networks, 0 endpoints, 0 sandboxes\n"
+            "\n"
+            "START-UP   TIME      DETAIL\n"
+            "loaded     1.25 ms   2 networks\n"
+            "ready      0.09 ms   -\n"
+            "\n"
+            "Warning: nothing serious\n");
+  auto status = json::parse(run({"status", "--format", "json"}).out);
+  EXPECT_EQ(status["generation"], 3);
+}
+
+TEST_F(CommandLine, ShowsTheTopology) {
+  (void)run({"network", "create", "web", "--subnet", "10.1.0.0/16"});
+  (void)run({"network", "create", "idle"});
+  (void)run({"sandbox", "create", "box"});
+  (void)run({"attach", "web", "box"});
+  EXPECT_EQ(
+    run({"status", "--topology"}).out,
+    "NETWORK   DRIVER   SUBNET          SANDBOX   INTERFACE   ADDRESS       "
+    "MAC\n"
+    "idle      bridge   172.18.0.0/16   -         -           -             -\n"
+    "web       bridge   10.1.0.0/16     box       eth0        10.1.0.2/16   "
+    "02:42:0a:01:00:02\n");
+}
+
+TEST_F(CommandLine, DiagnosesAndRepairs) {
+  auto healthy = run({"doctor"});
+  EXPECT_EQ(healthy.code, 0);
+  EXPECT_EQ(healthy.out, "Store, actors and kernel agree.\n");
+  (void)run({"network", "create", "sick"});
+  auto sick = run({"doctor"});
+  EXPECT_EQ(sick.code, 1);
+  EXPECT_EQ(sick.out, "OBJECT         PROBLEM             REPAIR    REPAIRED\n"
+                      "network sick   bridge is missing   make it   no\n");
+  EXPECT_NE(sick.err.find("--repair"), std::string::npos);
+  auto mended = run({"doctor", "--repair"});
+  EXPECT_EQ(mended.code, 0);
+  EXPECT_NE(mended.out.find("yes"), std::string::npos);
+}
+
+TEST_F(CommandLine, PrintsEvents) {
+  auto x = cli_run{};
+  auto reader = std::thread{[&] {
+    x = run({"events", "--count", "2", "--format", "json"});
+  }};
+  auto open = eventually([this] {
+    return client().ask("GET", "/metrics").body.find("troupe_event_streams 1")
+           != std::string::npos;
+  });
+  fake_->publish("network", "create", "web");
+  fake_->publish("network", "remove", "web");
+  reader.join();
+  ASSERT_TRUE(open);
+  auto end = x.out.find('\n');
+  EXPECT_EQ(json::parse(x.out.substr(0, end))["action"], "create");
+  EXPECT_EQ(json::parse(x.out.substr(end))["action"], "remove");
+}
+
+TEST_F(CommandLine, RefusesToRunNothing) {
+  EXPECT_EQ(run({"sandbox", "exec", "box"}).code, 2);
+  EXPECT_EQ(run({"sandbox", "exec", "none", "--", "true"}).code, 3);
+}
+
+// A namespace of the test's own stands for the sandbox's.
+TEST_F(CommandLine, RunsACommandInsideANamespace) {
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "needs root to enter a namespace";
+  fake_->override_reply = [](const request&) {
+    auto status = sandbox_status{};
+    status.spec.name = "box";
+    status.key = "/proc/self/ns/net";
+    return result<reply>{reply{status}};
+  };
+  auto exit_code = [this](words command) {
+    auto child = ::fork();
+    if (child == 0) {
+      // Only this thread is left: the server's stayed in the parent.
+      auto name = words{"sandbox", "exec", "box"};
+      name.insert(name.end(), command.begin(), command.end());
+      ::_exit(run(name).code);
+    }
+    auto status = 0;
+    EXPECT_EQ(child, ::waitpid(child, &status, 0));
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(exit_code({"--", "sh", "-c", "exit 7"}), 7);
+  EXPECT_EQ(exit_code({"sh", "-c", "exit 8", "--help"}), 8);
+  EXPECT_EQ(exit_code({"--", "sh", "-c", "test -e /sys/class/net/lo"}), 0);
+  EXPECT_EQ(exit_code({"--", "/nonexistent/command"}), 127);
+  EXPECT_EQ(exit_code({"--", "/etc/passwd"}), 126);
+}
+
+TEST_F(CommandLine, ReportsANamespaceThatIsNotThere) {
+  (void)run({"sandbox", "create", "box"});
+  auto x = run({"sandbox", "exec", "box", "--", "ls", "-l"});
+  EXPECT_EQ(x.code, 1);
+  EXPECT_TRUE(x.err.starts_with("Error: enter namespace /run/troupe/netns/"))
+    << x.err;
+}
+
+TEST_F(CommandLine, ShowsHelpAndVersion) {
+  EXPECT_EQ(run({"--version"}).out, "troupe 0.1.0\n");
+  auto help = run({"network", "create", "--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const auto* option :
+       {"--subnet", "--gateway", "--ip-range", "--aux-address", "--ipv6",
+        "--internal", "--label", "--opt"})
+    EXPECT_NE(help.out.find(option), std::string::npos) << option;
+}
+
+TEST_F(CommandLine, SendsNothingThatIsWrong) {
+  auto asked = 0;
+  fake_->override_reply = [&asked](const request&) {
+    ++asked;
+    return result<reply>{reply{done{}}};
+  };
+  for (const auto& x : std::vector<words>{
+         {"network", "create", "a/b"},
+         {"network", "create", "web", "--subnet", "10.0.0.1/16"},
+         {"network", "create", "web", "--subnet", "10.0.0.0"},
+         {"endpoint", "create", "web", "e", "--mac", "01:00:00:00:00:01"},
+         {"endpoint", "create", "web", "e", "--ip", "fd00::1"},
+         {"attach", "web", "box", "--ip6", "10.0.0.1"},
+         {"sandbox", "create", "box", "--netns", "relative"},
+         {"sandbox", "create", "box", "--netns", "/x", "--host-network"}}) {
+    auto got = run(x);
+    EXPECT_EQ(got.code, 2) << x.back() << got.err;
+    EXPECT_TRUE(got.err.starts_with("Error: ")) << got.err;
+  }
+  EXPECT_EQ(asked, 0);
+}
+
+} // namespace
+
+} // namespace troupe::test
