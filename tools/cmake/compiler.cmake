@@ -22,8 +22,8 @@ function(troupe_target_defaults target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_compile_options(${target} PRIVATE -Wall -Wextra)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # At -O2, g++ 12 sees uninitialised vectors in every variant that is moved
-    # (GCC bug 105562 and its like). clang and the sanitizers look as well.
+    # At -O2, g++ 12 takes the vectors in a variant that is moved for
+    # uninitialised. clang and the sanitizers look for the real ones.
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
   endif()
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
