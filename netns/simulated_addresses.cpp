@@ -111,6 +111,10 @@ model::del_address(space& ns, int index, const interface_address& x) {
   auto found = link(ns, index, "delete address " + to_string(x) + " from");
   if (!found)
     return fail(std::move(found.error()));
+  if (x.address.is_v6() && !(*found)->has_ipv6())
+    return fail(
+      os_failure(ENXIO, about("delete address " + to_string(x) + " from",
+                              (*found)->info.name)));
   auto& all = (*found)->addresses;
   auto it = std::ranges::find(all, x);
   if (it == all.end())

@@ -247,16 +247,15 @@ model::rename(space& ns, link_state& link, const std::string& name) {
 // The kernel works through the attributes in this order and keeps what was
 // done when one of them fails, so we do as well.
 result<void> model::set_link(space& ns, int index, const link_change& change) {
+  auto subject = about("set link", std::to_string(index));
+  if (change.name && !is_interface_name(*change.name) && index > 0)
+    return fail(os_failure(EINVAL, subject, "bad interface name"));
+  if (change.alias && change.alias->size() > longest_alias_bytes && index > 0)
+    return fail(os_failure(EINVAL, subject, "the alias is too long"));
   auto found = link(ns, index, "set link");
   if (!found)
     return fail(std::move(found.error()));
   auto& target = **found;
-  if (change.name && !is_interface_name(*change.name))
-    return fail(
-      os_failure(EINVAL, "rename " + target.info.name, "bad interface name"));
-  if (change.alias && change.alias->size() > longest_alias_bytes)
-    return fail(
-      os_failure(EINVAL, "set alias of " + target.info.name, "too long"));
   auto before = target.info;
   auto done = result<void>{};
   if (change.mac)

@@ -43,7 +43,7 @@ struct link_state {
 
   /// Does the link have the /proc/sys/net/ipv6 entries at all?
   bool has_ipv6() const {
-    return info.mtu_bytes >= ipv6_least_mtu_bytes;
+    return loopback || info.mtu_bytes >= ipv6_least_mtu_bytes;
   }
   /// Does IPv6 run on it?
   bool runs_ipv6() const {

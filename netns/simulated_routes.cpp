@@ -67,7 +67,10 @@ check_gateway(space& ns, route_info& x, const std::string& subject) {
   auto candidates = connected_routes(ns);
   candidates.insert(candidates.end(), ns.routes.begin(), ns.routes.end());
   const auto* on_link = find_on_link(candidates, x);
-  if (on_link == nullptr || x.gateway->is_multicast())
+  // Nobody is a neighbour on the loopback device, as IPv6 sees it.
+  auto loops = on_link != nullptr && x.family == ip_family::v6
+               && ns.links.at(on_link->index).loopback;
+  if (on_link == nullptr || loops || x.gateway->is_multicast())
     return fail(
       os_failure(ENETUNREACH, subject, "Nexthop has invalid gateway"));
   if (x.family == ip_family::v4 && is_broadcast(*on_link, *x.gateway))
@@ -131,8 +134,12 @@ result<void> model::add_route(space& ns, route_info x) {
   // The kernel reports a default route without destination.
   if (x.destination && x.destination->length() == 0)
     x.destination.reset();
-  if (x.index != 0 && ns.find(x.index) == nullptr)
-    return fail(os_failure(ENODEV, subject));
+  // IPv6 looks at the link before the gateway, IPv4 after it.
+  if (x.family == ip_family::v6 && x.index != 0) {
+    const auto* link = ns.find(x.index);
+    if (link == nullptr || !link->has_ipv6())
+      return fail(os_failure(ENODEV, subject));
+  }
   if (x.gateway)
     if (auto good = check_gateway(ns, x, subject); !good)
       return good;

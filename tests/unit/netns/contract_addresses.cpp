@@ -118,6 +118,8 @@ TEST_P(KernelContract, Ipv6NeedsAnMtuOf1280) {
   EXPECT_TRUE(
     fails_with(EINVAL, host().add_address(bridge, cidr("fd00::1/64"))));
   EXPECT_TRUE(
+    fails_with(ENXIO, host().del_address(bridge, cidr("fd00::1/64"))));
+  EXPECT_TRUE(
     fails_with(ENOENT, host().read_sysctl(sysctl::ipv6_disable, "br0")));
   ASSERT_TRUE(works(host().set_link(bridge, with_mtu(1280))));
   EXPECT_TRUE(works(host().add_address(bridge, cidr("fd00::1/64"))));

@@ -56,6 +56,9 @@ TEST_P(KernelContract, RoutesNeedALinkThatIsUp) {
       fails_with(ENETUNREACH, host().add_route(route("", text, bridge))));
   for (auto text : {"10.1.0.0/16", "fd01::/64"})
     EXPECT_TRUE(fails_with(ENODEV, host().add_route(route(text, "", 9999))));
+  EXPECT_TRUE(
+    fails_with(ENETUNREACH, host().add_route(route("", "10.0.0.2", 9999))));
+  EXPECT_TRUE(fails_with(ENODEV, host().add_route(route("", "fd00::2", 9999))));
   EXPECT_TRUE(host().routes().value().empty());
 }
 
