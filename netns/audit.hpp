@@ -1,12 +1,12 @@
 #pragma once
 
+#include "troupe/config/model/address.hpp"
+#include "troupe/config/model/error.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "troupe/config/model/address.hpp"
-#include "troupe/config/model/error.hpp"
 
 namespace troupe::netns {
 
@@ -21,6 +21,8 @@ struct audit_link {
   bool up = false;
   mac_address mac;
   std::vector<interface_address> addresses; ///< Without link-local IPv6.
+  int index = 0;
+  bool isolated = false; ///< As a port of its bridge.
 };
 
 /// A pinned namespace as the audit sees it.

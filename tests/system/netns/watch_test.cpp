@@ -133,9 +133,6 @@ TEST_F(Watch, TellsOfLinksInsidePinnedNamespaces) {
            && x.namespace_path == ns->path;
   }));
   drain();
-  auto inside = kernel->enter(*ns);
-  ASSERT_OK(inside);
-  auto eth0 = (*inside)->link_index("eth0").value_or(0);
   ASSERT_OK(
     (*inside)->add_address(eth0, *interface_address::parse("10.1.0.5/16")));
   EXPECT_TRUE(sees([&](const kernel_event& x) {

@@ -1,0 +1,219 @@
+#include "troupe/netns/audit.hpp"
+
+#include "troupe/netns/audit_socket.hpp"
+#include "troupe/netns/unique_fd.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <system_error>
+
+namespace troupe::netns {
+
+namespace {
+
+ip_address to_address(int family, std::string_view bytes) {
+  auto wanted = family == AF_INET ? size_t{4} : size_t{16};
+  if (bytes.size() != wanted)
+    return {};
+  return ip_address::from_bytes(family == AF_INET ? ip_family::v4
+                                                  : ip_family::v6,
+                                reinterpret_cast<const uint8_t*>(bytes.data()));
+}
+
+// -- links --------------------------------------------------------------------
+
+struct raw_link {
+  audit_link link;
+  int master = 0;
+};
+
+raw_link to_link(const audit_message& message) {
+  auto head = message.head<ifinfomsg>();
+  auto attributes = message.attributes(sizeof head);
+  auto info = attributes.inside(IFLA_LINKINFO);
+  auto result = raw_link{};
+  result.master = attributes.number<int>(IFLA_MASTER);
+  auto& link = result.link;
+  link.index = head.ifi_index;
+  link.up = (head.ifi_flags & IFF_UP) != 0;
+  link.name = attributes.text(IFLA_IFNAME);
+  link.alias = attributes.text(IFLA_IFALIAS);
+  link.kind = info.text(IFLA_INFO_KIND);
+  link.group = attributes.number<uint32_t>(IFLA_GROUP);
+  link.mtu_bytes = attributes.number<uint32_t>(IFLA_MTU);
+  auto mac = attributes.bytes(IFLA_ADDRESS);
+  if (mac.size() == link.mac.bytes.size())
+    std::ranges::copy(mac, link.mac.bytes.begin());
+  if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge")
+    link.isolated
+      = info.inside(IFLA_INFO_SLAVE_DATA).number<uint8_t>(IFLA_BRPORT_ISOLATED)
+        != 0;
+  return result;
+}
+
+result<void>
+read_addresses(audit_socket& socket, std::map<int, raw_link>& links) {
+  auto found = socket.dump(RTM_GETADDR, ifaddrmsg{});
+  if (!found)
+    return fail(std::move(found.error()));
+  for (auto& message : *found) {
+    auto head = message.head<ifaddrmsg>();
+    auto attributes = message.attributes(sizeof head);
+    auto local = attributes.bytes(IFA_LOCAL);
+    auto address = to_address(
+      head.ifa_family, local.empty() ? attributes.bytes(IFA_ADDRESS) : local);
+    auto owner = links.find(static_cast<int>(head.ifa_index));
+    if (owner == links.end() || (address.is_v6() && address.is_link_local()))
+      continue;
+    owner->second.link.addresses.push_back({address, head.ifa_prefixlen});
+  }
+  return {};
+}
+
+result<std::vector<audit_link>> read_links(audit_socket& socket) {
+  auto found = socket.dump(RTM_GETLINK, ifinfomsg{});
+  if (!found)
+    return fail(std::move(found.error()));
+  auto links = std::map<int, raw_link>{};
+  for (auto& message : *found) {
+    auto link = to_link(message);
+    links.emplace(link.link.index, std::move(link));
+  }
+  if (auto read = read_addresses(socket, links); !read)
+    return fail(std::move(read.error()));
+  auto result = std::vector<audit_link>{};
+  for (auto& [index, x] : links) {
+    if (auto master = links.find(x.master); master != links.end())
+      x.link.master = master->second.link.name;
+    result.push_back(x.link);
+  }
+  return result;
+}
+
+// -- default routes -----------------------------------------------------------
+
+result<std::optional<ip_address>>
+read_gateway(audit_socket& socket, uint8_t family) {
+  auto ask = rtmsg{};
+  ask.rtm_family = family;
+  auto found = socket.dump(RTM_GETROUTE, ask);
+  if (!found)
+    return fail(std::move(found.error()));
+  auto best = std::optional<ip_address>{};
+  auto least = UINT32_MAX;
+  for (auto& message : *found) {
+    auto head = message.head<rtmsg>();
+    auto attributes = message.attributes(sizeof head);
+    auto gateway = attributes.bytes(RTA_GATEWAY);
+    auto metric = attributes.number<uint32_t>(RTA_PRIORITY);
+    if (head.rtm_family != family || head.rtm_dst_len != 0
+        || head.rtm_table != RT_TABLE_MAIN || head.rtm_type != RTN_UNICAST
+        || gateway.empty() || (best && metric >= least))
+      continue;
+    best = to_address(family, gateway);
+    least = metric;
+  }
+  return best;
+}
+
+// -- pins ---------------------------------------------------------------------
+
+// Reads what is inside; the calling thread is in the namespace.
+result<void> read_inside(audit_pin& pin) {
+  auto socket = audit_socket::open();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto links = read_links(*socket);
+  if (!links)
+    return fail(std::move(links.error()));
+  pin.links = std::move(*links);
+  auto v4 = read_gateway(*socket, AF_INET);
+  if (!v4)
+    return fail(std::move(v4.error()));
+  auto v6 = read_gateway(*socket, AF_INET6);
+  if (!v6)
+    return fail(std::move(v6.error()));
+  pin.gateway = *v4;
+  pin.gateway_v6 = *v6;
+  return {};
+}
+
+result<audit_pin> read_pin(const std::filesystem::path& path) {
+  auto pin = audit_pin{};
+  pin.name = path.filename();
+  auto fd = unique_fd{
+    ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0)
+    return fail(os_failure(errno, "audit: open pin " + pin.name));
+  if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET)
+    return pin; // A file that is left over from a pin.
+  pin.inode = status.st_ino;
+  if (::setns(fd.get(), CLONE_NEWNET) != 0)
+    return fail(os_failure(errno, "audit: enter pin " + pin.name));
+  if (auto read = read_inside(pin); !read)
+    return fail(with_context(std::move(read.error()), "pin " + pin.name));
+  return pin;
+}
+
+// Moves the calling thread into one namespace after the other.
+result<std::vector<audit_pin>> read_pins(const std::string& pin_dir) {
+  auto problem = std::error_code{};
+  auto entries = std::filesystem::directory_iterator{pin_dir, problem};
+  auto pins = std::vector<audit_pin>{};
+  for (; !problem && entries != std::filesystem::directory_iterator{};
+       entries.increment(problem)) {
+    auto ignored = std::error_code{};
+    if (!entries->is_regular_file(ignored))
+      continue;
+    auto pin = read_pin(entries->path());
+    if (!pin && pin.error().os_error == ENOENT)
+      continue; // Removed while we looked.
+    if (!pin)
+      return fail(std::move(pin.error()));
+    pins.push_back(std::move(*pin));
+  }
+  if (problem && problem != std::errc::no_such_file_or_directory)
+    return fail(os_failure(problem.value(), "audit: list pins"));
+  std::ranges::sort(pins, {}, &audit_pin::name);
+  return pins;
+}
+
+} // namespace
+
+result<audit_view> read_audit(const std::string& pin_dir) {
+  auto socket = audit_socket::open();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto links = read_links(*socket);
+  if (!links)
+    return fail(std::move(links.error()));
+  // A thread of its own walks through the namespaces and ends there, so that
+  // none has to find back.
+  auto pins = result<std::vector<audit_pin>>{};
+  try {
+    std::thread{[&] {
+      pins = read_pins(pin_dir);
+    }}.join();
+  } catch (const std::system_error& problem) {
+    return fail(os_failure(problem.code().value(), "audit: start thread"));
+  }
+  if (!pins)
+    return fail(std::move(pins.error()));
+  return audit_view{std::move(*links), std::move(*pins)};
+}
+
+} // namespace troupe::netns
