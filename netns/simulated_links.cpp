@@ -156,13 +156,15 @@ result<void> model::enslave(space& ns, link_state& link, int master) {
   if (link.info.master == master)
     return {};
   auto subject = "set master of " + link.info.name;
-  auto* bridge = ns.find(master);
-  if (master != 0 && bridge == nullptr)
-    return fail(os_failure(ENODEV, subject, "no such master"));
+  // The kernel leaves the old master first and does not come back if the new
+  // one fails.
   if (link.info.master != 0)
     release_port(ns, link);
   if (master == 0)
     return {};
+  const auto* bridge = ns.find(master);
+  if (bridge == nullptr)
+    return fail(os_failure(ENODEV, subject, "no such master"));
   if (bridge->info.kind != "bridge")
     return fail(os_failure(EOPNOTSUPP, subject, "the master is no bridge"));
   if (link.loopback)

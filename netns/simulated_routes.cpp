@@ -59,7 +59,7 @@ check_gateway(space& ns, route_info& x, const std::string& subject) {
   if (x.gateway->is_v6() && x.gateway->is_link_local() && x.index != 0)
     return {};
   for (const auto& [index, link] : ns.links)
-    if (x.family == ip_family::v6 && link.info.up)
+    if (x.family == ip_family::v6)
       for (const auto& own : link.addresses)
         if (own.address == *x.gateway)
           return fail(

@@ -71,6 +71,10 @@ TEST_P(KernelContract, RefusesBadMasters) {
   EXPECT_TRUE(fails_with(ELOOP, host().set_link(two, with_master(one))));
   EXPECT_TRUE(fails_with(EINVAL, host().set_link(1, with_master(one))));
   EXPECT_EQ(look(host(), "v0").master, 0);
+  // Moving to a master that is none releases the port all the same.
+  ASSERT_TRUE(works(host().set_link(link, with_master(one))));
+  EXPECT_TRUE(fails_with(ENODEV, host().set_link(link, with_master(9999))));
+  EXPECT_EQ(look(host(), "v0").master, 0);
 }
 
 TEST_P(KernelContract, AnExplicitMacAndMtuOfABridgeStay) {
