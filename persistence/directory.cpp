@@ -83,11 +83,10 @@ error in_use(const std::string& path, const unique_fd& fd) {
 
 /// Takes the lock. A holder that was killed while its checking child was at
 /// work leaves the lock to that child, which dies a moment later; so a dead
-/// holder's lock is waited for, a living one's is not.
+/// holder's lock is waited for, a living one's (who may be just dying) hardly.
 bool lock_or_wait(const unique_fd& fd) {
-  constexpr auto patience = std::chrono::seconds{5};
-  constexpr auto pause = std::chrono::milliseconds{5};
-  auto until = std::chrono::steady_clock::now() + patience;
+  using namespace std::chrono_literals;
+  auto start = std::chrono::steady_clock::now();
   while (::flock(fd.value(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR)
       continue;
@@ -95,11 +94,11 @@ bool lock_or_wait(const unique_fd& fd) {
       return false;
     auto pid = holder(fd);
     auto is_dead = pid != 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
-    if (!is_dead || std::chrono::steady_clock::now() > until) {
+    if (std::chrono::steady_clock::now() - start > (is_dead ? 5s : 200ms)) {
       errno = EWOULDBLOCK;
       return false;
     }
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(5ms);
   }
   return true;
 }
