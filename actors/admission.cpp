@@ -57,29 +57,24 @@ ip_family family_of(const ipam_pool& pool) {
   return pool.gateway ? pool.gateway->family() : ip_family::v4;
 }
 
-/// A family that is on without a pool gets an automatic one; a pool of a
-/// family that is off is refused.
-result<void> complete_pools(network_spec& wanted) {
-  auto count = [&](ip_family family) {
-    return std::count_if(wanted.pools.begin(), wanted.pools.end(),
-                         [&](const auto& x) {
-                           return family_of(x) == family;
-                         });
-  };
+bool has_pool(const network_spec& network, ip_family family) {
+  return std::any_of(network.pools.begin(), network.pools.end(),
+                     [&](const auto& x) {
+                       return family_of(x) == family;
+                     });
+}
+
+/// A pool of a family that is off is refused.
+result<void> check_families(network_spec& wanted) {
   // An IPv6 subnet says clearly enough that IPv6 is wanted.
-  if (count(ip_family::v6) > 0)
+  if (has_pool(wanted, ip_family::v6))
     wanted.enable_ipv6 = true;
-  if (count(ip_family::v4) > 0 && !wanted.enable_ipv4)
+  if (has_pool(wanted, ip_family::v4) && !wanted.enable_ipv4)
     return fail(refuse_network(wanted, ec::invalid_argument,
                                "an IPv4 subnet is given but IPv4 is off"));
   if (!wanted.enable_ipv4 && !wanted.enable_ipv6)
     return fail(refuse_network(wanted, ec::invalid_argument,
                                "IPv4 and IPv6 are both off"));
-  if (wanted.enable_ipv4 && count(ip_family::v4) == 0)
-    wanted.pools.insert(wanted.pools.begin(),
-                        ipam_pool{*prefix::parse("0.0.0.0/0"), {}, {}, {}});
-  if (wanted.enable_ipv6 && count(ip_family::v6) == 0)
-    wanted.pools.push_back(ipam_pool{*prefix::parse("::/0"), {}, {}, {}});
   return {};
 }
 
@@ -94,7 +89,7 @@ result<void> check_pools(network_spec& wanted) {
   for (const auto& pool : wanted.pools)
     if (auto ok = check_pool(wanted, pool); !ok)
       return ok;
-  return complete_pools(wanted);
+  return check_families(wanted);
 }
 
 result<void>
@@ -119,6 +114,18 @@ check_neighbours(const network_spec& wanted, const drivers::driver& driver,
 }
 
 } // namespace
+
+void complete_pools(network_spec& network) {
+  const auto any_v4 = prefix{};
+  const auto any_v6 = prefix{ip_address::from_number(ip_family::v6, 0), 0};
+  for (auto& pool : network.pools)
+    if (!pool.subnet)
+      pool.subnet = family_of(pool) == ip_family::v4 ? any_v4 : any_v6;
+  if (network.enable_ipv4 && !has_pool(network, ip_family::v4))
+    network.pools.insert(network.pools.begin(), ipam_pool{any_v4, {}, {}, {}});
+  if (network.enable_ipv6 && !has_pool(network, ip_family::v6))
+    network.pools.push_back(ipam_pool{any_v6, {}, {}, {}});
+}
 
 int64_t unix_time_ms() {
   using namespace std::chrono;

@@ -17,7 +17,11 @@ result<void>
 admit_network(network_spec& wanted, const instance& owner,
               const std::vector<std::shared_ptr<const network_spec>>& existing);
 
-/// The same for an endpoint of `network`.
+/// Adds a pool for each family that is on without one; `0.0.0.0/0` and `::/0`
+/// ask the IPAM driver to choose.
+void complete_pools(network_spec& network);
+
+/// Checks an endpoint of `network` and fills in its id.
 result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
                             const drivers::driver& driver);
 

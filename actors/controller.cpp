@@ -19,7 +19,7 @@ void controller_state::spawn_services(caf::actor_system& system) {
   context->store = spawn_store(system, context);
   context->namespaces = spawn_namespaces(system, context);
   context->ipam = spawn_ipam(system, context);
-  context->events = spawn_events(system);
+  context->events = spawn_events(system, 0);
   for (auto driver_name : drivers::names())
     drivers.emplace(driver_name,
                     spawn_driver(system, context, std::string{driver_name}));
@@ -48,7 +48,9 @@ void controller_state::create(network_spec spec,
   objects.add(std::make_shared<const network_spec>(std::move(spec)), handle);
   ask<network_status>(
     self, handle, context->operation_deadline(), start_network{},
-    [reply](network_status& made) mutable {
+    [=, this](network_status& made) mutable {
+      // Now with the subnets that were chosen.
+      objects.add(std::make_shared<const network_spec>(made.spec), handle);
       reply.deliver(std::move(made));
     },
     [=, this](error why) mutable {

@@ -12,7 +12,8 @@ struct events_state {
 };
 
 events_actor::behavior_type
-events(events_actor::stateful_pointer<events_state> self) {
+events(events_actor::stateful_pointer<events_state> self, uint64_t last) {
+  state_of(self).last = last;
   return {
     [self](publish_event& msg) -> caf::result<done> {
       auto& state = state_of(self);
@@ -33,8 +34,10 @@ events(events_actor::stateful_pointer<events_state> self) {
   };
 }
 
-events_actor spawn_events(caf::actor_system& system) {
-  return system.spawn(events);
+events_actor spawn_events(caf::actor_system& system, uint64_t last) {
+  // An argument also because CAF 0.17 dereferences a null pointer when it
+  // spawns a function without one, which hardened builds do not forgive.
+  return system.spawn(events, last);
 }
 
 } // namespace troupe

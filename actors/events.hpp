@@ -6,6 +6,7 @@ namespace troupe {
 
 /// Numbers events and hands them to the subscribers, in order. Handlers run on
 /// this actor's turn: they must not block.
-events_actor spawn_events(caf::actor_system& system);
+/// @param last number of the last event before the first one here.
+events_actor spawn_events(caf::actor_system& system, uint64_t last);
 
 } // namespace troupe

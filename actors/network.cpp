@@ -73,6 +73,11 @@ struct network_state {
 // -- create -------------------------------------------------------------------
 
 void network_state::start(promise<network_status> reply) {
+  if (rules->features().uses_addresses && spec->ipam_driver != "null") {
+    auto complete = *spec;
+    complete_pools(complete);
+    spec = std::make_shared<const network_spec>(std::move(complete));
+  }
   // `0.0.0.0/0` stands for "choose one": only then the host's routes matter.
   const auto automatic
     = std::any_of(spec->pools.begin(), spec->pools.end(), [](const auto& pool) {
