@@ -112,11 +112,4 @@ result<void> option_reader::verdict() const {
   return {};
 }
 
-std::optional<std::string> wanted_interface(const text_map& endpoint_options) {
-  for (const auto* key : {"com.docker.network.endpoint.ifname", "ifname"})
-    if (auto i = endpoint_options.find(key); i != endpoint_options.end())
-      return i->second;
-  return std::nullopt;
-}
-
 } // namespace troupe::drivers

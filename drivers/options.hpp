@@ -63,9 +63,4 @@ private:
   std::optional<error> first_;
 };
 
-/// The interface name an endpoint asks for with the option `ifname` or
-/// `com.docker.network.endpoint.ifname`; empty if it does not. Whoever joins
-/// the endpoint to a sandbox decides. Pure.
-std::optional<std::string> wanted_interface(const text_map& endpoint_options);
-
 } // namespace troupe::drivers

@@ -149,8 +149,11 @@ classify(const instance& owner, const netns::link_info& link) {
   if (link.group == owner.trash_group())
     return describe(link, kind::doomed, {});
   auto what = is_bridge ? kind::network : kind::endpoint;
-  if (auto id = tagged_id(owner, link.alias); !id.empty())
-    return describe(link, what, id);
+  if (auto id = tagged_id(owner, link.alias); !id.empty()) {
+    auto is_spare = !brief_id_in(link.name, spare_lead).empty();
+    return is_spare ? describe(link, kind::doomed, {})
+                    : describe(link, what, id);
+  }
   if (auto mark = parse_mark(owner, link.alias); mark && is_bridge)
     return describe(link, what, mark->network);
   if (link.group != owner.link_group())

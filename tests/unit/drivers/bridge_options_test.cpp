@@ -1,5 +1,4 @@
 #include "troupe/drivers/bridge/options.hpp"
-#include "troupe/drivers/options.hpp"
 
 #include "fixture.hpp"
 
@@ -209,14 +208,6 @@ TEST(BridgeOptions, QuoteHostileValues) {
   auto options = drivers::parse_bridge_options(network);
   ASSERT_FALSE(options);
   EXPECT_EQ(options.error().message.find('\n'), std::string::npos);
-}
-
-TEST(WantedInterface, ComesFromLabelOrShortForm) {
-  EXPECT_EQ(drivers::wanted_interface({}), std::nullopt);
-  EXPECT_EQ(drivers::wanted_interface({{"ifname", "wan0"}}), "wan0");
-  EXPECT_EQ(
-    drivers::wanted_interface({{"com.docker.network.endpoint.ifname", "wan1"}}),
-    "wan1");
 }
 
 } // namespace
