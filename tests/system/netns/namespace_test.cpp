@@ -146,7 +146,8 @@ TEST_F(Namespaces, RemovalReachesCopiesInOtherMountNamespaces) {
   auto child = ::fork();
   if (child == 0) {
     auto moved = ::unshare(CLONE_NEWNS) == 0;
-    static_cast<void>(::write(ready[1], moved ? "1" : "0", 1));
+    if (::write(ready[1], moved ? "1" : "0", 1) != 1)
+      ::_exit(1);
     ::pause();
     ::_exit(0);
   }
@@ -182,7 +183,8 @@ TEST_F(Namespaces, ARunningProcessesNamespaceCanBeAdopted) {
   auto child = ::fork();
   if (child == 0) {
     auto moved = ::unshare(CLONE_NEWNET) == 0;
-    static_cast<void>(::write(gate[1], moved ? "1" : "0", 1));
+    if (::write(gate[1], moved ? "1" : "0", 1) != 1)
+      ::_exit(1);
     ::pause();
     ::_exit(0);
   }
