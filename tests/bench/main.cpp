@@ -22,11 +22,12 @@ struct scenario {
 constexpr scenario scenarios[] = {{"rounds", measure_rounds},
                                   {"overhead", measure_overhead},
                                   {"growth", measure_growth},
+                                  {"memory", measure_memory},
                                   {"restart", measure_restart}};
 
 constexpr auto usage = R"(usage: troupe_bench [OPTION]...
   --quick          fewer repetitions
-  --only NAME      one of rounds, overhead, growth, restart; may be repeated
+  --only NAME      rounds, overhead, growth, memory or restart; repeatable
   --json FILE      write the result there as well
   --trouped FILE   the daemon; without it only the embedded way is measured
   --state DIR      an existing directory for durable stores; default /var/tmp

@@ -47,6 +47,9 @@ void measure_overhead(const setting& how, report& out) {
   auto api = must(open_backend(options, std::move(parts)), "open controller");
   auto wanted = create_network{};
   wanted.spec.name = "bench";
+  auto pool = ipam_pool{};
+  pool.subnet = must(prefix::parse("10.77.0.0/16"), "parse subnet");
+  wanted.spec.pools.push_back(pool);
   ask(*api, wanted, "create network");
 
   auto attached = samples{};

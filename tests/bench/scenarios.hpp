@@ -37,7 +37,10 @@ void measure_growth(const setting& how, report& out);
 /// Attach on a simulated kernel: what actors and store cost.
 void measure_overhead(const setting& how, report& out);
 
-/// Restart of the daemon, and its memory, with more and more endpoints.
+/// Memory of the daemon with more and more endpoints.
+void measure_memory(const setting& how, report& out);
+
+/// Restart of the daemon after SIGKILL with more and more endpoints.
 void measure_restart(const setting& how, report& out);
 
 } // namespace troupe::bench

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include <system_error>
+
 namespace troupe::bench {
 
 namespace {
@@ -50,6 +52,10 @@ subject::~subject() {
   api_.reset();
   daemon_.reset();
   drop_pins(run_dir_ + "/netns");
+  // The next one starts from nothing.
+  auto ignored = std::error_code{};
+  std::filesystem::remove_all(state_dir_, ignored);
+  std::filesystem::remove_all(run_dir_, ignored);
 }
 
 void subject::furnish(result<controller> api) {
@@ -163,6 +169,10 @@ void subject::settle() {
 clock::duration subject::restart() {
   daemon_->kill();
   return daemon_->start();
+}
+
+std::vector<startup_step> subject::startup() {
+  return must(api_->status(), "ask for status").startup;
 }
 
 } // namespace troupe::bench

@@ -63,6 +63,9 @@ public:
   /// @returns the time until it answers.
   clock::duration restart();
 
+  /// The steps of the daemon's last start, as it tells them.
+  std::vector<startup_step> startup();
+
   /// The daemon's process. @pre there is one.
   pid_t pid() const {
     return daemon_->pid();
