@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-build_dir="${TROUPE_BUILD_DIR:-$PWD/build/release}"
+build_dir="${QUICKSTART_BUILD_DIR:-$PWD/build/release}"
 troupe="$build_dir/bin/troupe"
 trouped="$build_dir/bin/trouped"
 

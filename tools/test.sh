@@ -91,6 +91,6 @@ if [[ $quick == no ]]; then
   must "build dev" build dev
   # The sanitized daemon is several times slower; fewer kills and cycles say
   # as much about memory errors.
-  TROUPE_TEST_KILLS=40 TROUPE_TEST_CYCLES=200 run_tests dev
+  TEST_KILLS=40 TEST_CYCLES=200 run_tests dev
 fi
 finish

@@ -23,7 +23,7 @@ protected:
     system_test::SetUp();
     if (IsSkipped() || HasFatalFailure())
       return;
-    seed_ = number_from_environment("TROUPE_TEST_SEED", std::random_device{}());
+    seed_ = number_from_environment("TEST_SEED", std::random_device{}());
     random_.seed(static_cast<std::mt19937::result_type>(seed_));
     create_network(shared_network);
     for (auto i = 0; i < clients; ++i)
@@ -138,7 +138,7 @@ std::string text_at(const json& x, const char* name) {
 } // namespace
 
 TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
-  const auto kills = number_from_environment("TROUPE_TEST_KILLS", 200);
+  const auto kills = number_from_environment("TEST_KILLS", 200);
   create_network("steady", {{"enable_ipv6", true}});
   auto pair = steady_pair{};
   pair.from = text_at(create_sandbox("from"), "key");

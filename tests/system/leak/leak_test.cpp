@@ -61,7 +61,7 @@ protected:
   }
 
   const unsigned long cycles_
-    = number_from_environment("TROUPE_TEST_CYCLES", 1'000);
+    = number_from_environment("TEST_CYCLES", 1'000);
 };
 
 } // namespace

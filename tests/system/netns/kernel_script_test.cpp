@@ -18,12 +18,12 @@ class KernelScript : public scratch_test,
 
 } // namespace
 
-// TROUPE_SEED=N runs one more script of another seed.
+// TEST_SEED=N runs one more script of another seed.
 TEST_P(KernelScript, DoesTheSameOnBothKernels) {
   auto seed = GetParam();
-  if (const auto* wanted = std::getenv("TROUPE_SEED"); wanted != nullptr)
+  if (const auto* wanted = std::getenv("TEST_SEED"); wanted != nullptr)
     seed = static_cast<unsigned>(std::strtoul(wanted, nullptr, 10));
-  SCOPED_TRACE("TROUPE_SEED=" + std::to_string(seed));
+  SCOPED_TRACE("TEST_SEED=" + std::to_string(seed));
   auto opened = netns::open_netlink_kernel(pin_dir());
   ASSERT_TRUE(works(opened));
   auto real = script_runner{std::move(*opened)};

@@ -23,7 +23,7 @@ TEST(Quickstart, ShowsTheMainJobAndLeavesNothing) {
   auto ran = run({"unshare", "--net", "--mount", "--pid", "--fork",
                   "--kill-child", "--mount-proc", "bash",
                   TROUPE_SOURCE_DIR "/tools/quickstart.sh", "--inside", dir},
-                 {"TROUPE_BUILD_DIR=" TROUPE_BINARY_DIR});
+                 {"QUICKSTART_BUILD_DIR=" TROUPE_BINARY_DIR});
   EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
   for (const auto* line :
        {"150 packets transmitted, 150 received", "Everything is still there",
