@@ -203,8 +203,9 @@ struct attach_sandbox {
   }
 };
 
-/// Takes a sandbox off a network: its endpoint there leaves, and is removed if
-/// it is ephemeral. Replied to with `done`. Errors: `not_found`.
+/// Takes a sandbox off a network: its endpoint there leaves (the first that
+/// joined, if there are several), and is removed if it is ephemeral. Replied to
+/// with `done`. Errors: `not_found`.
 struct detach_sandbox {
   std::string network;
   std::string sandbox;

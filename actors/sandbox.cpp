@@ -13,6 +13,13 @@ namespace troupe {
 struct sandbox_state;
 using sandbox_pointer = sandbox_actor::stateful_pointer<sandbox_state>;
 
+namespace {
+
+/// What keeps a route from being set may be over after this time.
+constexpr auto route_delay = std::chrono::milliseconds{500};
+
+} // namespace
+
 /// A join or a leave holds the sandbox's turn from its `reserve_…` to its
 /// `finish_…`.
 struct sandbox_state {
@@ -39,6 +46,7 @@ struct sandbox_state {
   void finish_join_of(const finish_join& msg, promise<done> reply);
   void finish_leave_of(const finish_leave& msg, promise<done> reply);
   void apply_routes(std::function<void(result<void>)> next);
+  void look_again_after(const char* step, const error& why);
   void cancel(const endpoint_id& id);
 
   // -- the rest ---------------------------------------------------------------
@@ -142,8 +150,8 @@ void sandbox_state::commit_start(promise<sandbox_status> reply) {
     });
 }
 
-/// Takes back what was done, or may have been, and ends. An open that failed
-/// for a reason has left nothing, and its pin may be somebody else's.
+/// Takes back what was done, or may have been, and ends. A pin that was there
+/// before is somebody else's.
 void sandbox_state::fail_start(error why, bool uncommit,
                                promise<sandbox_status> reply) {
   auto finish = [=, this](auto&&) mutable {
@@ -153,7 +161,7 @@ void sandbox_state::fail_start(error why, bool uncommit,
     self->quit();
   };
   auto close = [=, this](auto&&) mutable {
-    if (ns.path.empty() && why.code != ec::timeout)
+    if (ns.path.empty() && why.code == ec::conflict)
       return finish(done{});
     ask<done>(self, context->namespaces, context->step_deadline(),
               close_namespace{spec.id}, finish, finish);
@@ -269,9 +277,6 @@ sandbox_state::admit(const joining_endpoint& who) const {
                 spec.use_host_namespace
                   ? ""
                   : "create the sandbox with --host-namespace");
-  if (table.find(who.network->id) != nullptr)
-    return fail(ec::forbidden, title() + ": it is on network "
-                                 + quoted(who.network->name) + " already");
   if (!problem.empty())
     return fail(ec::unavailable,
                 title() + ": its namespace is lost: " + problem);
@@ -334,6 +339,13 @@ void sandbox_state::apply_routes(std::function<void(result<void>)> next) {
     });
 }
 
+/// The operation is done but for its default route, which the comparison with
+/// the kernel mends.
+void sandbox_state::look_again_after(const char* step, const error& why) {
+  spdlog::warn("{}: {}: {}; tried again later", title(), step, why.message);
+  tell_after(sandbox_actor{self}, route_delay, check_sandbox{});
+}
+
 /// Somebody ended a turn that never began, or that they gave up waiting for.
 void sandbox_state::cancel(const endpoint_id& id) {
   if (turns.waiting() > 0)
@@ -349,8 +361,7 @@ void sandbox_state::finish_join_of(const finish_join& msg,
   }
   auto finish = [=, this](const result<void>& routed) mutable {
     if (!routed)
-      spdlog::warn("{}: move the default route back: {}", title(),
-                   routed.error().message);
+      look_again_after("move the default route back", routed.error());
     reply.deliver(done{});
     settle();
   };
@@ -374,8 +385,7 @@ void sandbox_state::finish_leave_of(const finish_leave& msg,
   }
   auto finish = [=, this](const result<void>& routed) mutable {
     if (!routed)
-      spdlog::warn("{}: move the default route on: {}", title(),
-                   routed.error().message);
+      look_again_after("move the default route on", routed.error());
     reply.deliver(done{});
     settle();
   };
