@@ -1,0 +1,153 @@
+#include "troupe/actors/sandbox_state.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe {
+
+// -- create -------------------------------------------------------------------
+
+void sandbox_state::start(promise<sandbox_status> reply) {
+  if (spec.use_host_namespace)
+    return commit_start(reply);
+  ask<opened_namespace>(
+    self, context->namespaces, context->step_deadline(),
+    open_namespace{spec.id, spec.netns_path},
+    [=, this](opened_namespace& opened) {
+      ns = std::move(opened.ns);
+      spec.netns_inode = ns.inode;
+      commit_start(reply);
+    },
+    [=, this](error why) {
+      fail_start(std::move(why), false, reply);
+    });
+}
+
+void sandbox_state::commit_start(promise<sandbox_status> reply) {
+  ask<done>(
+    self, context->store, context->step_deadline(), commit_changes{{spec}},
+    [=, this](done&) mutable {
+      started = true;
+      publish(*context, "sandbox", "create", spec.id.value, spec.name);
+      reply.deliver(status());
+      settle();
+    },
+    [=, this](error why) {
+      const auto unknown = why.code == ec::timeout;
+      fail_start(std::move(why), unknown, reply);
+    });
+}
+
+/// Takes back what was done, or may have been, and ends. A pin that was there
+/// before is somebody else's.
+void sandbox_state::fail_start(error why, bool uncommit,
+                               promise<sandbox_status> reply) {
+  auto finish = [=, this](auto&&) mutable {
+    ended = true;
+    reply.deliver(with_context(why, "create " + title()));
+    settle();
+    self->quit();
+  };
+  auto close = [=, this](auto&&) mutable {
+    if (ns.path.empty() && why.code == ec::conflict)
+      return finish(done{});
+    ask<done>(self, context->namespaces, context->step_deadline(),
+              close_namespace{spec.id}, finish, finish);
+  };
+  if (!uncommit)
+    return close(done{});
+  ask<done>(self, context->store, context->step_deadline(),
+            commit_changes{{persistence::remove_sandbox_record{spec.id}}},
+            close, close);
+}
+
+// -- remove -------------------------------------------------------------------
+
+void sandbox_state::drop(promise<done> reply) {
+  auto changes = std::vector<persistence::change>{};
+  for (const auto& [id, who] : members) {
+    changes.emplace_back(persistence::remove_join_record{id});
+    if (who.endpoint->ephemeral)
+      changes.emplace_back(persistence::remove_endpoint_record{id, true});
+  }
+  changes.emplace_back(persistence::remove_sandbox_record{spec.id});
+  ask<done>(
+    self, context->store, context->step_deadline(),
+    commit_changes{std::move(changes)},
+    [=, this](done&) {
+      close_after_drop(reply);
+    },
+    [=, this](error why) mutable {
+      reply.deliver(with_context(std::move(why), "remove " + title()));
+      settle();
+    });
+}
+
+/// The store has forgotten the sandbox: it is removed from here on. What the
+/// kernel keeps is removed sooner or later by the driver and the namespaces.
+void sandbox_state::close_after_drop(promise<done> reply) {
+  ended = true;
+  auto close = [=, this] {
+    if (spec.use_host_namespace)
+      return dismiss_endpoints(reply);
+    ask<done>(
+      self, context->namespaces, context->step_deadline(),
+      close_namespace{spec.id},
+      [=, this](done&) {
+        dismiss_endpoints(reply);
+      },
+      [=, this](const error& why) {
+        spdlog::warn("remove {}: {}; tried again later", title(), why.message);
+        dismiss_endpoints(reply);
+      });
+  };
+  if (spec.netns_path.empty() && !spec.use_host_namespace) {
+    announce_doomed();
+    return close();
+  }
+  raze_adopted(close);
+}
+
+/// The namespace of somebody else lives on: its links are removed one by one.
+void sandbox_state::raze_adopted(std::function<void()> next) {
+  auto missing = std::make_shared<size_t>(members.size());
+  if (*missing == 0)
+    return next();
+  auto one_less = [missing, next](auto&&) {
+    if (--*missing == 0)
+      next();
+  };
+  for (const auto& x : table.all()) {
+    const auto& who = members.at(x.id);
+    ask<done>(self, who.driver, context->step_deadline(),
+              raze_endpoint{{*who.network, *who.endpoint, slot_of(x).where}},
+              one_less, one_less);
+  }
+}
+
+/// A namespace of ours dies and takes its links along, unless a process keeps
+/// it: the drivers look after that.
+void sandbox_state::announce_doomed() {
+  for (const auto& x : table.all()) {
+    const auto& who = members.at(x.id);
+    tell(who.driver,
+         expect_gone{{{*who.network, *who.endpoint, slot_of(x).where}}});
+  }
+}
+
+void sandbox_state::dismiss_endpoints(promise<done> reply) {
+  auto handles = std::vector<endpoint_actor>{};
+  for (const auto& [id, who] : members)
+    handles.push_back(who.handle);
+  members.clear();
+  table = joined_endpoints{};
+  ask_all<done>(self, handles, context->step_deadline(), sandbox_gone{spec.id},
+                [=, this](std::vector<done>) mutable {
+                  publish(*context, "sandbox", "remove", spec.id.value,
+                          spec.name);
+                  reply.deliver(done{});
+                  settle();
+                  self->quit();
+                });
+}
+
+} // namespace troupe

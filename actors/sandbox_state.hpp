@@ -1,0 +1,103 @@
+#pragma once
+
+// Private to the sources of the sandbox.
+
+#include "troupe/actors/joined_endpoints.hpp"
+#include "troupe/actors/sandbox.hpp"
+#include "troupe/actors/turn_queue.hpp"
+
+#include <set>
+
+namespace troupe {
+
+struct sandbox_state;
+using sandbox_pointer = sandbox_actor::stateful_pointer<sandbox_state>;
+
+namespace {
+
+/// What keeps a route from being set may be over after this time.
+constexpr auto route_delay = std::chrono::milliseconds{500};
+
+} // namespace
+
+/// A join or a leave holds the sandbox's turn from its `reserve_…` to its
+/// `finish_…`.
+struct sandbox_state {
+  static inline const char* name = "sandbox";
+
+  explicit sandbox_state(sandbox_pointer selfptr) : self{selfptr} {
+  }
+
+  // -- create and remove ------------------------------------------------------
+
+  void start(promise<sandbox_status> reply);
+  void commit_start(promise<sandbox_status> reply);
+  void fail_start(error why, bool uncommit, promise<sandbox_status> reply);
+  void drop(promise<done> reply);
+  void close_after_drop(promise<done> reply);
+  void raze_adopted(std::function<void()> next);
+  void announce_doomed();
+  void dismiss_endpoints(promise<done> reply);
+
+  // -- join and leave ---------------------------------------------------------
+
+  void reserve(const joining_endpoint& who, promise<join_slot> reply);
+  result<joined_endpoint> admit(const joining_endpoint& who) const;
+  void finish_join_of(const finish_join& msg, promise<done> reply);
+  void finish_leave_of(const finish_leave& msg, promise<done> reply);
+  void apply_routes(std::function<void(result<void>)> next);
+  void look_again_after(const char* step, const error& why);
+  void cancel(const endpoint_id& id);
+
+  // -- the rest ---------------------------------------------------------------
+
+  void check(promise<mend_report> reply);
+  void adopt_state(const namespace_state& found, mend_report& report);
+  void check_members(mend_report report, promise<mend_report> reply);
+  join_slot slot_of(const joined_endpoint& x) const;
+  std::vector<drivers::endpoint_plan> plans() const;
+  sandbox_status status() const;
+  error gone_error() const;
+  std::string title() const;
+  void settle();
+
+  template <class Reply>
+  void take_turn(const endpoint_id& who, promise<Reply> reply,
+                 std::function<void()> work);
+
+  sandbox_pointer self;
+  context_ptr context;
+  sandbox_spec spec;
+  netns::namespace_ref ns; ///< Empty path: the host's.
+  joined_endpoints table;
+  std::map<endpoint_id, joining_endpoint> members;
+  turn_queue turns;
+  endpoint_id holder;              ///< Whose join or leave has the turn.
+  bool switched = false;           ///< The holder's join moved a default route.
+  std::set<endpoint_id> cancelled; ///< Gave up while waiting for their turn.
+  bool started = false;
+  bool ended = false;
+  std::string problem; ///< Why the namespace is lost.
+  seen_time changed = {};
+};
+
+template <class Reply>
+void sandbox_state::take_turn(const endpoint_id& who, promise<Reply> reply,
+                              std::function<void()> work) {
+  auto guarded = [this, who, reply, work = std::move(work)]() mutable {
+    if (ended)
+      reply.deliver(gone_error());
+    else if (!who.empty() && cancelled.erase(who) > 0)
+      reply.deliver(error{ec::timeout, title() + ": gave up waiting", "", 0});
+    else {
+      holder = who;
+      return work();
+    }
+    turns.leave();
+  };
+  if (!turns.enter(std::move(guarded)))
+    reply.deliver(
+      error{ec::unavailable, title() + ": too many operations wait", "", 0});
+}
+
+} // namespace troupe
