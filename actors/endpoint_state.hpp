@@ -1,0 +1,93 @@
+#pragma once
+
+// Private to the sources of the endpoint.
+
+#include "troupe/actors/endpoint.hpp"
+#include "troupe/actors/joined_endpoints.hpp"
+#include "troupe/actors/turn_queue.hpp"
+
+namespace troupe {
+
+struct endpoint_state;
+using endpoint_pointer = endpoint_actor::stateful_pointer<endpoint_state>;
+
+/// Operations are chains of steps: each step asks another actor and goes on in
+/// the handler of its reply. Every chain ends in `settle` or `end`.
+struct endpoint_state {
+  static inline const char* name = "endpoint";
+
+  explicit endpoint_state(endpoint_pointer selfptr) : self{selfptr} {
+  }
+
+  // -- steps of a join --------------------------------------------------------
+
+  void start(promise<endpoint_status> reply);
+  void join(const sandbox_actor& into, promise<endpoint_status> reply);
+  void build(promise<endpoint_status> reply);
+  void switch_gateway_then_commit(promise<endpoint_status> reply);
+  void commit_join(promise<endpoint_status> reply);
+  void finish_joining(promise<endpoint_status> reply);
+  void give_up_turn(error why, promise<endpoint_status> reply);
+  void take_back(error why, promise<endpoint_status> reply);
+  void fail_join(error why, promise<endpoint_status> reply);
+
+  // -- steps of a leave and a removal -----------------------------------------
+
+  void part(bool remove, promise<done> reply);
+  void commit_leave(bool remove, promise<done> reply);
+  void stay_joined(error why, promise<done> reply);
+  void raze_then_finish(bool remove, promise<done> reply);
+  void drop(bool force, promise<done> reply);
+  void forget(promise<done> reply);
+
+  // -- the rest ---------------------------------------------------------------
+
+  void check(seen_time seen, promise<mend_report> reply);
+  void be_gone_with_sandbox(promise<done> reply);
+  endpoint_status status() const;
+  drivers::endpoint_plan plan() const;
+
+  /// Ends the operation in work and starts the next.
+  void settle();
+  void release_turn();
+  /// Releases name and addresses, delivers, then the actor ends.
+  void end(std::function<void()> deliver);
+  error gone_error() const;
+  std::string title() const;
+
+  template <class Reply>
+  void take_turn(promise<Reply> reply, std::function<void()> work);
+
+  endpoint_pointer self;
+  context_ptr context;
+  std::shared_ptr<const endpoint_spec> spec;
+  std::shared_ptr<const network_spec> network;
+  network_actor owner;
+  driver_actor driver;
+  std::string host_interface; ///< Empty for drivers without one.
+
+  sandbox_actor sandbox; ///< While joining, joined or leaving.
+  join_slot slot;
+  const char* phase = "created";
+  bool joined = false;
+  bool ended = false;
+  bool quits_when_idle = false;
+  turn_queue turns;
+  seen_time changed = {}; ///< When its last operation ended.
+};
+
+template <class Reply>
+void endpoint_state::take_turn(promise<Reply> reply,
+                               std::function<void()> work) {
+  auto guarded = [this, reply, work = std::move(work)]() mutable {
+    if (!ended)
+      return work();
+    reply.deliver(gone_error());
+    release_turn();
+  };
+  if (!turns.enter(std::move(guarded)))
+    reply.deliver(
+      error{ec::unavailable, title() + ": too many operations wait", "", 0});
+}
+
+} // namespace troupe
