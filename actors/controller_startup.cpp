@@ -1,10 +1,9 @@
 #include "troupe/actors/controller_state.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/network.hpp"
 #include "troupe/actors/sandbox.hpp"
 #include "troupe/actors/watcher.hpp"
 #include "troupe/drivers/registry.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -14,9 +13,9 @@ void controller_state::end_step(std::string step_name, std::string detail) {
   const auto now = std::chrono::steady_clock::now();
   const auto took
     = std::chrono::duration_cast<std::chrono::microseconds>(now - step_began);
-  spdlog::info("start: {} in {:.1f} ms{}{}", step_name,
-               static_cast<double>(took.count()) / 1'000,
-               detail.empty() ? "" : ": ", detail);
+  log().info("start: {} in {:.1f} ms{}{}", step_name,
+             static_cast<double>(took.count()) / 1'000,
+             detail.empty() ? "" : ": ", detail);
   steps.push_back({std::move(step_name), took.count(), std::move(detail)});
   step_began = now;
 }
@@ -47,14 +46,14 @@ void controller_state::rebuild(loaded_records& loaded, promise<done> reply) {
                        + std::to_string(plan.sandboxes.size()) + " sandboxes, "
                        + std::to_string(plan.joins.size()) + " joins");
   for (const auto& warning : warnings)
-    spdlog::warn("start: {}", warning);
+    log().warn("start: {}", warning);
   auto next = [=, this](auto&&) {
     remake_namespaces(reply);
   };
   if (plan.orphans.empty())
     return next(done{});
-  spdlog::warn("start: {} records refer to objects that are gone; removed",
-               plan.orphans.size());
+  log().warn("start: {} records refer to objects that are gone; removed",
+             plan.orphans.size());
   ask<done>(self, context->store, context->step_deadline(),
             commit_changes{plan.orphans}, next, next);
 }
@@ -195,7 +194,7 @@ void controller_state::reconcile_drivers(
           if (!x.repaired)
             warnings.push_back(x.object + ": " + x.problem);
           else
-            spdlog::warn("start: {}: {}; repaired", x.object, x.problem);
+            log().warn("start: {}: {}; repaired", x.object, x.problem);
         one_less();
       },
       [=, this, driver_name = driver_name](const error& why) {

@@ -3,8 +3,6 @@
 #include "troupe/config/version.hpp"
 #include "troupe/drivers/registry.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 namespace troupe {

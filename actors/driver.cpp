@@ -1,9 +1,8 @@
 #include "troupe/actors/driver.hpp"
 
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/reconcile.hpp"
 #include "troupe/drivers/registry.hpp"
-
-#include <spdlog/spdlog.h>
 
 namespace troupe {
 
@@ -71,6 +70,13 @@ void watch_doomed(driver_pointer self) {
   tell_after(driver_actor{self}, gone_delay, check_gone{});
 }
 
+/// What is wanted again must not fall to a raze of its past.
+void spare(driver_state& state, const endpoint_id& wanted) {
+  std::erase_if(state.doomed, [&](const auto& x) {
+    return x.endpoint.id == wanted;
+  });
+}
+
 result<void>
 raze(driver_pointer self, const std::vector<drivers::endpoint_plan>& plans) {
   return with_driver(self, [&](auto& driver, auto& kernel) {
@@ -113,13 +119,13 @@ void look_after_doomed(driver_pointer self) {
   state.checking = false;
   for (const auto& network : std::exchange(state.doomed_networks, {}))
     if (auto outcome = raze_for_good(self, network); !outcome)
-      spdlog::warn("{}; trying again", outcome.error().message);
+      log().warn("{}; trying again", outcome.error().message);
   auto plans = std::exchange(state.doomed, {});
   if (plans.empty())
     return watch_doomed(self);
   if (auto outcome = raze(self, plans); !outcome) {
-    spdlog::warn("remove {} endpoints: {}; trying again", plans.size(),
-                 outcome.error().message);
+    log().warn("remove {} endpoints: {}; trying again", plans.size(),
+               outcome.error().message);
     state.doomed = std::move(plans);
   }
   watch_doomed(self);
@@ -161,6 +167,7 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
       return done{};
     },
     [self](const build_endpoint& msg) -> caf::result<done> {
+      spare(state_of(self), msg.plan.endpoint.id);
       return do_work(self, [&](auto& driver, auto& kernel) {
         return driver.create_endpoint(kernel, msg.plan);
       });

@@ -2,9 +2,8 @@
 
 #include "troupe/actors/controller.hpp"
 #include "troupe/actors/door.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/netns/netlink_kernel.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -25,6 +24,33 @@ struct system_config : caf::actor_system_config {
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", pool_threads);
   }
+};
+
+/// Calls a handler once: with the reply, or, when the request is dropped
+/// because its actor ended, with the reason for that.
+class reply_once {
+public:
+  reply_once(reply_handler handler,
+             std::shared_ptr<std::atomic<size_t>> in_work)
+    : handler_{std::move(handler)}, in_work_{std::move(in_work)} {
+  }
+  reply_once(const reply_once&) = delete;
+  reply_once& operator=(const reply_once&) = delete;
+
+  ~reply_once() {
+    if (handler_)
+      deliver(fail(ec::unavailable, "send request: the controller is closing",
+                   "the outcome is unknown; inspect the object"));
+  }
+
+  void deliver(result<reply> x) {
+    in_work_->fetch_sub(1);
+    std::exchange(handler_, nullptr)(std::move(x));
+  }
+
+private:
+  reply_handler handler_;
+  std::shared_ptr<std::atomic<size_t>> in_work_;
 };
 
 /// The actors of one process, as a backend.
@@ -59,17 +85,17 @@ public:
   void submit(request what, std::chrono::milliseconds deadline,
               reply_handler handler) override {
     const auto limit = static_cast<size_t>(context_->how.max_requests);
-    if (in_work_.fetch_add(1) >= limit) {
-      in_work_.fetch_sub(1);
+    if (in_work_->fetch_add(1) >= limit) {
+      in_work_->fetch_sub(1);
       handler(
         fail(ec::unavailable,
              "send request: " + std::to_string(limit) + " requests are in work",
              "try again later"));
       return;
     }
-    auto counted = [this, handler = std::move(handler)](result<reply> x) {
-      in_work_.fetch_sub(1);
-      handler(std::move(x));
+    auto counted = [once = std::make_shared<reply_once>(
+                      std::move(handler), in_work_)](result<reply> x) {
+      once->deliver(std::move(x));
     };
     tell(door_, submit_request{std::move(what), deadline, std::move(counted)});
   }
@@ -101,7 +127,7 @@ private:
       self->request(controller_, std::chrono::seconds{30}, shut_down{})
         .receive([](const done&) {},
                  [](const caf::error& why) {
-                   spdlog::warn("stop: {}", from_caf(why).message);
+                   log().warn("stop: {}", from_caf(why).message);
                  });
     }
     caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
@@ -119,7 +145,8 @@ private:
   caf::actor_system system_;
   controller_actor controller_;
   door_actor door_;
-  std::atomic<size_t> in_work_ = 0;
+  std::shared_ptr<std::atomic<size_t>> in_work_
+    = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<uint64_t> subscriptions_ = 0;
 };
 
@@ -157,6 +184,7 @@ open_backend(const settings& how, embedded_parts parts) {
   auto checked = validated(how);
   if (!checked)
     return fail(std::move(checked.error()));
+  log().set_level(spdlog::level::from_str(checked->log_level));
   auto context = std::make_shared<system_context>();
   context->owner = instance::of(checked->run_dir);
   context->how = std::move(*checked);

@@ -1,6 +1,5 @@
 #include "troupe/actors/endpoint_state.hpp"
-
-#include <spdlog/spdlog.h>
+#include "troupe/actors/log.hpp"
 
 namespace troupe {
 
@@ -95,7 +94,7 @@ void endpoint_state::raze_then_finish(bool remove, promise<done> reply) {
       razed();
     },
     [razed, this](const error& why) {
-      spdlog::warn("leave {}: {}; removed later", title(), why.message);
+      log().warn("leave {}: {}; removed later", title(), why.message);
       razed();
     });
 }

@@ -13,6 +13,9 @@ struct namespaces_state {
 
 namespace {
 
+/// A pin that could not be removed is tried again after this time.
+constexpr auto close_delay = std::chrono::milliseconds{500};
+
 result<opened_namespace>
 open_pin(netns::kernel& kernel, const open_namespace& msg) {
   const auto name = pin_name(msg.sandbox);
@@ -49,9 +52,13 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
       }));
     },
     [=](const close_namespace& msg) -> caf::result<done> {
-      return to_caf(with_kernel([&](auto& kernel) {
+      auto closed = with_kernel([&](auto& kernel) {
         return to_done(unpin(kernel, pin_name(msg.sandbox)));
-      }));
+      });
+      // The store has forgotten the sandbox: nobody else would remember.
+      if (!closed)
+        tell_after(namespaces_actor{self}, close_delay, msg);
+      return to_caf(std::move(closed));
     },
     [=](const set_default_routes& msg) -> caf::result<done> {
       return to_caf(with_kernel([&](auto& kernel) {

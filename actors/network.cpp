@@ -2,11 +2,10 @@
 
 #include "troupe/actors/admission.hpp"
 #include "troupe/actors/endpoint.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/network_book.hpp"
 #include "troupe/actors/reference.hpp"
 #include "troupe/drivers/registry.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -238,7 +237,7 @@ void network_state::raze_after_drop(promise<done> reply) {
       release();
     },
     [=, this](const error& why) {
-      spdlog::warn("remove {}: {}; tried again later", title(), why.message);
+      log().warn("remove {}: {}; tried again later", title(), why.message);
       release();
     });
 }
@@ -368,7 +367,7 @@ void restore(network_state& state, network_origin& origin) {
   for (auto& endpoint : origin.endpoints) {
     if (auto held = state.book.restore(endpoint); !held) {
       state.problem = held.error().message;
-      spdlog::error("{}: {}", state.title(), state.problem);
+      log().error("{}: {}", state.title(), state.problem);
     }
     state.spawn_endpoint(std::move(endpoint));
   }

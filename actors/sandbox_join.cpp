@@ -1,7 +1,6 @@
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/sandbox_state.hpp"
 #include "troupe/drivers/registry.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -86,7 +85,7 @@ void sandbox_state::apply_routes(std::function<void(result<void>)> next) {
 /// The operation is done but for its default route, which the comparison with
 /// the kernel mends.
 void sandbox_state::look_again_after(const char* step, const error& why) {
-  spdlog::warn("{}: {}: {}; tried again later", title(), step, why.message);
+  log().warn("{}: {}: {}; tried again later", title(), step, why.message);
   tell_after(sandbox_actor{self}, route_delay, check_sandbox{});
 }
 

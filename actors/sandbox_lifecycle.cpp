@@ -1,6 +1,5 @@
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/sandbox_state.hpp"
-
-#include <spdlog/spdlog.h>
 
 namespace troupe {
 
@@ -96,7 +95,7 @@ void sandbox_state::close_after_drop(promise<done> reply) {
         dismiss_endpoints(reply);
       },
       [=, this](const error& why) {
-        spdlog::warn("remove {}: {}; tried again later", title(), why.message);
+        log().warn("remove {}: {}; tried again later", title(), why.message);
         dismiss_endpoints(reply);
       });
   };

@@ -1,6 +1,6 @@
 #include "troupe/actors/watcher.hpp"
 
-#include <spdlog/spdlog.h>
+#include "troupe/actors/log.hpp"
 
 #include <algorithm>
 
@@ -52,7 +52,7 @@ watcher(watcher_actor::stateful_pointer<watcher_state> self,
         context_ptr context, controller_actor controller) {
   auto source = context->parts.open_watch();
   if (!source) {
-    spdlog::warn("watch the kernel: {}", source.error().message);
+    log().warn("watch the kernel: {}", source.error().message);
     self->quit();
     return no_behavior<watcher_actor>();
   }
@@ -62,7 +62,7 @@ watcher(watcher_actor::stateful_pointer<watcher_state> self,
     [self, controller](const poll_kernel&) -> caf::result<done> {
       auto events = next_events(*state_of(self).source);
       if (!events)
-        spdlog::warn("watch the kernel: {}", events.error().message);
+        log().warn("watch the kernel: {}", events.error().message);
       else if (!events->empty())
         tell(controller, kernel_events{std::move(*events)});
       tell_after(watcher_actor{self},

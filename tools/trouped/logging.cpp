@@ -58,6 +58,9 @@ void start_logging(const std::string& level) {
     formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e %-5l %v");
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
+  // The library's lines go the same way.
+  spdlog::drop("troupe");
+  spdlog::register_logger(logger->clone("troupe"));
   spdlog::set_default_logger(std::move(logger));
 }
 
