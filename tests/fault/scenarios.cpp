@@ -1,0 +1,109 @@
+#include "troupe/tests/fault/scenarios.hpp"
+
+namespace troupe::fault {
+
+namespace {
+
+ipam_pool pool(const char* subnet) {
+  auto result = ipam_pool{};
+  result.subnet = *prefix::parse(subnet);
+  return result;
+}
+
+/// A network `front` of both families.
+request front() {
+  auto spec = network_spec{};
+  spec.name = "front";
+  spec.enable_ipv6 = true;
+  spec.pools = {pool("10.1.0.0/24"), pool("fd00:1::/64")};
+  return create_network{spec};
+}
+
+/// A network `back` of IPv4 only.
+request back() {
+  auto spec = network_spec{};
+  spec.name = "back";
+  spec.pools = {pool("10.2.0.0/24")};
+  return create_network{spec};
+}
+
+request automatic() {
+  auto spec = network_spec{};
+  spec.name = "automatic";
+  return create_network{spec};
+}
+
+request box(const std::string& path = {}) {
+  auto spec = sandbox_spec{};
+  spec.name = "box";
+  spec.netns_path = path;
+  return create_sandbox{spec};
+}
+
+request web() {
+  auto spec = endpoint_spec{};
+  spec.name = "web";
+  return create_endpoint{"front", spec};
+}
+
+request join() {
+  return join_endpoint{"front", "web", "box"};
+}
+
+request attach(const std::string& network, int priority = 0) {
+  auto spec = endpoint_spec{};
+  spec.priority = priority;
+  return attach_sandbox{network, "box", spec};
+}
+
+const auto external = std::string{"/proc/7/ns/net"};
+
+} // namespace
+
+std::vector<scenario> scenarios() {
+  return {
+    {"create_network", {}, front()},
+    {"create_network_automatic", {front()}, automatic()},
+    {"remove_network", {front(), back()}, remove_network{"front"}, true},
+    {"create_endpoint", {front()}, web()},
+    {"remove_endpoint",
+     {front(), web()},
+     remove_endpoint{"front", "web", false},
+     true},
+    {"remove_endpoint_force",
+     {front(), web(), box(), join()},
+     remove_endpoint{"front", "web", true},
+     true},
+    {"create_sandbox", {}, box()},
+    {"create_sandbox_external", {}, box(external)},
+    {"remove_sandbox", {box()}, remove_sandbox{"box"}, true},
+    {"remove_sandbox_two_endpoints",
+     {front(), back(), box(), web(), join(), attach("back")},
+     remove_sandbox{"box"},
+     true},
+    {"remove_sandbox_external",
+     {front(), back(), box(external), web(), join(), attach("back")},
+     remove_sandbox{"box"},
+     true},
+    {"join", {front(), web(), box()}, join()},
+    {"leave",
+     {front(), web(), box(), join()},
+     leave_endpoint{"front", "web"},
+     true},
+    {"attach", {front(), box()}, attach("front")},
+    {"attach_external", {back(), box(external)}, attach("back")},
+    {"attach_moves_default_route",
+     {front(), back(), box(), attach("front")},
+     attach("back", 10)},
+    {"detach",
+     {front(), back(), box(), attach("front"), attach("back")},
+     detach_sandbox{"back", "box"},
+     true},
+    {"detach_moves_default_route",
+     {front(), back(), box(), attach("front"), attach("back", 10)},
+     detach_sandbox{"back", "box"},
+     true},
+  };
+}
+
+} // namespace troupe::fault

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "troupe/tests/fault/scenarios.hpp"
+#include "troupe/tests/fixtures/invariants.hpp"
+
+#include <array>
+#include <string>
+
+namespace troupe::fault {
+
+/// The errors that are injected into every call.
+inline constexpr std::array injected_errors{
+  EPERM,  ENOENT, EINTR,  EAGAIN, ENOMEM,     EBUSY,   EEXIST,
+  ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, ENOBUFS, ETIMEDOUT};
+
+/// One fault: what happens at which call.
+struct fault {
+  using effect = netns::fault_rule::effect;
+
+  bool in_store = false; ///< At the n-th commit, not the n-th kernel call.
+  effect what = effect::fail;
+  unsigned nth = 0;
+  bool for_ever = false;
+  int os_error = 0;
+};
+
+/// e.g. `kernel fail 7 once ENOBUFS`.
+std::string to_string(const fault& x);
+
+/// How many runs there were, over all tests of this program.
+size_t& runs();
+
+/// One prepared world and what it was like before the fault.
+class run {
+public:
+  explicit run(const scenario& what);
+
+  /// Plans the fault and does the operation. @returns false if the fault never
+  /// came: there is no such call.
+  bool strike(const fault& x);
+
+  /// Starts the daemon, with another crash at the given call of the recovery.
+  /// @returns false if there is no such call.
+  bool crash_in_recovery(const fault& x);
+
+  /// After an error or a success without crash: all is as it has to be.
+  std::string check_outcome(const fault& x);
+
+  /// After a crash: starts again and checks.
+  std::string check_recovery();
+
+  /// Deletes everything; the machine is as at the beginning.
+  std::string check_empty();
+
+private:
+  void plan(const fault& x);
+  std::string check_records(const fault& x);
+  std::string settle_then_check(const fault& x);
+
+  const scenario& what_;
+  fixtures::simulated_system system_;
+  std::string empty_;          ///< The machine before the first request.
+  std::string world_before_;   ///< Before the operation.
+  std::string records_before_; ///< Likewise.
+  result<reply> outcome_ = troupe::fail(ec::internal, "not done yet");
+};
+
+} // namespace troupe::fault
