@@ -55,7 +55,7 @@ must() {
 }
 
 build() {
-  cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"
+  cmake --preset "$1" -DTROUPE_BUILD_BENCH=OFF && cmake --build --preset "$1" -j "$jobs"
 }
 
 # run_tests PRESET CTEST_OPTIONS...: GoogleTest programs report each test in
