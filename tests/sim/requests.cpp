@@ -43,7 +43,7 @@ std::string to_string(const request& what) {
     what);
 }
 
-/// Few names, so that requests meet.
+/// Few names, so that requests meet; none could be a prefix of an id.
 request random_run::any_creation() {
   switch (pick(5)) {
   case 0: {
@@ -56,17 +56,20 @@ request random_run::any_creation() {
   case 1: {
     auto spec = sandbox_spec{};
     spec.name = name("s", 4);
-    if (chance(25))
-      spec.netns_path = "/proc/" + std::to_string(7 + pick(2)) + "/ns/net";
+    // Each namespace of a runtime belongs to one sandbox.
+    if (spec.name == "s0" && chance(50))
+      spec.netns_path = "/proc/7/ns/net";
+    if (spec.name == "s1" && chance(50))
+      spec.netns_path = "/proc/8/ns/net";
     return create_sandbox{spec};
   }
   case 2: {
     auto spec = endpoint_spec{};
-    spec.name = name("e", 4);
+    spec.name = name("w", 4);
     return create_endpoint{name("n", 4), spec};
   }
   case 3:
-    return join_endpoint{name("n", 4), name("e", 4), name("s", 4)};
+    return join_endpoint{name("n", 4), name("w", 4), name("s", 4)};
   default: {
     auto spec = endpoint_spec{};
     spec.priority = static_cast<int>(pick(3));
@@ -82,9 +85,9 @@ request random_run::any_removal() {
   case 1:
     return remove_sandbox{name("s", 4)};
   case 2:
-    return remove_endpoint{name("n", 4), name("e", 4), chance(50)};
+    return remove_endpoint{name("n", 4), name("w", 4), chance(50)};
   case 3:
-    return leave_endpoint{name("n", 4), name("e", 4)};
+    return leave_endpoint{name("n", 4), name("w", 4)};
   default:
     return detach_sandbox{name("n", 4), name("s", 4)};
   }
