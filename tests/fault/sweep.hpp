@@ -4,6 +4,7 @@
 #include "troupe/tests/fixtures/invariants.hpp"
 
 #include <array>
+#include <cerrno>
 #include <string>
 
 namespace troupe::fault {

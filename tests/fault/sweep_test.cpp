@@ -30,9 +30,9 @@ protected:
     EXPECT_LT(x.nth, most_calls);
   }
 
-  /// A single fault can be chosen: TROUPE_FAULT="kernel fail 7 once ENOBUFS".
+  /// A single fault can be chosen: TEST_FAULT="kernel fail 7 once ENOBUFS".
   static bool is_chosen(const fault& x) {
-    const char* only = std::getenv("TROUPE_FAULT");
+    const char* only = std::getenv("TEST_FAULT");
     return only == nullptr || to_string(x) == only;
   }
 
