@@ -33,6 +33,15 @@ constexpr auto longest_start = 60s;
   ::_exit(127);
 }
 
+/// What the daemon said, in one line.
+std::string words_of(const std::string& path) {
+  auto file = std::ifstream{path};
+  auto result = std::string{};
+  for (auto line = std::string{}; std::getline(file, line);)
+    result += line + "; ";
+  return result;
+}
+
 } // namespace
 
 uint64_t resident_kib(pid_t process) {
@@ -90,7 +99,7 @@ clock::duration daemon_process::start() {
     auto state = 0;
     if (::waitpid(pid_, &state, WNOHANG) == pid_) {
       pid_ = -1;
-      die(program_ + ": ended at once; see " + state_dir_ + ".log");
+      die(program_ + ": ended at once: " + words_of(state_dir_ + ".log"));
     }
     std::this_thread::sleep_for(1ms);
   }

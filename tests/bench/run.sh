@@ -11,7 +11,7 @@ if [[ $(id -u) -ne 0 ]]; then
   exit 1
 fi
 
-build_dir="${TROUPE_BENCH_BUILD:-build/release}"
+build_dir="${BENCH_BUILD_DIR:-build/release}"
 json="$build_dir/bench.json"
 options=("$@")
 for ((i = 0; i < ${#options[@]}; i++)); do
