@@ -16,7 +16,7 @@ constexpr size_t max_event_bytes = size_t{1} << 20U;
 constexpr int retry_ms = 200;
 
 /// The first connection is made within this time or not at all.
-constexpr auto open_deadline = std::chrono::seconds{5};
+constexpr auto open_deadline = std::chrono::seconds{30};
 
 } // namespace
 

@@ -15,7 +15,7 @@ namespace troupe::tools {
 
 namespace {
 
-constexpr auto default_file = "/etc/troupe/trouped.json";
+constexpr auto default_file = "/etc/troupe/troupe.json";
 
 // One line of help for each setting. A setting without one has no flag.
 constexpr std::pair<std::string_view, std::string_view> help_texts[] = {
@@ -24,6 +24,8 @@ constexpr std::pair<std::string_view, std::string_view> help_texts[] = {
   {"socket", "Path of the API's socket [<run-dir>/troupe.sock]"},
   {"socket-group", "Group that may use the socket"},
   {"log-level", "trace, debug, info, warn or error"},
+  {"default-address-pools",
+   "Ranges automatic subnets come from: base=CIDR,size=N;…"},
   {"driver-timeout-ms", "Upper bound for one kernel operation"},
   {"request-timeout-ms", "Upper bound for one client request"},
   {"max-requests", "Requests in work at once"},

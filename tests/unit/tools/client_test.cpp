@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 #include <future>
 #include <thread>
 
@@ -36,17 +37,17 @@ protected:
 TEST_F(Client, CallsAndGetsTheReply) {
   start();
   auto link = connect();
-  auto made = link->call(create_network{named("web")}, 5s);
+  auto made = link->call(create_network{named("web")}, 60s);
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(std::get<network_status>(*made).spec.name, "web");
-  auto removed = link->call(remove_network{"web"}, 5s);
+  auto removed = link->call(remove_network{"web"}, 60s);
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_TRUE(std::holds_alternative<done>(*removed));
 }
 
 TEST_F(Client, GetsTheDaemonsErrorsWhole) {
   start();
-  auto got = connect()->call(inspect_network{"none"}, 5s);
+  auto got = connect()->call(inspect_network{"none"}, 60s);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ec::not_found);
   EXPECT_EQ(got.error().message, "network \"none\": no such network");
@@ -55,7 +56,7 @@ TEST_F(Client, GetsTheDaemonsErrorsWhole) {
 }
 
 TEST_F(Client, SaysThatNoDaemonIsThere) {
-  auto got = connect()->call(get_status{}, 5s);
+  auto got = connect()->call(get_status{}, 60s);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ec::unavailable);
   EXPECT_NE(got.error().message.find("cannot reach the daemon at " + uri()),
@@ -72,7 +73,7 @@ TEST_F(Client, SaysThatNobodyListens) {
     ASSERT_EQ(0, ::rename(socket_.c_str(), (directory_ / "dead").c_str()));
   }
   auto link = connect_backend("unix://" + (directory_ / "dead"));
-  auto got = (*link)->call(get_status{}, 5s);
+  auto got = (*link)->call(get_status{}, 60s);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ec::unavailable);
   EXPECT_EQ(got.error().os_error, ECONNREFUSED);
@@ -86,7 +87,7 @@ TEST_F(Client, SaysThatTheSocketIsNotForThisUser) {
   // Only this thread becomes nobody.
   auto thread = std::thread{[&] {
     (void)::syscall(SYS_setresuid, 65534, 65534, 65534);
-    outcome.set_value(connect()->call(get_status{}, 5s));
+    outcome.set_value(connect()->call(get_status{}, 60s));
   }};
   thread.join();
   auto got = outcome.get_future().get();
@@ -107,10 +108,10 @@ TEST_F(Client, GivesUpAtItsDeadline) {
 TEST_F(Client, DoesNotSendARequestTwiceWhenTheDaemonDies) {
   start();
   auto link = connect();
-  ASSERT_TRUE(link->call(get_status{}, 5s));
+  ASSERT_TRUE(link->call(get_status{}, 60s));
   fake_->hold = true;
   auto reply = std::async(std::launch::async, [&link] {
-    return link->call(create_network{named("web")}, 5s);
+    return link->call(create_network{named("web")}, 60s);
   });
   ASSERT_TRUE(eventually([this] {
     return fake_->held() == 1;
@@ -124,11 +125,11 @@ TEST_F(Client, DoesNotSendARequestTwiceWhenTheDaemonDies) {
 TEST_F(Client, FindsANewDaemonAfterARestart) {
   start();
   auto link = connect();
-  ASSERT_TRUE(link->call(get_status{}, 5s));
+  ASSERT_TRUE(link->call(get_status{}, 60s));
   stop();
-  ASSERT_FALSE(link->call(get_status{}, 5s));
+  ASSERT_FALSE(link->call(get_status{}, 60s));
   start();
-  EXPECT_TRUE(link->call(get_status{}, 5s));
+  EXPECT_TRUE(link->call(get_status{}, 60s));
 }
 
 TEST_F(Client, RefusesOtherAddresses) {
@@ -146,7 +147,7 @@ TEST_F(Client, SubmitsManyRequestsAtOnce) {
   auto good = std::atomic<int>{0};
   auto answered = std::atomic<int>{0};
   for (auto i = 0; i < 300; ++i)
-    link->submit(create_network{named("net" + std::to_string(i))}, 10s,
+    link->submit(create_network{named("net" + std::to_string(i))}, 60s,
                  [&](const result<reply>& x) {
                    good += x.has_value();
                    ++answered;
@@ -162,7 +163,7 @@ TEST_F(Client, SubmitsAreAnsweredWhenTheClientEnds) {
   start();
   auto outcome = std::promise<result<reply>>{};
   auto link = connect();
-  link->submit(get_status{}, 10s, [&outcome](result<reply> x) {
+  link->submit(get_status{}, 60s, [&outcome](result<reply> x) {
     outcome.set_value(std::move(x));
   });
   ASSERT_TRUE(eventually([this] {
@@ -181,7 +182,7 @@ TEST_F(Client, CallsFromManyThreads) {
   for (auto i = 0; i < 16; ++i)
     threads.emplace_back([&] {
       for (auto n = 0; n < 20; ++n)
-        good += link->call(list_networks{}, 10s).has_value();
+        good += link->call(list_networks{}, 60s).has_value();
     });
   for (auto& x : threads)
     x.join();
@@ -254,21 +255,25 @@ TEST_F(Client, TellsSubscribersOfARestart) {
   EXPECT_TRUE(has("network create"));
 }
 
-// The goal is 150 us; the bound here only finds gross mistakes, as a sleep.
-TEST_F(Client, CallsQuickly) {
+std::chrono::nanoseconds processor_time() {
+  auto x = timespec{};
+  EXPECT_EQ(0, ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &x));
+  return std::chrono::seconds{x.tv_sec} + std::chrono::nanoseconds{x.tv_nsec};
+}
+
+// Client and server together. The goal of an optimised build is 0.15 ms; the
+// bound leaves room for debugging and sanitizers.
+TEST_F(Client, CallsAreCheap) {
   fake_->answer_on_thread = false;
   start();
   auto link = connect();
   constexpr auto rounds = 200;
-  auto begin = std::chrono::steady_clock::now();
+  auto begin = processor_time();
   for (auto i = 0; i < rounds; ++i)
-    ASSERT_TRUE(link->call(list_networks{}, 5s));
-  auto each = (std::chrono::steady_clock::now() - begin) / rounds;
-  RecordProperty(
-    "us_per_call",
-    static_cast<int>(
-      std::chrono::duration_cast<std::chrono::microseconds>(each).count()));
-  EXPECT_LT(each, 20ms);
+    ASSERT_TRUE(link->call(list_networks{}, 60s));
+  auto each = (processor_time() - begin) / rounds;
+  RecordProperty("ns_per_call", static_cast<int>(each.count()));
+  EXPECT_LT(each, 3ms);
 }
 
 } // namespace

@@ -44,13 +44,13 @@ public:
   /// @returns false when the server has hung up.
   bool send(std::string_view bytes);
 
-  /// Reads one reply with a Content-Length; gives up after 10 s.
+  /// Reads one reply with a Content-Length; gives up after a minute.
   raw_reply receive();
 
-  /// Reads until the text has come; gives up after 10 s.
+  /// Reads until the text has come; gives up after a minute.
   std::string receive_until(std::string_view text);
 
-  /// True if the server closes within 10 s.
+  /// True if the server closes within a minute.
   bool is_closed();
 
   /// Sends a request with a body, if it has one, and waits for the reply.
@@ -87,7 +87,7 @@ protected:
   std::unique_ptr<tools::server> server_;
 };
 
-/// Waits until the condition holds. @returns false after 10 s.
+/// Waits until the condition holds. @returns false after a minute.
 bool eventually(const std::function<bool()>& condition);
 
 } // namespace troupe::test
