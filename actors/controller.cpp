@@ -72,7 +72,8 @@ void controller_state::create(sandbox_spec spec,
                                  "", 0});
   const auto id = spec.id;
   const auto sandbox_name = spec.name;
-  auto handle = spawn_sandbox(self->system(), context, {std::move(spec), {}});
+  auto handle
+    = spawn_sandbox(self->system(), context, {std::move(spec), {}, false});
   objects.add(id, sandbox_name, handle);
   ask<sandbox_status>(
     self, handle, context->operation_deadline(), start_sandbox{},

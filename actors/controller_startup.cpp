@@ -97,7 +97,7 @@ void controller_state::spawn_objects(const reconciled_namespaces& pins) {
     if (pin.remade)
       spec.netns_inode = pin.ns.inode;
     objects.add(spec.id, spec.name,
-                spawn_sandbox(system, context, {spec, pin.ns}));
+                spawn_sandbox(system, context, {spec, pin.ns, pin.remade}));
   }
   for (const auto& spec : plan.networks) {
     auto handle = spawn_network(

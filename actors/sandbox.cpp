@@ -54,6 +54,7 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
   auto& state = state_of(self);
   state.spec = std::move(origin.spec);
   state.ns = std::move(origin.ns);
+  state.unrecorded = origin.remade;
   state.turns = turn_queue{static_cast<size_t>(context->how.max_queue)};
   state.started = !state.ns.path.empty();
   state.context = std::move(context);

@@ -9,6 +9,8 @@ struct sandbox_origin {
   sandbox_spec spec;
   /// The pin of a recorded sandbox; empty for a new one.
   netns::namespace_ref ns;
+  /// The pin's namespace is new; the record may still name the one before.
+  bool remade = false;
 };
 
 /// One sandbox: its namespace, the order of its endpoints, their interface

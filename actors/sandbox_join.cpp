@@ -157,6 +157,8 @@ void sandbox_state::check(promise<mend_report> reply) {
     [=, this](reconciled_namespaces& found) {
       auto report = mend_report{};
       adopt_state(found.states.front(), report);
+      if (unrecorded)
+        record_namespace();
       if (problem.empty())
         return check_members(std::move(report), reply);
       auto lost = reply;
@@ -184,7 +186,22 @@ void sandbox_state::adopt_state(const namespace_state& found,
   report.differences.push_back(title() + ": namespace was gone");
   publish(*context, "sandbox", "repair", spec.id.value, spec.name,
           {{"reason", "its namespace was gone"}});
-  tell(context->store, commit_changes{{spec}});
+  unrecorded = true;
+}
+
+/// A record that names another namespace than the pin would make the next
+/// start-up replace the namespace once more. On error the next check tries
+/// again.
+void sandbox_state::record_namespace() {
+  ask<done>(
+    self, context->store, context->step_deadline(), commit_changes{{spec}},
+    [this](done&) {
+      unrecorded = false;
+    },
+    [this](const error& why) {
+      log().warn("{}: record its new namespace: {}; tried again later", title(),
+                 why.message);
+    });
 }
 
 void sandbox_state::check_members(mend_report report,

@@ -53,6 +53,7 @@ struct sandbox_state {
 
   void check(promise<mend_report> reply);
   void adopt_state(const namespace_state& found, mend_report& report);
+  void record_namespace();
   void check_members(mend_report report, promise<mend_report> reply);
   join_slot slot_of(const joined_endpoint& x) const;
   std::vector<drivers::endpoint_plan> plans() const;
@@ -77,7 +78,8 @@ struct sandbox_state {
   std::set<endpoint_id> cancelled; ///< Gave up while waiting for their turn.
   bool started = false;
   bool ended = false;
-  std::string problem; ///< Why the namespace is lost.
+  bool unrecorded = false; ///< The store may name the namespace before.
+  std::string problem;     ///< Why the namespace is lost.
   seen_time changed = {};
 };
 
