@@ -51,6 +51,8 @@ protected:
   void observe_daemon();
 
 private:
+  void expect_same_descriptors();
+
   std::unique_ptr<daemon_process> daemon_;
   std::unique_ptr<http_client> client_;
   kernel_state before_;

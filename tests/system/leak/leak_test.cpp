@@ -60,8 +60,7 @@ protected:
 #endif
   }
 
-  const unsigned long cycles_
-    = number_from_environment("TEST_CYCLES", 1'000);
+  const unsigned long cycles_ = number_from_environment("TEST_CYCLES", 1'000);
 };
 
 } // namespace
@@ -107,6 +106,17 @@ TEST_F(Leak, RefusedRequestsLeaveNothing) {
     refuse("/v1/networks/net/attach",
            {{"sandbox", "box"}, {"spec", {{"ipv4", "10.1.0.1"}}}});
     refuse("/v1/networks/net/attach", {{"sandbox", "nosuchbox"}});
+  });
+}
+
+TEST_F(Leak, LookingLeavesNothing) {
+  create_network("net");
+  create_sandbox("box");
+  attach("net", "box");
+  repeat(cycles_ / 5, [&] {
+    EXPECT_EQ(doctor(), "");
+    must("GET", "/v1/endpoints");
+    must("GET", "/v1/sandboxes/box");
   });
 }
 

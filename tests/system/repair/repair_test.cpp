@@ -44,13 +44,20 @@ protected:
       }
       result += routes_inside(key);
     }
+    for (const auto& line : links_outside())
+      result += line + "\n";
+    return result;
+  }
+
+  static std::set<std::string> links_outside() {
+    auto result = std::set<std::string>{};
     auto ran = run({"ip", "-j", "link"});
     for (const auto& link : json::parse(ran.out, nullptr, false)) {
       auto flags = link.value("flags", json::array());
       auto is_up = std::find(flags.begin(), flags.end(), "UP") != flags.end();
-      result += link.value("ifname", "") + " of " + link.value("master", "-")
-                + (is_up ? " up" : " down") + " mtu "
-                + std::to_string(link.value("mtu", 0)) + "\n";
+      result.insert(link.value("ifname", "") + " of "
+                    + link.value("master", "-") + (is_up ? " up" : " down")
+                    + " mtu " + std::to_string(link.value("mtu", 0)));
     }
     return result;
   }
