@@ -98,7 +98,6 @@ size_t& runs() {
 }
 
 run::run(const scenario& what) : what_{what} {
-  ++runs();
   empty_ = netns::fingerprint(*system_.world);
   if (auto started = system_.start(); !started)
     outcome_ = troupe::fail(started.error());
@@ -134,12 +133,13 @@ void run::plan(const fault& x) {
 bool run::strike(const fault& x) {
   plan(x);
   outcome_ = system_.call(what_.operation);
-  return x.in_store ? system_.store_faults->faulted > 0
-                    : system_.kernel_faults->faults() > 0;
+  const auto hit = x.in_store ? system_.store_faults->faulted > 0
+                              : system_.kernel_faults->faults() > 0;
+  runs() += hit ? 1 : 0;
+  return hit;
 }
 
 bool run::crash_in_recovery(const fault& x) {
-  ++runs();
   system_.heal();
   plan(x);
   (void)system_.start();

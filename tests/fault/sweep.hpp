@@ -28,7 +28,7 @@ struct fault {
 /// e.g. `kernel fail 7 once ENOBUFS`.
 std::string to_string(const fault& x);
 
-/// How many runs there were, over all tests of this program.
+/// How many runs had a fault, over all tests of this program.
 size_t& runs();
 
 /// One prepared world and what it was like before the fault.

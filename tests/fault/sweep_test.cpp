@@ -15,9 +15,6 @@ constexpr size_t most_failures = 8;
 /// Longer operations than this are a mistake of the sweep.
 constexpr unsigned most_calls = 400;
 
-/// Every so many calls of the recovery there is a second crash.
-constexpr unsigned recovery_stride = 5;
-
 /// One scenario under all faults.
 class sweep : public testing::TestWithParam<scenario> {
 protected:
@@ -63,12 +60,11 @@ protected:
     return hit;
   }
 
-  /// Crashes at `x`, and again at every few calls of the recovery.
+  /// Crashes at `x`, and again at each call of the recovery.
   bool crash_twice(const fault& x) {
     auto second = x;
     second.in_store = false;
-    for (second.nth = x.nth % recovery_stride; second.nth < most_calls;
-         second.nth += recovery_stride) {
+    for (second.nth = 0; second.nth < most_calls; ++second.nth) {
       auto it = run{GetParam()};
       if (!it.strike(x))
         return false;
