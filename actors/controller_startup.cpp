@@ -50,7 +50,9 @@ void controller_state::rebuild(loaded_records& loaded, promise<done> reply) {
   auto next = [=, this](auto&&) {
     remake_namespaces(reply);
   };
-  if (plan.orphans.empty())
+  // What refers to lost records must outlive a start that refuses to go on:
+  // somebody will bring the records back.
+  if (plan.orphans.empty() || !remove_leftovers)
     return next(done{});
   log().warn("start: {} records refer to objects that are gone; removed",
              plan.orphans.size());
