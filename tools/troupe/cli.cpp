@@ -1,5 +1,6 @@
 #include "troupe/tools/troupe/cli.hpp"
 
+#include "troupe/config/model/id.hpp"
 #include "troupe/tools/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -91,7 +92,13 @@ int run_cli(int argc, const char* const* argv, terminal io,
   } catch (const CLI::ParseError& why) {
     if (why.get_exit_code() == 0)
       return app.exit(why, io.out, io.err);
-    s.report_usage({ec::invalid_argument, why.what(),
+    // CLI11 first misses a command, and only then sees a word it does not know.
+    auto unknown = app.remaining(true);
+    auto what = dynamic_cast<const CLI::RequiredError*>(&why) != nullptr
+                    && !unknown.empty()
+                  ? "unknown word " + quoted(unknown.front())
+                  : std::string{why.what()};
+    s.report_usage({ec::invalid_argument, std::move(what),
                     "see " + command_path(app) + " --help", 0});
   }
   io.out << std::flush;
