@@ -195,6 +195,9 @@ TEST_F(CommandLine, EventsTellWhatHappens) {
   EXPECT_TRUE(has(seen, "ping")) << seen;
   kill(listener, SIGTERM);
   EXPECT_GE(wait_for(listener, std::chrono::seconds{5}), 0);
+  // The daemon notices at the next event that nobody listens any more.
+  ok({"network", "create", "last"});
+  ok({"network", "rm", "last"});
 }
 
 } // namespace troupe::test
