@@ -14,6 +14,8 @@ namespace troupe {
 struct system_context {
   settings how;
   instance owner;
+  /// Different on every host; automatic IPv6 subnets are derived from it.
+  std::string host_seed;
   embedded_parts parts;
   /// Tests run blocking actors in the deterministic scheduler as well.
   bool spawn_detached = true;

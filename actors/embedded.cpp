@@ -6,9 +6,8 @@
 #include "troupe/netns/netlink_kernel.hpp"
 
 #include <atomic>
-#include <condition_variable>
+#include <fstream>
 #include <future>
-#include <mutex>
 
 namespace troupe {
 
@@ -124,13 +123,16 @@ private:
   void stop() {
     {
       auto self = caf::scoped_actor{system_};
+      // The door first: a request that came after the shut-down would make
+      // objects that nobody ends. Those in work are answered `unavailable`.
+      caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
+      self->wait_for(door_);
       self->request(controller_, std::chrono::seconds{30}, shut_down{})
         .receive([](const done&) {},
                  [](const caf::error& why) {
                    log().warn("stop: {}", from_caf(why).message);
                  });
     }
-    caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(controller_, caf::exit_reason::user_shutdown);
     door_ = door_actor{};
     controller_ = controller_actor{};
@@ -149,6 +151,14 @@ private:
     = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<uint64_t> subscriptions_ = 0;
 };
+
+/// Hosts differ in their machine id, daemons of one host in their directory.
+std::string host_seed(const settings& how) {
+  auto id = std::string{};
+  auto file = std::ifstream{"/etc/machine-id"};
+  std::getline(file, id);
+  return id + how.run_dir;
+}
 
 } // namespace
 
@@ -187,6 +197,7 @@ open_backend(const settings& how, embedded_parts parts) {
   log().set_level(spdlog::level::from_str(checked->log_level));
   auto context = std::make_shared<system_context>();
   context->owner = instance::of(checked->run_dir);
+  context->host_seed = host_seed(*checked);
   context->how = std::move(*checked);
   context->parts = std::move(parts);
   auto made = std::make_shared<embedded_backend>(std::move(context));

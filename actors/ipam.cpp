@@ -18,7 +18,7 @@ open_default(const system_context& context) {
   auto pools = std::vector<ipam::predefined_pool>{};
   for (const auto& pool : context.how.default_address_pools)
     pools.push_back({pool.base, static_cast<uint8_t>(pool.size)});
-  return ipam::make_default(std::move(pools), context.how.state_dir);
+  return ipam::make_default(std::move(pools), context.host_seed);
 }
 
 /// A subnet `0.0.0.0/0` or `::/0` asks for any predefined one.

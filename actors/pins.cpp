@@ -98,6 +98,9 @@ replace_default_routes(netns::kernel& host, const set_default_routes& wanted) {
 
 result<reconciled_namespaces>
 reconcile_pins(netns::kernel& kernel, const reconcile_namespaces& wanted) {
+  if (!wanted.known.path.empty() && kernel.enter(wanted.known))
+    return reconciled_namespaces{
+      {{wanted.wanted.front().id, wanted.known, false, {}}}, 0};
   auto listed = kernel.namespaces();
   if (!listed)
     return fail(std::move(listed.error()));

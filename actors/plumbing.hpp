@@ -141,6 +141,9 @@ struct set_default_routes {
 struct reconcile_namespaces {
   std::vector<sandbox_spec> wanted;
   bool remove_leftovers = true;
+  /// Where the only wanted sandbox should be: if it is, no pin is listed, which
+  /// would cost time with the number of sandboxes.
+  netns::namespace_ref known = {};
 };
 
 /// The pin of one sandbox after reconciliation.

@@ -153,7 +153,7 @@ void sandbox_state::check(promise<mend_report> reply) {
     return check_members({}, reply);
   ask<reconciled_namespaces>(
     self, context->namespaces, context->step_deadline(),
-    reconcile_namespaces{{spec}, false},
+    reconcile_namespaces{{spec}, false, ns},
     [=, this](reconciled_namespaces& found) {
       auto report = mend_report{};
       adopt_state(found.states.front(), report);
