@@ -44,12 +44,13 @@ size_t pending_requests::size() const {
 std::string audit_name(const request& x) {
   return std::visit(
     []<class T>(const T& what) -> std::string {
+      auto name = std::string{};
       if constexpr (requires { what.spec.name; })
-        return what.spec.name;
-      else if constexpr (requires { what.sandbox; })
-        return what.sandbox;
-      else
-        return {};
+        name = what.spec.name;
+      if constexpr (requires { what.sandbox; })
+        if (name.empty())
+          name = what.sandbox;
+      return name;
     },
     x);
 }

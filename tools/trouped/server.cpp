@@ -176,7 +176,8 @@ int server::dispatch(const exchange_ptr& x) {
 }
 
 int server::submit(const exchange_ptr& x, request what) {
-  if (x->where->mutates)
+  // What a DELETE is about stands in its path.
+  if (x->where->mutates && !x->body.empty())
     x->audit_object = audit_name(what);
   if (!pending_->add(x, options_.max_requests))
     return send_error(x,

@@ -165,15 +165,18 @@ TEST_F(Server, TellsTheAuditWhoChangedWhat) {
   (void)c.ask("POST", "/v1/networks", web);
   (void)c.ask("GET", "/v1/networks");
   (void)c.ask("DELETE", "/v1/networks/none");
+  (void)c.ask("POST", "/v1/networks/web/attach", R"({"sandbox":"box"})");
   auto guard = std::lock_guard{mutex};
-  ASSERT_EQ(records.size(), 2U);
+  ASSERT_EQ(records.size(), 3U);
   EXPECT_EQ(records[0].method, "POST");
   EXPECT_EQ(records[0].object, "web");
   EXPECT_EQ(records[0].status, 201);
   EXPECT_EQ(records[0].who.uid, ::getuid());
   EXPECT_EQ(records[0].who.pid, ::getpid());
   EXPECT_EQ(records[1].path, "/v1/networks/none");
+  EXPECT_EQ(records[1].object, "");
   EXPECT_EQ(records[1].status, 404);
+  EXPECT_EQ(records[2].object, "box");
 }
 
 TEST_F(Server, ServesMetrics) {
