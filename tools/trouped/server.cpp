@@ -177,7 +177,7 @@ int server::dispatch(const exchange_ptr& x) {
 
 int server::submit(const exchange_ptr& x, request what) {
   // What a DELETE is about stands in its path.
-  if (x->where->mutates && !x->body.empty())
+  if (x->method == "POST")
     x->audit_object = audit_name(what);
   if (!pending_->add(x, options_.max_requests))
     return send_error(x,
