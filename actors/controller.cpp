@@ -119,16 +119,23 @@ void controller_state::with_endpoint(const std::string& network,
                                      const std::string& endpoint,
                                      promise<Reply> reply,
                                      std::function<void(endpoint_actor)> next) {
-  auto candidates = objects.network_handles();
   if (!network.empty()) {
     auto id = objects.find_network(network);
     if (!id)
       return reply.deliver(std::move(id.error()));
-    candidates = {objects.networks().at(*id).handle};
+    return ask<found_endpoint>(
+      self, objects.networks().at(*id).handle, context->step_deadline(),
+      find_endpoint{endpoint},
+      [next](found_endpoint& found) {
+        next(found.handle);
+      },
+      [reply](error why) mutable {
+        reply.deliver(std::move(why));
+      });
   }
   ask_all<found_endpoint>(
-    self, candidates, context->step_deadline(), find_endpoint{endpoint},
-    [=](std::vector<found_endpoint> found) mutable {
+    self, objects.network_handles(), context->step_deadline(),
+    find_endpoint{endpoint}, [=](std::vector<found_endpoint> found) mutable {
       if (found.size() == 1)
         return next(found.front().handle);
       if (found.empty())
