@@ -50,6 +50,9 @@ protected:
   /// that has restarted it.
   void observe_daemon();
 
+  /// Flags of the daemon; to be set in the constructor of a fixture.
+  std::vector<std::string> flags_;
+
 private:
   void expect_same_descriptors();
 
