@@ -74,6 +74,13 @@ bool same_problem(const finding& a, const finding& b) {
 /// unless the disk is stuck.
 constexpr auto operation_pause = std::chrono::milliseconds{1'000};
 
+bool has_leftovers(const doctor_report& report) {
+  return std::any_of(report.findings.begin(), report.findings.end(),
+                     [](const auto& x) {
+                       return x.repair == "remove it";
+                     });
+}
+
 struct leftovers_found {
   std::vector<std::string> links;
   std::vector<std::string> pins;
@@ -120,9 +127,12 @@ void controller_state::doctor(bool repair, promise<doctor_report> reply) {
       return reply.deliver(std::move(first));
     if (repair)
       return repair_all(std::move(*first), reply);
-    // What a second look does not show was an operation under way.
-    diagnose_then(
-      [reply, first = std::move(*first)](result<doctor_report> second) mutable {
+    // What a second look does not show was an operation under way, or a
+    // namespace that is dying with its links: for these it comes later.
+    const auto pause
+      = has_leftovers(*first) ? operation_pause : std::chrono::milliseconds{0};
+    auto look_again = [=, this, first = std::move(*first)] {
+      diagnose_then([reply, first](result<doctor_report> second) mutable {
         if (second)
           std::erase_if(second->findings, [&](const finding& x) {
             return std::none_of(first.findings.begin(), first.findings.end(),
@@ -132,6 +142,8 @@ void controller_state::doctor(bool repair, promise<doctor_report> reply) {
           });
         reply.deliver(std::move(second));
       });
+    };
+    tell_after(controller_actor{self}, pause, run_later{look_again});
   });
 }
 
