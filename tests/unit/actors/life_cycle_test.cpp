@@ -1,0 +1,237 @@
+#include "troupe/config/model/json.hpp"
+
+#include "live_system.hpp"
+#include <thread>
+
+namespace troupe::test {
+
+namespace {
+
+struct life_cycle : live_system {
+  /// Everything `inspect` tells, as text.
+  std::string inspect_all() {
+    return to_json(*call<network_list>(list_networks{})).dump(1)
+           + to_json(*call<endpoint_list>(list_endpoints{})).dump(1)
+           + to_json(*call<sandbox_list>(list_sandboxes{})).dump(1);
+  }
+};
+
+TEST_F(life_cycle, FromCreationToNothing) {
+  const auto empty = machine.print();
+  auto network = make_network("web");
+  EXPECT_EQ(network.state, "ready");
+  EXPECT_TRUE(machine.has_link("", network.interface));
+  ASSERT_EQ(network.spec.pools.size(), 1U);
+  EXPECT_EQ(network.spec.pools[0].gateway, network.spec.pools[0].subnet->at(1));
+
+  auto endpoint = make_endpoint("web", "ep1");
+  EXPECT_EQ(endpoint.state, "created");
+  EXPECT_FALSE(endpoint.sandbox);
+  auto sandbox = make_sandbox("box");
+  EXPECT_EQ(sandbox.key, "/run/troupe/netns/" + sandbox.spec.id.brief());
+
+  auto joined
+    = call<endpoint_status>(join_endpoint{"web", "ep1", "box"}).value();
+  EXPECT_EQ(joined.state, "joined");
+  EXPECT_EQ(joined.sandbox, sandbox.spec.id);
+  EXPECT_EQ(joined.interface, "eth0");
+  EXPECT_EQ(joined.gateway, network.spec.pools[0].gateway);
+  auto inside = machine.link(sandbox.spec.id.brief(), "eth0");
+  EXPECT_EQ(inside.addresses, endpoint.spec.addresses);
+  EXPECT_EQ(inside.info.mac, endpoint.spec.mac);
+  EXPECT_TRUE(machine.has_link("", joined.host_interface));
+
+  EXPECT_EQ(outcome(leave_endpoint{"web", "ep1"}), "ok");
+  EXPECT_FALSE(machine.has_link("", joined.host_interface));
+  EXPECT_EQ(state_of_endpoint("ep1"), "created");
+  EXPECT_EQ(outcome(remove_endpoint{"web", "ep1", false}), "ok");
+  EXPECT_EQ(outcome(remove_sandbox{"box"}), "ok");
+  EXPECT_EQ(outcome(remove_network{"web"}), "ok");
+  EXPECT_EQ(machine.print(), empty);
+  EXPECT_TRUE(disk->content.networks.empty());
+  EXPECT_TRUE(disk->content.endpoints.empty());
+  EXPECT_TRUE(disk->content.sandboxes.empty());
+  EXPECT_TRUE(disk->content.joins.empty());
+}
+
+TEST_F(life_cycle, AttachAndDetach) {
+  make_network("web");
+  make_sandbox("box");
+  auto attached = attach("web", "box");
+  EXPECT_EQ(attached.spec.name, "box");
+  EXPECT_TRUE(attached.spec.ephemeral);
+  EXPECT_EQ(outcome(detach_sandbox{"web", "box"}), "ok");
+  EXPECT_EQ(outcome(detach_sandbox{"web", "box"}),
+            "not_found: detach sandbox \"box\": it is not on this network");
+  EXPECT_TRUE(disk->content.endpoints.empty());
+  // Name and address are free again.
+  EXPECT_EQ(attach("web", "box").interface, "eth0");
+}
+
+TEST_F(life_cycle, TwoNetworksOneDefaultRoute) { // LN-19, BT-10
+  make_network("b-net");
+  make_network("a-net");
+  auto sandbox = make_sandbox("box");
+  auto b = attach("b-net", "box");
+  auto a = attach("a-net", "box");
+  EXPECT_EQ(b.interface, "eth0");
+  EXPECT_EQ(a.interface, "eth1");
+  const auto pin = sandbox.spec.id.brief();
+  auto default_routes = [&] {
+    auto gateways = std::vector<std::string>{};
+    for (const auto& space : machine.world->view().namespaces)
+      if (space.label == pin)
+        for (const auto& route : space.routes)
+          if (!route.destination)
+            gateways.push_back(to_string(*route.gateway));
+    return gateways;
+  };
+  // Of equals the first by name is the gateway, though it came second.
+  EXPECT_EQ(default_routes(), std::vector{to_string(*a.gateway)});
+  auto status = call<sandbox_status>(inspect_sandbox{"box"}).value();
+  EXPECT_EQ(status.gateway, a.spec.id);
+  EXPECT_EQ(status.endpoints, (std::vector{b.spec.id, a.spec.id}));
+  EXPECT_EQ(outcome(detach_sandbox{"a-net", "box"}), "ok");
+  EXPECT_EQ(default_routes(), std::vector{to_string(*b.gateway)});
+}
+
+TEST_F(life_cycle, SandboxRemovalTakesEverythingOut) { // LN-17
+  auto network = make_network("web");
+  make_network("db");
+  make_sandbox("box");
+  make_endpoint("db", "kept");
+  attach("web", "box");
+  ASSERT_EQ(outcome(join_endpoint{"db", "kept", "box"}), "ok");
+  EXPECT_EQ(outcome(remove_sandbox{"box"}), "ok");
+  EXPECT_TRUE(machine.world->view().pins.empty());
+  EXPECT_TRUE(disk->content.joins.empty());
+  // The ephemeral endpoint is gone, the other is there and may join again.
+  auto left = call<endpoint_list>(list_endpoints{}).value().endpoints;
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].spec.name, "kept");
+  EXPECT_EQ(left[0].state, "created");
+  EXPECT_EQ(outcome(remove_network{"web"}), "ok");
+}
+
+TEST_F(life_cycle, AnEndpointSurvivesTheRemovalOfItsSandbox) {
+  make_network("web");
+  make_sandbox("old");
+  make_endpoint("web", "ep1");
+  ASSERT_EQ(outcome(join_endpoint{"web", "ep1", "old"}), "ok");
+  ASSERT_EQ(outcome(remove_sandbox{"old"}), "ok");
+  make_sandbox("new");
+  ASSERT_EQ(outcome(join_endpoint{"web", "ep1", "new"}), "ok");
+  const auto built = fingerprint(*machine.world, true);
+  // The driver looks after the links of the old sandbox half a second later.
+  std::this_thread::sleep_for(std::chrono::milliseconds{700});
+  EXPECT_EQ(fingerprint(*machine.world, true), built);
+}
+
+TEST_F(life_cycle, HostSandboxesJoinHostNetworks) { // LN-46, LN-47
+  make_network("host", "host");
+  make_network("web");
+  auto spec = sandbox_spec{};
+  spec.name = "box";
+  spec.use_host_namespace = true;
+  auto sandbox = call<sandbox_status>(create_sandbox{spec}).value();
+  EXPECT_EQ(sandbox.key, "");
+  auto attached = attach("host", "box");
+  EXPECT_EQ(attached.interface, "");
+  EXPECT_TRUE(attached.spec.addresses.empty());
+  EXPECT_EQ(outcome(attach_sandbox{"web", "box", {}}).substr(0, 10),
+            "forbidden:");
+  EXPECT_EQ(outcome(remove_sandbox{"box"}), "ok");
+}
+
+TEST_F(life_cycle, AdoptedNamespacesLiveOn) {
+  const auto path = std::string{"/proc/4711/ns/net"};
+  auto external = machine.world->make_external_namespace(path);
+  const auto before = machine.print();
+  auto network = make_network("web");
+  auto spec = sandbox_spec{};
+  spec.name = "box";
+  spec.netns_path = path;
+  auto sandbox = call<sandbox_status>(create_sandbox{spec}).value();
+  EXPECT_EQ(sandbox.spec.netns_inode, external.inode);
+  attach("web", "box");
+  EXPECT_EQ(outcome(remove_sandbox{"box"}), "ok");
+  EXPECT_EQ(outcome(remove_network{"web"}), "ok");
+  EXPECT_EQ(machine.print(), before);
+}
+
+// -- restart ------------------------------------------------------------------
+
+TEST_F(life_cycle, ARestartKeepsEverything) { // LN-43, BT-07
+  make_network("web");
+  make_network("db");
+  make_sandbox("box");
+  make_endpoint("db", "kept");
+  make_endpoint("web", "idle");
+  attach("web", "box");
+  ASSERT_EQ(outcome(join_endpoint{"db", "kept", "box"}), "ok");
+  const auto machine_before = fingerprint(*machine.world, true);
+  const auto told_before = inspect_all();
+  restart();
+  EXPECT_EQ(fingerprint(*machine.world, true), machine_before);
+  EXPECT_EQ(inspect_all(), told_before);
+  EXPECT_EQ(call<daemon_status>(get_status{}).value().generation, 2U);
+  // Names, addresses and subnets are still taken.
+  EXPECT_EQ(outcome(attach_sandbox{"web", "box", {}}).substr(0, 9),
+            "conflict:");
+  auto third = make_network("third");
+  const auto listed = call<network_list>(list_networks{});
+  for (const auto& x : listed.value().networks)
+    EXPECT_TRUE(
+      x.spec.name == "third"
+      || !x.spec.pools[0].subnet->overlaps(*third.spec.pools[0].subnet));
+  EXPECT_EQ(outcome(remove_sandbox{"box"}), "ok");
+  EXPECT_EQ(outcome(remove_network{"web"}),
+            "forbidden: remove network \"web\": it has 1 endpoints: idle");
+}
+
+TEST_F(life_cycle, WhatWasLostIsThereAgainAfterARestart) {
+  auto network = make_network("web");
+  auto sandbox = make_sandbox("box");
+  auto attached = attach("web", "box");
+  const auto built = shape();
+  backend.reset();
+  ASSERT_TRUE(machine.world->delete_link("", attached.host_interface));
+  ASSERT_TRUE(machine.world->flush_addresses("", network.interface));
+  start();
+  EXPECT_EQ(shape(), built);
+  machine.world->reboot();
+  restart();
+  EXPECT_EQ(shape(), built);
+}
+
+TEST_F(life_cycle, WhatNobodyOwnsIsRemovedByARestart) {
+  make_network("web");
+  const auto wanted = machine.print();
+  backend.reset();
+  auto driver = drivers::make("bridge", instance::of(how.run_dir));
+  ASSERT_TRUE(driver->create_network(*machine.kernel, network_v4('d')));
+  machine.sandbox("0123456789ab");
+  start();
+  EXPECT_EQ(machine.print(), wanted);
+}
+
+TEST_F(life_cycle, AFreshStoreDoesNotRemoveWhatItDoesNotKnow) {
+  make_network("web");
+  const auto before = machine.print();
+  backend.reset();
+  disk = std::make_shared<persistence::memory_disk>();
+  auto parts = embedded_parts{};
+  parts.open_kernel = netns::simulated_kernel_factory(machine.world);
+  parts.open_store = [disk = disk] {
+    return persistence::open_memory(disk);
+  };
+  auto opened = open_backend(how, parts);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ec::conflict);
+  EXPECT_NE(opened.error().hint.find("--remove-leftovers"), std::string::npos);
+  EXPECT_EQ(machine.print(), before);
+}
+
+} // namespace
+
+} // namespace troupe::test

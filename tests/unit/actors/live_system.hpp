@@ -1,0 +1,106 @@
+#pragma once
+
+#include "troupe/actors/embedded.hpp"
+#include "troupe/netns/simulated_watch.hpp"
+#include "troupe/tests/unit/drivers/fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <regex>
+#include <string>
+
+namespace troupe::test {
+
+/// An embedded controller with its real threads on a simulated machine. The
+/// machine and the disk outlive it, so it can be started again.
+struct live_system : testing::Test {
+  live_system() {
+    how.state_dir = "/var/lib/troupe-test";
+    how.run_dir = "/run/troupe-test";
+    start();
+  }
+
+  void start() {
+    auto parts = embedded_parts{};
+    parts.open_kernel = netns::simulated_kernel_factory(machine.world);
+    parts.open_store = [disk = disk] {
+      return persistence::open_memory(disk);
+    };
+    parts.open_watch = [world = machine.world] {
+      return result<std::unique_ptr<netns::event_source>>{
+        std::make_unique<netns::simulated_watch>(world)};
+    };
+    auto opened = open_backend(how, std::move(parts));
+    ASSERT_TRUE(opened) << opened.error().message;
+    backend = std::move(*opened);
+  }
+
+  void restart() {
+    backend.reset();
+    start();
+  }
+
+  /// Sends a request and waits. @pre its reply is a `Reply`.
+  template <class Reply>
+  result<Reply> call(request what) {
+    auto answer = backend->call(std::move(what), std::chrono::seconds{30});
+    if (!answer)
+      return fail(std::move(answer.error()));
+    return std::get<Reply>(std::move(*answer));
+  }
+
+  /// `ok`, or the error's code and message.
+  std::string outcome(request what) {
+    auto answer = backend->call(std::move(what), std::chrono::seconds{30});
+    if (answer)
+      return "ok";
+    return std::string{to_string(answer.error().code)} + ": "
+           + answer.error().message;
+  }
+
+  network_status
+  make_network(const std::string& name, const std::string& driver = "bridge") {
+    auto spec = network_spec{};
+    spec.name = name;
+    spec.driver = driver;
+    return call<network_status>(create_network{spec}).value();
+  }
+
+  sandbox_status make_sandbox(const std::string& name) {
+    auto spec = sandbox_spec{};
+    spec.name = name;
+    return call<sandbox_status>(create_sandbox{spec}).value();
+  }
+
+  endpoint_status
+  make_endpoint(const std::string& network, const std::string& name) {
+    auto spec = endpoint_spec{};
+    spec.name = name;
+    return call<endpoint_status>(create_endpoint{network, spec}).value();
+  }
+
+  endpoint_status
+  attach(const std::string& network, const std::string& sandbox) {
+    return call<endpoint_status>(attach_sandbox{network, sandbox, {}}).value();
+  }
+
+  /// The machine as text, but for the MAC addresses of host ends: the kernel
+  /// chooses those, and nobody needs them.
+  std::string shape() const {
+    static const auto host_mac = std::regex{"mac 02:53:00:[0-9a-f:]{8}"};
+    return std::regex_replace(machine.print(), host_mac, "mac any");
+  }
+
+  std::string state_of_endpoint(const std::string& name) {
+    return call<endpoint_status>(inspect_endpoint{"", name}).value().state;
+  }
+
+  settings how;
+  host machine;
+  std::shared_ptr<persistence::memory_disk> disk
+    = std::make_shared<persistence::memory_disk>();
+  std::shared_ptr<troupe::backend> backend;
+};
+
+} // namespace troupe::test
