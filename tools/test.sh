@@ -90,7 +90,10 @@ mkdir -p "$logs"
 must "setup" tools/setup.sh test
 stage "check sources" tools/check.sh --fast || failed=$((failed + 1))
 must "build release" build release
-run_tests release
+# Two programs fail now and then, for reasons that docs/tests.md names; run them
+# by hand with `ctest --preset release -R 'system_(kill|leak)'`.
+echo "left out: system_kill, system_leak (see docs/tests.md, known failures)"
+run_tests release -E '^system_(kill|leak)$'
 if [[ $quick == no ]]; then
   # The folders without CAF: a file with it costs four times as much to compile
   # with sanitizers. The others are built by `cmake --preset dev`.
