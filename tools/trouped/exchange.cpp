@@ -17,7 +17,7 @@ bool exchange::settle(result<reply> x) {
 
 bool pending_requests::add(const std::shared_ptr<exchange>& x, size_t limit) {
   auto guard = std::lock_guard{mutex_};
-  return open_.size() < limit && open_.insert(x).second;
+  return !closed_ && open_.size() < limit && open_.insert(x).second;
 }
 
 void pending_requests::remove(const std::shared_ptr<exchange>& x) {
@@ -30,6 +30,9 @@ void pending_requests::remove(const std::shared_ptr<exchange>& x) {
 std::vector<std::shared_ptr<exchange>>
 pending_requests::drain(std::chrono::milliseconds grace) {
   auto guard = std::unique_lock{mutex_};
+  // What comes from here on is refused: it would be suspended when the server
+  // stops, and libmicrohttpd ends the program then.
+  closed_ = true;
   empty_.wait_for(guard, grace, [this] {
     return open_.empty();
   });

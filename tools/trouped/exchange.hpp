@@ -82,6 +82,7 @@ struct pending_requests {
 
 private:
   mutable std::mutex mutex_;
+  bool closed_ = false; ///< Draining: nothing more is added.
   std::condition_variable empty_;
   std::unordered_set<std::shared_ptr<exchange>> open_;
 };
