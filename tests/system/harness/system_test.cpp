@@ -66,9 +66,13 @@ void system_test::touch_everything() {
 }
 
 void system_test::observe_daemon() {
+  reconnect();
+  descriptors_ = descriptors_of(daemon_->pid());
+}
+
+void system_test::reconnect() {
   client_ = std::make_unique<http_client>(daemon_->socket());
   client_->get("/v1/status");
-  descriptors_ = descriptors_of(daemon_->pid());
 }
 
 nlohmann::json

@@ -46,6 +46,10 @@ protected:
   /// and sockets are there that stay once they were needed.
   void touch_everything();
 
+  /// A new connection for the test's own requests: the daemon closes one that
+  /// was silent for long.
+  void reconnect();
+
   /// Takes the daemon's descriptors as the baseline and reconnects; for a test
   /// that has restarted it.
   void observe_daemon();
