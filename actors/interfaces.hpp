@@ -66,6 +66,8 @@ using driver_actor = actor_if<
 using namespaces_actor = actor_if<
   // Makes or adopts, and pins.
   caf::result<opened_namespace>(open_namespace),
+  // Internal: keeps some ready.
+  caf::result<done>(prepare_namespaces),
   // Removes the pin; one that is gone is fine.
   caf::result<done>(close_namespace),
   // Replaces the default routes of both families.

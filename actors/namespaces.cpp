@@ -9,6 +9,7 @@ struct namespaces_state {
 
   result<std::unique_ptr<netns::kernel>> kernel
     = fail(ec::unavailable, "open the kernel: not done yet");
+  bool preparing = false;
 };
 
 namespace {
@@ -24,6 +25,30 @@ open_pin(netns::kernel& kernel, const open_namespace& msg) {
   if (!ns)
     return fail(std::move(ns.error()));
   return opened_namespace{std::move(*ns)};
+}
+
+using pointer = namespaces_actor::stateful_pointer<namespaces_state>;
+
+/// Behind what waits already: a namespace in advance is for later requests.
+void prepare_soon(pointer self, const system_context& context) {
+  auto& state = state_of(self);
+  if (state.preparing || context.how.ready_namespaces == 0)
+    return;
+  state.preparing = true;
+  tell(namespaces_actor{self}, prepare_namespaces{});
+}
+
+/// Makes one and comes back for the next. After a failure the next request
+/// tries again, and tells if it cannot have one.
+void prepare_one(pointer self, const system_context& context) {
+  auto& state = state_of(self);
+  state.preparing = false;
+  if (!state.kernel)
+    return;
+  auto wanted = static_cast<size_t>(context.how.ready_namespaces);
+  auto ready = (*state.kernel)->prepare_namespace(wanted);
+  if (ready && !*ready)
+    prepare_soon(self, context);
 }
 
 result<done> to_done(result<void> outcome) {
@@ -47,9 +72,14 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
   };
   return {
     [=](const open_namespace& msg) -> caf::result<opened_namespace> {
+      prepare_soon(self, *context);
       return to_caf(with_kernel([&](auto& kernel) {
         return open_pin(kernel, msg);
       }));
+    },
+    [=](const prepare_namespaces&) -> caf::result<done> {
+      prepare_one(self, *context);
+      return done{};
     },
     [=](const close_namespace& msg) -> caf::result<done> {
       auto closed = with_kernel([&](auto& kernel) {

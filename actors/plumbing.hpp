@@ -113,6 +113,10 @@ struct opened_namespace {
   netns::namespace_ref ns;
 };
 
+/// Internal to the namespaces: makes namespaces in advance, one at a time, so
+/// that requests need not wait for long.
+struct prepare_namespaces {};
+
 struct close_namespace {
   sandbox_id sandbox;
 };

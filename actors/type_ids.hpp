@@ -116,6 +116,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe_local, caf::first_custom_type_id + 100)
   CAF_ADD_TYPE_ID(troupe_local, (troupe::remove_pins))
   CAF_ADD_TYPE_ID(troupe_local, (troupe::run_later))
   CAF_ADD_TYPE_ID(troupe_local, (troupe::stop_network))
+  CAF_ADD_TYPE_ID(troupe_local, (troupe::prepare_namespaces))
 CAF_END_TYPE_ID_BLOCK(troupe_local)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::commit_changes)

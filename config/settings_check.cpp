@@ -25,6 +25,7 @@ constexpr size_t max_socket_bytes = sizeof(sockaddr_un::sun_path) - 1;
 constexpr int max_timeout_ms = 3'600'000;
 constexpr int max_max_requests = 100'000;
 constexpr int max_max_queue = 10'000;
+constexpr int max_ready_namespaces = 64;
 
 bool has_control_bytes(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -62,11 +63,12 @@ result<void> check_log_level(std::string_view level) {
               nearest_hint(level, log_levels));
 }
 
-result<void> check_range(int value, int max) {
-  if (value >= 1 && value <= max)
+result<void> check_range(int value, int max, int min = 1) {
+  if (value >= min && value <= max)
     return {};
-  return fail(ec::invalid_argument, "must be from 1 to " + std::to_string(max)
-                                      + ", not " + std::to_string(value));
+  return fail(ec::invalid_argument, "must be from " + std::to_string(min)
+                                      + " to " + std::to_string(max) + ", not "
+                                      + std::to_string(value));
 }
 
 result<void> check_pools(const std::vector<address_pool_setting>& pools) {
@@ -112,6 +114,8 @@ result<void> check_setting(std::string_view key, settings& x) {
     return check_range(x.max_requests, max_max_requests);
   if (key == "max-queue")
     return check_range(x.max_queue, max_max_queue);
+  if (key == "ready-namespaces")
+    return check_range(x.ready_namespaces, max_ready_namespaces, 0);
   return {};
 }
 

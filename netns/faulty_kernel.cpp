@@ -40,6 +40,11 @@ public:
     });
   }
 
+  // Not counted: a failure is nobody's, the next creation makes its own.
+  result<bool> prepare_namespace(size_t wanted) override {
+    return behind_->prepare_namespace(wanted);
+  }
+
   result<std::unique_ptr<kernel>> enter(const namespace_ref& ns) override {
     auto inner = guard(call::enter, [&] {
       return behind_->enter(ns);

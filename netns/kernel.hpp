@@ -3,11 +3,13 @@
 #include "troupe/config/model/address.hpp"
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/field.hpp"
+#include "troupe/netns/firewall/element.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -78,6 +80,7 @@ struct veth_request {
   uint32_t mtu_bytes = 0; ///< Both ends; 0: the kernel's default.
   uint32_t group = 0;     ///< Host end.
   bool up = true;         ///< Host end.
+  std::string alias;      ///< Host end; empty: none; at most 255 bytes.
   std::string peer_name;
   mac_address peer_mac;
   namespace_ref peer_namespace;
@@ -128,6 +131,22 @@ enum class sysctl : uint8_t {
   ipv6_forwarding,       ///< net.ipv6.conf.IF.forwarding
   ipv4_forwarding,       ///< net.ipv4.conf.IF.forwarding
   ipv4_accept_redirects, ///< net.ipv4.conf.IF.accept_redirects
+  ipv4_send_redirects,   ///< net.ipv4.conf.IF.send_redirects
+};
+
+/// Connections to forget. All that is given must match.
+struct conntrack_filter {
+  /// Of the container: who began the connection or who answers it, after
+  /// address translation.
+  std::optional<ip_address> address;
+
+  /// What the connection was made to, before address translation. A port needs
+  /// a protocol.
+  std::optional<ip_address> host_address;
+  std::optional<protocol> proto;
+  uint16_t host_port = 0; ///< 0: any.
+
+  ip_family family = ip_family::v4; ///< Of the connections.
 };
 
 /// The one door to the kernel. An object of this class is bound to one network
@@ -153,6 +172,15 @@ public:
   /// networks stay quiet. Errors: EEXIST if the pin exists.
   virtual result<namespace_ref> create_namespace(const std::string& name) = 0;
 
+  /// Makes one more namespace for a later `create_namespace` to take, if fewer
+  /// than `wanted` are ready: making one takes longer than pinning one. They
+  /// have no name and die with this object.
+  /// @returns whether `wanted` are ready now.
+  virtual result<bool> prepare_namespace(size_t wanted) {
+    static_cast<void>(wanted);
+    return true;
+  }
+
   /// Pins a namespace that somebody else made. Errors: `not_found`;
   /// `invalid_argument` if `path` is no network namespace; `forbidden` if it
   /// is the host's own; EEXIST if the pin exists.
@@ -177,6 +205,8 @@ public:
   /// @returns the index. Errors: EEXIST, EINVAL (bad name).
   virtual result<int> add_bridge(const bridge_request& request) = 0;
 
+  /// The host end makes itself no link-local address. Where the kernel takes
+  /// the alias in a second request, a failure of that removes the pair.
   /// @returns the host end's index. Errors: EEXIST (either name), ENODEV (no
   /// such master), EXFULL (the bridge has 1 023 ports), EINVAL.
   virtual result<int> add_veth(const veth_request& request) = 0;
@@ -248,6 +278,43 @@ public:
 
   /// Errors: ENOENT.
   virtual result<int> read_sysctl(sysctl key, const std::string& interface) = 0;
+
+  // -- firewall --------------------------------------------------------------
+
+  /// Loads our two tables with exactly these elements, in place of those that
+  /// are there, as one transaction: there is no instant without rules. Makes
+  /// the user's chain if it is missing and never touches it otherwise. Runs
+  /// `nft` once, so it takes some ms and 10 ms per 1 000 elements: for start
+  /// and repair. Errors: `unsupported`, naming what the kernel lacks, or that
+  /// there is no `nft`; `invalid_argument` (an element twice, a wrong one).
+  virtual result<void> load_firewall(const firewall::settings& rules,
+                                     std::span<const firewall::element> elements)
+    = 0;
+
+  /// Adds and deletes elements, in this order, as one transaction. Takes some
+  /// microseconds each, whatever is there. Errors: EEXIST (adding what is
+  /// there), ENOENT (deleting what is not there; there is no such table);
+  /// nothing is changed then.
+  virtual result<void>
+  change_elements(const std::string& table,
+                  std::span<const firewall::element_change> changes)
+    = 0;
+
+  /// All elements of our tables, sorted. Errors: ENOENT when one of the tables
+  /// or of the sets is not there.
+  virtual result<std::vector<firewall::element>>
+  list_elements(const std::string& table) = 0;
+
+  /// Removes our two tables; done if they are not there. The user's chain
+  /// stays.
+  virtual result<void> remove_firewall(const std::string& table) = 0;
+
+  /// Chains of others that drop what our tables accept. Sorted.
+  virtual result<std::vector<firewall::foreign_chain>> forward_blockers() = 0;
+
+  /// Forgets tracked connections; done if there are none. Errors:
+  /// `invalid_argument` for a filter that would match every connection.
+  virtual result<void> flush_conntrack(const conntrack_filter& filter) = 0;
 };
 
 /// Opens a kernel object in the namespace of the calling thread; each actor

@@ -21,10 +21,23 @@ tl::unexpected<error> os_fail(int number, std::string_view operation) {
 
 result<namespace_ref>
 netlink_kernel::create_namespace(const std::string& name) {
-  auto made = make_namespace(*origin_.files);
-  if (!made)
-    return fail(std::move(made.error()));
-  return origin_.pins.add(name, made->get());
+  if (ready_.empty())
+    if (auto made = prepare_namespace(1); !made)
+      return fail(std::move(made.error()));
+  auto pinned = origin_.pins.add(name, ready_.back().get());
+  if (pinned)
+    ready_.pop_back();
+  return pinned;
+}
+
+result<bool> netlink_kernel::prepare_namespace(size_t wanted) {
+  if (ready_.size() < wanted) {
+    auto made = make_namespace(*origin_.files);
+    if (!made)
+      return fail(std::move(made.error()));
+    ready_.push_back(std::move(*made));
+  }
+  return ready_.size() >= wanted;
 }
 
 result<namespace_ref> netlink_kernel::adopt_namespace(const std::string& name,

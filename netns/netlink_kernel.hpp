@@ -1,5 +1,6 @@
 #pragma once
 
+#include "troupe/netns/firewall/senders.hpp"
 #include "troupe/netns/kernel.hpp"
 
 #include <memory>
@@ -10,6 +11,9 @@ namespace troupe::netns {
 /// Opens the real kernel in the calling thread's namespace, which is the
 /// host's to this object: it refuses to adopt it.
 /// @param pin_dir Where namespaces are pinned; made if it is not there.
-result<std::unique_ptr<kernel>> open_netlink_kernel(const std::string& pin_dir);
+/// @param ours Told who changes the firewall; the one that `watch` has.
+result<std::unique_ptr<kernel>>
+open_netlink_kernel(const std::string& pin_dir,
+                    std::shared_ptr<firewall::sender_list> ours = {});
 
 } // namespace troupe::netns

@@ -38,6 +38,7 @@ public:
   }
 
   result<namespace_ref> create_namespace(const std::string& name) override;
+  result<bool> prepare_namespace(size_t wanted) override;
   result<namespace_ref>
   adopt_namespace(const std::string& name, const std::string& path) override;
   result<void> remove_namespace(const std::string& name) override;
@@ -78,6 +79,7 @@ private:
   result<void> each_route(const std::function<void(const known_route&)>& visit);
 
   origin origin_;
+  std::vector<unique_fd> ready_; // Namespaces that wait for their name.
   unique_fd ns_;
   netlink_socket socket_;
   sysctls sysctls_;

@@ -55,7 +55,8 @@ result<int> netlink_kernel::add_veth(const veth_request& request) {
   auto operation = [&] {
     return "add veth " + request.name + " with peer " + request.peer_name;
   };
-  if (!is_interface_name(request.name) || !is_interface_name(request.peer_name))
+  if (!is_interface_name(request.name) || !is_interface_name(request.peer_name)
+      || request.alias.size() > longest_alias)
     return os_fail(EINVAL, operation());
   auto peer_namespace = open_namespace(request.peer_namespace);
   if (!peer_namespace)
@@ -71,12 +72,17 @@ result<int> netlink_kernel::add_veth(const veth_request& request) {
   auto index = link_index(request.name);
   if (!index)
     return fail(with_context(std::move(index.error()), operation()));
-  // Without this each port joins multicast groups and asks for routers, and
-  // the bridge floods that to all the others: attaching would take longer the
-  // more ports there are. EAFNOSUPPORT: no IPv6 on this link, as good.
-  auto quiet = refuse_link_local(*index);
-  auto done = socket_.call(quiet);
-  if (done.ok() || done.error == EAFNOSUPPORT)
+  // With a link-local address each port joins multicast groups and asks for
+  // routers, and the bridge floods that to all the others: attaching would take
+  // longer the more ports there are. EAFNOSUPPORT: no IPv6 on this link, and
+  // nothing of the request was done.
+  auto rest = complete_veth(*index, request.alias, true);
+  auto done = socket_.call(rest);
+  if (done.error == EAFNOSUPPORT) {
+    rest = complete_veth(*index, request.alias, false);
+    done = socket_.call(rest);
+  }
+  if (done.ok())
     return index;
   static_cast<void>(del_link(*index)); // The first error is the one to tell.
   return done.fail(operation());

@@ -97,13 +97,18 @@ netlink_message new_veth(const veth_request& request, int peer_namespace) {
   return message;
 }
 
-netlink_message refuse_link_local(int index) {
-  auto message = netlink_message{RTM_SETLINK, 0, link_body(index)};
-  message.nest(IFLA_AF_SPEC, [&] {
-    message.nest(AF_INET6, [&] {
-      message.put_u8(IFLA_INET6_ADDR_GEN_MODE, no_address);
+netlink_message
+complete_veth(int index, const std::string& alias, bool with_ipv6) {
+  auto change = link_change{};
+  if (!alias.empty())
+    change.alias = alias;
+  auto message = change_link(index, change);
+  if (with_ipv6)
+    message.nest(IFLA_AF_SPEC, [&] {
+      message.nest(AF_INET6, [&] {
+        message.put_u8(IFLA_INET6_ADDR_GEN_MODE, no_address);
+      });
     });
-  });
   return message;
 }
 

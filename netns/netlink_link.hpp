@@ -11,8 +11,10 @@ netlink_message new_bridge(const bridge_request& request);
 /// @param peer_namespace A descriptor of it.
 netlink_message new_veth(const veth_request& request, int peer_namespace);
 
-/// Keeps the kernel from giving a link an IPv6 link-local address.
-netlink_message refuse_link_local(int index);
+/// What a new host end needs that the kernel takes only from links that exist:
+/// its alias and, if there is IPv6, that it makes itself no link-local address.
+netlink_message
+complete_veth(int index, const std::string& alias, bool with_ipv6);
 
 netlink_message change_link(int index, const link_change& change);
 netlink_message change_port(int index, const port_flags& flags);

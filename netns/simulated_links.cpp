@@ -132,6 +132,7 @@ result<int> model::add_veth(space& ns, const veth_request& request) {
   end.info.name = request.name;
   end.info.mac = {};
   end.info.group = request.group;
+  end.info.alias = request.alias;
   auto peer_index = add_device(**there, std::move(peer));
   auto index = add_device(ns, std::move(end));
   auto& here = ns.links.at(index);

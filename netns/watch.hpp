@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/config/model/error.hpp"
+#include "troupe/netns/firewall/senders.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +21,7 @@ struct kernel_event {
     address_changed,    ///< An address was added or removed.
     route_changed,      ///< A route of the main table was added or removed.
     namespaces_changed, ///< The pin at `namespace_path` came, went or died.
+    firewall_changed,   ///< Somebody else changed a table of ours.
     overflow,           ///< Events were lost: compare everything.
   };
 
@@ -58,8 +60,15 @@ public:
 ///   full the kernel drops events and the next `wait` says `overflow`.
 class watch : public event_source {
 public:
+  /// What to tell about the firewall.
+  struct firewall_scope {
+    std::string table; ///< Name of our tables; empty: nothing is watched.
+    std::shared_ptr<firewall::sender_list> ours; ///< Whose changes are ours.
+  };
+
   /// @param pin_dir The directory with the pins.
-  static result<std::unique_ptr<watch>> open(const std::string& pin_dir);
+  static result<std::unique_ptr<watch>>
+  open(const std::string& pin_dir, firewall_scope scope = {});
 };
 
 } // namespace troupe::netns

@@ -58,6 +58,7 @@ result<void> endpoint_job::build() {
   request.master = bridge_;
   request.mtu_bytes = wanted_.mtu_bytes;
   request.group = wanted_.group;
+  request.alias = wanted_.alias;
   request.peer_name = wanted_.interface;
   request.peer_mac = wanted_.mac;
   request.peer_namespace = wanted_.ns;
@@ -73,10 +74,6 @@ result<void> endpoint_job::complete(int host_end) {
   undo_.push([this, host_end] {
     (void)host_.del_link(host_end);
   });
-  auto tag = netns::link_change{};
-  tag.alias = wanted_.alias;
-  if (auto done = host_.set_link(host_end, tag); !done)
-    return done;
   // Its peer is still down, so no frame passes with the wrong flags.
   if (wanted_.flags != netns::port_flags{})
     if (auto done = host_.set_port_flags(host_end, wanted_.flags); !done)

@@ -30,6 +30,7 @@ constexpr std::pair<std::string_view, std::string_view> help_texts[] = {
   {"request-timeout-ms", "Upper bound for one client request"},
   {"max-requests", "Requests in work at once"},
   {"max-queue", "Operations waiting for one object"},
+  {"ready-namespaces", "Namespaces made in advance"},
   {"remove-leftovers", "Delete tagged kernel objects a new store lacks"},
 };
 
