@@ -5,6 +5,7 @@
 
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/field.hpp"
+#include "troupe/config/model/named.hpp"
 
 #include <caf/all.hpp>
 
@@ -90,6 +91,20 @@ bool inspect(Inspector& f, T& x) {
       return f.object(x).fields(f.field(row.name, x.*row.member)...);
     },
     T::fields());
+}
+
+template <class Inspector, named_enum T>
+bool inspect(Inspector& f, T& x) {
+  auto get = [&x] {
+    return to_string(x);
+  };
+  auto set = [&x](const std::string& text) {
+    auto value = value_named<T>(text);
+    if (value)
+      x = *value;
+    return value.has_value();
+  };
+  return f.apply(get, set);
 }
 
 template <class Inspector, has_text_form T>

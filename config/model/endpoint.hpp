@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/config/model/network.hpp"
+#include "troupe/config/model/port.hpp"
 
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ struct endpoint_spec {
   text_map options;       ///< Driver options, e.g. the interface's name.
   text_map labels;
   int64_t created_ms = 0;
+  std::vector<port_spec> ports;      ///< Published while joined.
+  std::vector<exposed_port> exposed; ///< What the container listens on.
+  bool publish_all = false; ///< Publish exposed ports at automatic host ports.
 
   static constexpr auto fields() {
     return std::tuple{field{"id", &endpoint_spec::id},
@@ -36,7 +40,10 @@ struct endpoint_spec {
                       field{"priority", &endpoint_spec::priority},
                       field{"options", &endpoint_spec::options},
                       field{"labels", &endpoint_spec::labels},
-                      field{"created_ms", &endpoint_spec::created_ms}};
+                      field{"created_ms", &endpoint_spec::created_ms},
+                      field{"ports", &endpoint_spec::ports},
+                      field{"exposed", &endpoint_spec::exposed},
+                      field{"publish_all", &endpoint_spec::publish_all}};
   }
 };
 
@@ -47,12 +54,15 @@ struct join_spec {
   network_id network;
   sandbox_id sandbox;
   std::string interface; ///< Name inside the sandbox, e.g. `eth0`.
+  /// What was published: a restart gives back the same host ports.
+  std::vector<port_binding> bindings;
 
   static constexpr auto fields() {
     return std::tuple{field{"endpoint", &join_spec::endpoint},
                       field{"network", &join_spec::network},
                       field{"sandbox", &join_spec::sandbox},
-                      field{"interface", &join_spec::interface}};
+                      field{"interface", &join_spec::interface},
+                      field{"bindings", &join_spec::bindings}};
   }
 };
 
@@ -67,6 +77,7 @@ struct endpoint_status {
   std::optional<ip_address> gateway;    ///< IPv4, while joined.
   std::optional<ip_address> gateway_v6; ///< While joined.
   std::string state;                    ///< `created`, `joined`, …
+  std::vector<port_binding> bindings;   ///< Published ports, while joined.
 
   static constexpr auto fields() {
     return std::tuple{field{"spec", &endpoint_status::spec},
@@ -77,7 +88,8 @@ struct endpoint_status {
                       field{"host_interface", &endpoint_status::host_interface},
                       field{"gateway", &endpoint_status::gateway},
                       field{"gateway_v6", &endpoint_status::gateway_v6},
-                      field{"state", &endpoint_status::state}};
+                      field{"state", &endpoint_status::state},
+                      field{"bindings", &endpoint_status::bindings}};
   }
 };
 

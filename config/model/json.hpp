@@ -5,6 +5,7 @@
 
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/field.hpp"
+#include "troupe/config/model/named.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -117,6 +118,8 @@ private:
                    const json_place& place);
   bool read_unsigned(const json& x, uint64_t max, uint64_t& out,
                      const json_place& place);
+  bool read_name(const json& x, std::span<const std::string_view> names,
+                 size_t& index, const json_place& place);
   bool is_array(const json& x, const json_place& place);
   bool is_object(const json& x, const json_place& place);
   bool refuse(const json_place& place, error why);
@@ -184,7 +187,7 @@ json to_json(const T& x) {
     for (const auto& [key, value] : x)
       result.emplace_hint(result.end(), key, to_json(value));
     return json(std::move(result));
-  } else if constexpr (text_type<T>) {
+  } else if constexpr (text_type<T> || named_enum<T>) {
     return json(to_string(x));
   } else {
     static_assert(described<T>, "needs a field table");
@@ -237,6 +240,12 @@ bool json_reader::read(const json& x, T& out, const json_place& place) {
     if (!read_unsigned(x, std::numeric_limits<T>::max(), value, place))
       return false;
     out = static_cast<T>(value);
+    return true;
+  } else if constexpr (named_enum<T>) {
+    auto index = size_t{0};
+    if (!read_name(x, enum_names<T>, index, place))
+      return false;
+    out = static_cast<T>(index);
     return true;
   } else if constexpr (shape == json_shape::optional) {
     out.reset();

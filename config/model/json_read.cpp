@@ -129,6 +129,20 @@ bool json_reader::read_unsigned(const json& x, uint64_t max, uint64_t& out,
   return true;
 }
 
+bool json_reader::read_name(const json& x,
+                            std::span<const std::string_view> names,
+                            size_t& index, const json_place& place) {
+  auto text = std::string{};
+  if (!read_string(x, text, place))
+    return false;
+  auto i = std::find(names.begin(), names.end(), text);
+  if (i == names.end())
+    return refuse(place, {ec::invalid_argument, "unknown name " + quoted(text),
+                          nearest_hint(text, names), 0});
+  index = static_cast<size_t>(i - names.begin());
+  return true;
+}
+
 bool json_reader::is_array(const json& x, const json_place& place) {
   return x.is_array() || refuse(place, wrong("an array", x));
 }

@@ -27,6 +27,8 @@ void expect_every_field_counts() {
         member = !member;
       else if constexpr (std::is_arithmetic_v<member_type>)
         member = static_cast<member_type>(member + 1);
+      else if constexpr (std::is_enum_v<member_type>)
+        member = static_cast<member_type>(1);
       else if constexpr (std::is_same_v<member_type, std::string>)
         member += "x";
       else if constexpr (requires { member.emplace(); })
@@ -35,6 +37,8 @@ void expect_every_field_counts() {
         member.emplace_back();
       else if constexpr (requires { member["x"]; })
         member["x"];
+      else if constexpr (std::is_same_v<member_type, ip_address>)
+        member = ip_address::from_number(ip_family::v4, 1);
       else
         member.value += "x";
     });
@@ -48,6 +52,9 @@ TEST(FieldTable, MakesEveryFieldCountInEquality) {
   expect_every_field_counts<network_spec>();
   expect_every_field_counts<endpoint_spec>();
   expect_every_field_counts<join_spec>();
+  expect_every_field_counts<port_spec>();
+  expect_every_field_counts<port_binding>();
+  expect_every_field_counts<exposed_port>();
   expect_every_field_counts<sandbox_spec>();
   expect_every_field_counts<finding>();
   expect_every_field_counts<event>();
@@ -81,6 +88,9 @@ static_assert(is_complete<network_status>);
 static_assert(is_complete<endpoint_spec>);
 static_assert(is_complete<endpoint_status>);
 static_assert(is_complete<join_spec>);
+static_assert(is_complete<port_spec>);
+static_assert(is_complete<port_binding>);
+static_assert(is_complete<exposed_port>);
 static_assert(is_complete<sandbox_spec>);
 static_assert(is_complete<sandbox_status>);
 static_assert(is_complete<remove_network>);

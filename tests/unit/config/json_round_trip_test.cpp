@@ -11,14 +11,14 @@ template <class T>
 class JsonRoundTrip : public ::testing::Test {};
 
 using records = ::testing::Types<
-  ipam_pool, network_spec, network_status, endpoint_spec, join_spec,
-  endpoint_status, sandbox_spec, sandbox_status, create_network, remove_network,
-  inspect_network, list_networks, network_list, create_endpoint,
-  remove_endpoint, inspect_endpoint, list_endpoints, endpoint_list,
-  create_sandbox, remove_sandbox, inspect_sandbox, list_sandboxes, sandbox_list,
-  join_endpoint, leave_endpoint, attach_sandbox, detach_sandbox, done,
-  get_status, startup_step, daemon_status, run_doctor, finding, doctor_report,
-  event, address_pool_setting, settings>;
+  ipam_pool, network_spec, network_status, endpoint_spec, join_spec, port_spec,
+  port_binding, exposed_port, endpoint_status, sandbox_spec, sandbox_status,
+  create_network, remove_network, inspect_network, list_networks, network_list,
+  create_endpoint, remove_endpoint, inspect_endpoint, list_endpoints,
+  endpoint_list, create_sandbox, remove_sandbox, inspect_sandbox,
+  list_sandboxes, sandbox_list, join_endpoint, leave_endpoint, attach_sandbox,
+  detach_sandbox, done, get_status, startup_step, daemon_status, run_doctor,
+  finding, doctor_report, event, address_pool_setting, settings>;
 
 TYPED_TEST_SUITE(JsonRoundTrip, records);
 

@@ -3,6 +3,7 @@
 #include "troupe/config/model/address.hpp"
 #include "troupe/config/model/field.hpp"
 #include "troupe/config/model/id.hpp"
+#include "troupe/config/model/named.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -35,6 +36,8 @@ struct random_value {
         member = random_value<std::decay_t<decltype(member)>>::draw();
       });
       return result;
+    } else if constexpr (named_enum<T>) {
+      return static_cast<T>(*rc::gen::inRange<size_t>(0, enum_names<T>.size()));
     } else {
       return *rc::gen::arbitrary<T>();
     }
