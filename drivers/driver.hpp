@@ -3,10 +3,12 @@
 #include "troupe/config/model/endpoint.hpp"
 #include "troupe/config/model/instance.hpp"
 #include "troupe/config/model/network.hpp"
+#include "troupe/config/model/port.hpp"
 #include "troupe/netns/kernel.hpp"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +58,23 @@ struct found_object {
   std::string brief_id; ///< First 12 digits of the owner's id; empty: doomed.
   int index = 0;
   std::string name;
+};
+
+using firewall_elements = std::vector<netns::firewall::element>;
+
+/// How connections to a published port reach their endpoint.
+struct port_delivery {
+  bool rules = false; ///< By elements of the firewall.
+  bool proxy = false; ///< By `troupe-proxy`: to loopback addresses, v6 to v4.
+  /// Where the proxy connects to; set if the port leads anywhere.
+  std::optional<ip_address> target;
+};
+
+/// What publishing a port means in a network, per family.
+enum class publish_mode : uint8_t {
+  none,   ///< Nothing: internal networks, drivers without ports.
+  nat,    ///< A host port leads to the container's.
+  routed, ///< The container's port is opened; no host port is taken.
 };
 
 /// Turns specs into kernel state for one kind of network.
@@ -134,6 +153,38 @@ public:
 
   virtual result<std::vector<std::string>>
   inspect_endpoint(netns::kernel& kernel, const endpoint_plan& plan) = 0;
+
+  // -- firewall --------------------------------------------------------------
+
+  /// The firewall's elements that a network wants as long as it exists. Pure.
+  /// Errors: `invalid_argument` (options).
+  virtual result<firewall_elements>
+  network_elements(const network_spec& network) const;
+
+  /// The elements that an endpoint wants while it is joined. Pure.
+  /// @param bindings Its published ports, with the host ports that were
+  ///        chosen; in routed mode those without one as well.
+  virtual result<firewall_elements>
+  endpoint_elements(const network_spec& network, const endpoint_spec& endpoint,
+                    std::span<const port_binding> bindings) const;
+
+  /// How connections to a published port reach the endpoint. Pure.
+  virtual port_delivery
+  delivery(const network_spec& network, const endpoint_spec& endpoint,
+           const port_binding& binding) const;
+
+  /// How a published port of that family works in the network. Pure.
+  virtual publish_mode
+  publishing(const network_spec& network, ip_family family) const;
+
+  /// The address that ports are published at when none is given; empty: all of
+  /// the host, of both families. Pure.
+  virtual std::optional<ip_address>
+  publish_address(const network_spec& network) const;
+
+  /// Must the host forward packets of this family? Pure.
+  virtual bool
+  needs_forwarding(const network_spec& network, ip_family family) const;
 };
 
 using driver_factory

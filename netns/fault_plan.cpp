@@ -42,6 +42,12 @@ constexpr call_row rows[] = {
   {"del_neighbour", true},
   {"set_sysctl", true},
   {"read_sysctl", false},
+  {"load_firewall", true},
+  {"change_elements", true},
+  {"list_elements", false},
+  {"remove_firewall", true},
+  {"forward_blockers", false},
+  {"flush_conntrack", true},
 };
 static_assert(std::size(rows) == call_count);
 

@@ -181,6 +181,47 @@ public:
     });
   }
 
+  result<void>
+  load_firewall(const firewall::settings& rules,
+                std::span<const firewall::element> elements) override {
+    return guard(call::load_firewall, [&] {
+      return behind_->load_firewall(rules, elements);
+    });
+  }
+
+  result<void>
+  change_elements(const std::string& table,
+                  std::span<const firewall::element_change> changes) override {
+    return guard(call::change_elements, [&] {
+      return behind_->change_elements(table, changes);
+    });
+  }
+
+  result<std::vector<firewall::element>>
+  list_elements(const std::string& table) override {
+    return guard(call::list_elements, [&] {
+      return behind_->list_elements(table);
+    });
+  }
+
+  result<void> remove_firewall(const std::string& table) override {
+    return guard(call::remove_firewall, [&] {
+      return behind_->remove_firewall(table);
+    });
+  }
+
+  result<std::vector<firewall::foreign_chain>> forward_blockers() override {
+    return guard(call::forward_blockers, [&] {
+      return behind_->forward_blockers();
+    });
+  }
+
+  result<void> flush_conntrack(const conntrack_filter& filter) override {
+    return guard(call::flush_conntrack, [&] {
+      return behind_->flush_conntrack(filter);
+    });
+  }
+
 private:
   /// Does the call, or what the plan says instead.
   template <class F>

@@ -44,9 +44,15 @@ enum class call : uint8_t {
   del_neighbour,
   set_sysctl,
   read_sysctl,
+  load_firewall,
+  change_elements,
+  list_elements,
+  remove_firewall,
+  forward_blockers,
+  flush_conntrack,
 };
 
-inline constexpr size_t call_count = 26;
+inline constexpr size_t call_count = 32;
 
 /// The method's name, e.g. `add_veth`.
 std::string_view to_string(call what);

@@ -131,7 +131,6 @@ enum class sysctl : uint8_t {
   ipv6_forwarding,       ///< net.ipv6.conf.IF.forwarding
   ipv4_forwarding,       ///< net.ipv4.conf.IF.forwarding
   ipv4_accept_redirects, ///< net.ipv4.conf.IF.accept_redirects
-  ipv4_send_redirects,   ///< net.ipv4.conf.IF.send_redirects
 };
 
 /// Connections to forget. All that is given must match.
@@ -287,8 +286,9 @@ public:
   /// `nft` once, so it takes some ms and 10 ms per 1 000 elements: for start
   /// and repair. Errors: `unsupported`, naming what the kernel lacks, or that
   /// there is no `nft`; `invalid_argument` (an element twice, a wrong one).
-  virtual result<void> load_firewall(const firewall::settings& rules,
-                                     std::span<const firewall::element> elements)
+  virtual result<void>
+  load_firewall(const firewall::settings& rules,
+                std::span<const firewall::element> elements)
     = 0;
 
   /// Adds and deletes elements, in this order, as one transaction. Takes some

@@ -100,7 +100,8 @@ netlink_kernel::read_sysctl(sysctl key, const std::string& interface) {
 }
 
 result<std::unique_ptr<kernel>>
-open_netlink_kernel(const std::string& pin_dir) {
+open_netlink_kernel(const std::string& pin_dir,
+                    std::shared_ptr<firewall::sender_list> ours) {
   auto pins = pin_directory::open(pin_dir);
   if (!pins)
     return fail(std::move(pins.error()));
@@ -116,8 +117,9 @@ open_netlink_kernel(const std::string& pin_dir) {
   auto socket = netlink_socket::adopt(std::move(fd));
   if (!socket)
     return fail(std::move(socket.error()));
-  auto from = netlink_kernel::origin{std::move(*pins), *inode,
-                                     std::make_shared<sysctl_files>()};
+  auto from
+    = netlink_kernel::origin{std::move(*pins), *inode,
+                             std::make_shared<sysctl_files>(), std::move(ours)};
   auto settings = sysctls{ns->get(), nullptr};
   return std::make_unique<netlink_kernel>(
     std::move(from), std::move(*ns), std::move(*socket), std::move(settings));

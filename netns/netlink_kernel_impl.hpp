@@ -1,5 +1,6 @@
 #pragma once
 
+#include "troupe/netns/firewall/senders.hpp"
 #include "troupe/netns/namespace.hpp"
 #include "troupe/netns/netlink_route.hpp"
 #include "troupe/netns/netlink_socket.hpp"
@@ -10,8 +11,8 @@
 #include <utility>
 
 /// The class behind `open_netlink_kernel`; private to netns. Its methods are
-/// in netlink_kernel.cpp (namespaces, sysctls), netlink_kernel_links.cpp and
-/// netlink_kernel_routes.cpp.
+/// in netlink_kernel.cpp (namespaces, sysctls), netlink_kernel_links.cpp,
+/// netlink_kernel_routes.cpp and netlink_kernel_firewall.cpp.
 namespace troupe::netns {
 
 /// `what index`, for messages.
@@ -27,6 +28,7 @@ public:
     pin_directory pins;
     uint64_t host_inode = 0; ///< The host's namespace.
     std::shared_ptr<sysctl_files> files;
+    std::shared_ptr<firewall::sender_list> senders; ///< May be null.
   };
 
   /// @param ns The namespace of `socket`.
@@ -70,6 +72,18 @@ public:
   result<void>
   set_sysctl(sysctl key, const std::string& interface, int value) override;
   result<int> read_sysctl(sysctl key, const std::string& interface) override;
+
+  result<void>
+  load_firewall(const firewall::settings& rules,
+                std::span<const firewall::element> elements) override;
+  result<void>
+  change_elements(const std::string& table,
+                  std::span<const firewall::element_change> changes) override;
+  result<std::vector<firewall::element>>
+  list_elements(const std::string& table) override;
+  result<void> remove_firewall(const std::string& table) override;
+  result<std::vector<firewall::foreign_chain>> forward_blockers() override;
+  result<void> flush_conntrack(const conntrack_filter& filter) override;
 
 private:
   // Whether there is a link with that index.

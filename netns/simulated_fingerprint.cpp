@@ -60,6 +60,9 @@ simulated_namespace view_of(const model& m, const space& ns) {
     result.neighbours.push_back({key.first, key.second, mac});
   result.sysctls_all = to_map(ns.all);
   result.sysctls_default = to_map(ns.defaults);
+  for (const auto& [name, tables] : ns.firewalls)
+    result.firewalls[name] = m.list_elements(ns, name).value();
+  result.flushed = ns.flushed;
   return result;
 }
 
@@ -95,6 +98,12 @@ public:
     for (const auto& x : ns_.neighbours)
       line("neighbour", to_string(x.address) + " dev " + name_of(ns_, x.index)
                           + " lladdr " + to_string(x.mac));
+    for (const auto& [name, elements] : ns_.firewalls) {
+      line("table", name);
+      for (const auto& x : elements)
+        line("element", std::string{schema_of(x.set).name} + " "
+                          + to_text(x).value_or("?"));
+    }
   }
 
 private:

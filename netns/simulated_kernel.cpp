@@ -213,6 +213,49 @@ public:
     });
   }
 
+  result<void>
+  load_firewall(const firewall::settings& rules,
+                std::span<const firewall::element> elements) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.load_firewall(ns, rules, elements);
+    });
+  }
+
+  result<void>
+  change_elements(const std::string& table,
+                  std::span<const firewall::element_change> changes) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.change_elements(ns, table, changes);
+    });
+  }
+
+  result<std::vector<firewall::element>>
+  list_elements(const std::string& table) override {
+    return here<std::vector<firewall::element>>([&](model& m, space& ns) {
+      return m.list_elements(ns, table);
+    });
+  }
+
+  result<void> remove_firewall(const std::string& table) override {
+    return here<void>([&](model&, space& ns) -> result<void> {
+      ns.firewalls.erase(table);
+      return {};
+    });
+  }
+
+  result<std::vector<firewall::foreign_chain>> forward_blockers() override {
+    using list = std::vector<firewall::foreign_chain>;
+    return here<list>([](model&, space& ns) -> result<list> {
+      return list{ns.foreign_chains.begin(), ns.foreign_chains.end()};
+    });
+  }
+
+  result<void> flush_conntrack(const conntrack_filter& filter) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.flush_conntrack(ns, filter);
+    });
+  }
+
 private:
   /// Calls `f(model, namespace)` with the world locked.
   template <class T, class F>

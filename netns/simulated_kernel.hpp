@@ -37,6 +37,10 @@ struct simulated_namespace {
   std::vector<neighbour_info> neighbours;
   std::map<sysctl, int> sysctls_all;     ///< Of the entry `all`.
   std::map<sysctl, int> sysctls_default; ///< Of the entry `default`.
+
+  /// Our tables by name, with their elements, sorted.
+  std::map<std::string, std::vector<firewall::element>> firewalls;
+  std::vector<conntrack_filter> flushed; ///< The last ones.
 };
 
 /// Everything a simulated machine consists of, for invariant checkers.
@@ -129,6 +133,18 @@ public:
 
   /// `ip route flush table main` for the routes of `kernel::routes`.
   result<void> flush_routes(const std::string& ns);
+
+  /// `nft flush ruleset`.
+  result<void> flush_ruleset(const std::string& ns);
+
+  /// `nft add element` or `nft delete element`. Errors: as
+  /// `kernel::change_elements`.
+  result<void> change_elements(const std::string& ns, const std::string& table,
+                               std::span<const firewall::element_change> xs);
+
+  /// Adds a chain that drops forwarded packets.
+  result<void> add_foreign_chain(const std::string& ns,
+                                 const firewall::foreign_chain& chain);
 
   /// Runs `f` on the model alone with it; for the classes of this folder.
   template <class F>

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +54,13 @@ struct link_state {
   bool has_address(ip_family family) const;
 };
 
+/// Our two tables in a namespace.
+struct firewall_tables {
+  std::optional<firewall::accept_mark> mark;
+  using key = std::pair<firewall::set_id, std::vector<uint8_t>>;
+  std::map<key, std::vector<uint8_t>> elements; ///< With their data.
+};
+
 /// A namespace.
 struct space {
   uint64_t inode = 0;
@@ -63,6 +72,10 @@ struct space {
   std::map<std::pair<int, ip_address>, mac_address> neighbours;
   sysctl_values all{};
   sysctl_values defaults{};
+  std::map<std::string, firewall_tables> firewalls; ///< By name.
+  bool user_chain = false;
+  std::set<firewall::foreign_chain> foreign_chains;
+  std::vector<conntrack_filter> flushed; ///< The last 4 096.
 
   link_state* find(int index);
   link_state* find(const std::string& name);
@@ -138,6 +151,17 @@ public:
   result<void>
   set_sysctl(space& ns, sysctl key, const std::string& interface, int value);
   result<int> read_sysctl(space& ns, sysctl key, const std::string& interface);
+
+  // -- firewall: simulated_firewall.cpp --------------------------------------
+
+  result<void> load_firewall(space& ns, const firewall::settings& rules,
+                             std::span<const firewall::element> elements);
+  result<void>
+  change_elements(space& ns, const std::string& table,
+                  std::span<const firewall::element_change> changes);
+  result<std::vector<firewall::element>>
+  list_elements(const space& ns, const std::string& table) const;
+  result<void> flush_conntrack(space& ns, const conntrack_filter& filter) const;
 
   // -- events ----------------------------------------------------------------
 

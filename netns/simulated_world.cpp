@@ -201,4 +201,46 @@ result<void> simulated_world::flush_routes(const std::string& ns) {
   });
 }
 
+result<void> simulated_world::flush_ruleset(const std::string& ns) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    auto had_some = !(*where)->firewalls.empty();
+    (*where)->firewalls.clear();
+    (*where)->foreign_chains.clear();
+    (*where)->user_chain = false;
+    if (had_some)
+      m.emit(**where, kernel_event::kind::firewall_changed);
+    return {};
+  });
+}
+
+result<void>
+simulated_world::change_elements(const std::string& ns,
+                                 const std::string& table,
+                                 std::span<const firewall::element_change> xs) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    auto done = m.change_elements(**where, table, xs);
+    if (done)
+      m.emit(**where, kernel_event::kind::firewall_changed);
+    return done;
+  });
+}
+
+result<void>
+simulated_world::add_foreign_chain(const std::string& ns,
+                                   const firewall::foreign_chain& chain) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    (*where)->foreign_chains.insert(chain);
+    return {};
+  });
+}
+
 } // namespace troupe::netns

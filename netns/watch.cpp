@@ -272,7 +272,8 @@ result<void> kernel_watch::look_at_pins(std::vector<kernel_event>& events) {
 
 } // namespace
 
-result<std::unique_ptr<watch>> watch::open(const std::string& pin_dir) {
+result<std::unique_ptr<watch>>
+watch::open(const std::string& pin_dir, firewall_scope) {
   auto notifications = open_notifications();
   if (!notifications)
     return fail(std::move(notifications.error()));

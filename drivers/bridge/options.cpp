@@ -149,10 +149,11 @@ void read_refused(option_reader& reader, bridge_options& out) {
   reader.read(l_masquerade, out.enable_ip_masquerade);
   if (reader.text(l_masquerade) && out.enable_ip_masquerade)
     refuse_effect(reader, l_masquerade, "address translation");
-  reader.read(l_binding, out.host_binding_ipv4);
-  if (!out.host_binding_ipv4.is_v4())
+  auto binding = ip_address{};
+  reader.read(l_binding, binding);
+  if (!binding.is_v4())
     reader.refuse(ec::invalid_argument, l_binding, "not an IPv4 address");
-  else if (!out.host_binding_ipv4.is_unspecified())
+  else if (!binding.is_unspecified())
     refuse_effect(reader, l_binding, "published ports");
   if (reader.text(l_trusted).value_or("") != "")
     refuse_effect(reader, l_trusted, "firewall");

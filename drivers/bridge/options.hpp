@@ -4,7 +4,9 @@
 #include "troupe/config/model/endpoint.hpp"
 #include "troupe/config/model/network.hpp"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace troupe::drivers {
 
@@ -21,13 +23,19 @@ enum class gateway_mode : uint8_t {
 struct bridge_options {
   std::string name;                     ///< Empty: generated from the id.
   bool enable_icc = true;               ///< Ports may talk to each other.
-  bool enable_ip_masquerade = true;     ///< Kept for the firewall.
+  bool enable_ip_masquerade = true;     ///< Leave with the host's address.
   bool inhibit_ipv4 = false;            ///< No IPv4 gateway on the bridge.
   uint32_t mtu_bytes = 1500;            ///< Bridge and both veth ends.
   std::string interface_prefix = "eth"; ///< Names inside sandboxes.
-  ip_address host_binding_ipv4;         ///< Kept for published ports.
+  std::optional<ip_address> host_binding_ipv4; ///< Ports are published there.
   gateway_mode mode_v4 = gateway_mode::standard;
   gateway_mode mode_v6 = gateway_mode::standard;
+  std::optional<ip_address> host_ipv4; ///< Leave with this address instead.
+  std::optional<ip_address> host_ipv6; ///< The same, IPv6.
+  std::vector<std::string> trusted_interfaces; ///< May reach everything.
+  /// Networks whose containers may reach this one's: names of their bridges.
+  std::vector<std::string> allowed_networks;
+  bool spoof_guard = true; ///< Ports send with their own addresses only.
 };
 
 /// Reads and checks the options of a network. Pure. Errors:

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "troupe/drivers/driver.hpp"
+
+#include <span>
+
+/// What bridge networks want of the firewall. Pure functions; the ruleset is
+/// netns/firewall/ruleset.nft.
+namespace troupe::drivers {
+
+/// Isolation, gateway mode and source addresses of a network.
+result<firewall_elements> bridge_network_elements(const network_spec& network);
+
+/// Spoofing guard and ports of an endpoint.
+result<firewall_elements>
+bridge_endpoint_elements(const network_spec& network,
+                         const endpoint_spec& endpoint,
+                         std::span<const port_binding> bindings);
+
+/// How a port is reached. IPv6 host addresses lead to a container without IPv6
+/// through the proxy; loopback addresses, and the loopback part of `0.0.0.0`
+/// and `::`, always.
+port_delivery
+bridge_delivery(const network_spec& network, const endpoint_spec& endpoint,
+                const port_binding& binding);
+
+/// `none` on internal networks and for a family that the network has not.
+publish_mode bridge_publishing(const network_spec& network, ip_family family);
+
+/// The option `host_binding_ipv4`, or nothing.
+std::optional<ip_address> bridge_publish_address(const network_spec& network);
+
+/// False for internal networks and families that the network has not.
+bool bridge_needs_forwarding(const network_spec& network, ip_family family);
+
+/// The link-local address that the kernel makes of a MAC address (EUI-64).
+ip_address link_local_of(const mac_address& mac);
+
+} // namespace troupe::drivers
