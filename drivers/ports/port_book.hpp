@@ -1,0 +1,118 @@
+#pragma once
+
+#include "troupe/config/model/id.hpp"
+#include "troupe/config/model/port.hpp"
+#include "troupe/drivers/ports/allocator.hpp"
+#include "troupe/drivers/ports/plan.hpp"
+#include "troupe/netns/ports/port_proxy.hpp"
+#include "troupe/netns/ports/port_sockets.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace troupe::drivers {
+
+/// Who wants ports, and where they lead.
+struct publisher {
+  endpoint_id id;
+  std::string name;               ///< For messages.
+  std::optional<ip_address> ipv4; ///< Of the container.
+  std::optional<ip_address> ipv6;
+};
+
+/// All host ports of the daemon: chooses, takes, holds and gives them back.
+/// The sockets live in the proxy, so that they outlive the daemon; without a
+/// proxy they live here.
+///
+/// Contract, for every method that returns a result:
+/// - *All or nothing*: on error everything is as it was before the call.
+/// - *Blocking*: system calls and a round trip to the proxy. One caller at a
+///   time.
+class port_book {
+public:
+  /// @param proxy may be null: then nothing is served on loopback addresses,
+  ///              and nothing leads from IPv6 to IPv4.
+  port_book(std::unique_ptr<netns::port_sockets> sockets,
+            std::unique_ptr<netns::port_proxy> proxy);
+
+  /// Asks the proxy what it still has of an earlier run. To be called once,
+  /// before `restore`.
+  result<void> start();
+
+  /// Publishes more ports of an endpoint. The bindings are in order of the
+  /// container's port, protocol, IPv4 before IPv6. Errors: `conflict` naming
+  /// who has the port; `invalid_argument` (address not on this host, nothing
+  /// to lead to); `unavailable` (no descriptors, no free port).
+  result<std::vector<port_binding>>
+  publish(const publisher& owner, std::span<const port_spec> wishes,
+          const publish_options& options);
+
+  /// Takes exactly these host ports again, after a restart. What the proxy
+  /// still has is kept with its connections. Errors: as of `publish`.
+  result<void>
+  restore(const publisher& owner, std::span<const port_binding> bindings);
+
+  /// Closes what the proxy has and nobody restored.
+  result<void> finish_restore();
+
+  /// Gives back everything of an endpoint; done if it has nothing.
+  result<void> release(const endpoint_id& owner);
+
+  /// Gives back some of an endpoint's ports. Errors: `not_found` if it does
+  /// not have one of them.
+  result<void>
+  release(const endpoint_id& owner, std::span<const port_binding> bindings);
+
+  /// What an endpoint has.
+  std::vector<port_binding> bindings(const endpoint_id& owner) const;
+
+  /// What everybody has.
+  std::map<endpoint_id, std::vector<port_binding>> bindings() const;
+
+  /// Compares with the proxy and gives it what it lost, e.g. by its death;
+  /// reads the kernel's limits anew. Errors: the first port that could not be
+  /// taken again; the others are.
+  result<void> repair();
+
+private:
+  using socket_ptr = std::shared_ptr<netns::held_port>;
+
+  /// One binding, with its socket unless the proxy has it.
+  struct entry {
+    port_binding binding;
+    std::optional<ip_address> target; ///< Of the proxy.
+    socket_ptr socket;
+  };
+
+  struct account {
+    publisher who;
+    std::vector<entry> entries;
+  };
+
+  result<void> hold_group(const publisher& owner, const port_group& group,
+                          std::vector<entry>& taken);
+  result<std::vector<socket_ptr>>
+  hold_at(const publisher& owner, const port_group& group, uint16_t port);
+  result<socket_ptr> hold_one(const publisher& owner, protocol proto,
+                              const ip_address& address, uint16_t port);
+  result<void> hand_over(std::span<entry> entries);
+  result<void> take_back(std::span<const entry> entries);
+  result<void>
+  restore_entry(const publisher& owner, const port_binding& binding,
+                std::vector<entry>& taken);
+  void give_back(std::span<const entry> entries);
+  void enter(const publisher& owner, std::vector<entry> entries);
+  bool proxy_has(const netns::proxy_port& port) const;
+
+  std::unique_ptr<netns::port_sockets> sockets_;
+  std::unique_ptr<netns::port_proxy> proxy_;
+  port_allocator allocator_;
+  std::map<endpoint_id, account> accounts_;
+  std::vector<netns::proxy_port> left_over_; // Of an earlier run.
+};
+
+} // namespace troupe::drivers

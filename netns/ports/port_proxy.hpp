@@ -1,0 +1,54 @@
+#pragma once
+
+#include "troupe/netns/ports/port_sockets.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace troupe::netns {
+
+/// A host port as the proxy has it.
+struct proxy_port {
+  protocol proto = protocol::tcp;
+  ip_address host_ip;
+  uint16_t host_port = 0;
+
+  /// Where connections go; empty: the port is only held.
+  std::optional<ip_address> target;
+  uint16_t target_port = 0;
+
+  bool operator==(const proxy_port&) const = default;
+};
+
+/// Do the two mean the same socket?
+inline bool same_socket(const proxy_port& a, const proxy_port& b) {
+  return a.proto == b.proto && a.host_ip == b.host_ip
+         && a.host_port == b.host_port;
+}
+
+/// The process that holds all host ports and serves those that the firewall
+/// cannot lead to their container. It outlives the daemon.
+///
+/// Contract: *blocking*, a few milliseconds at most unless the process has to
+/// be started; one caller at a time.
+class port_proxy {
+public:
+  virtual ~port_proxy() = default;
+
+  /// All ports that the proxy has; starts it if it is not there.
+  virtual result<std::vector<proxy_port>> list() = 0;
+
+  /// Hands sockets over, all or nothing. A port that is there already gets the
+  /// new target; its connections stay. @pre the lengths are equal; a socket
+  /// may be null if the proxy has the port.
+  virtual result<void> add(std::span<const proxy_port> ports,
+                           std::span<const std::shared_ptr<held_port>> sockets)
+    = 0;
+
+  /// Closes sockets and their connections; done for ports that are not there.
+  virtual result<void> remove(std::span<const proxy_port> ports) = 0;
+};
+
+} // namespace troupe::netns
