@@ -1,28 +1,241 @@
+#include "troupe/netns/firewall/messages.hpp"
+#include "troupe/netns/firewall/nft.hpp"
+#include "troupe/netns/firewall/parts.hpp"
+#include "troupe/netns/firewall/ruleset.hpp"
 #include "troupe/netns/netlink_kernel_impl.hpp"
 
+#include <algorithm>
+#include <cerrno>
+
 namespace troupe::netns {
-#define X fail(ec::unsupported, "firewall")
-result<void> netlink_kernel::load_firewall(const firewall::settings&,
-                                           std::span<const firewall::element>) {
-  return X;
+
+namespace {
+
+// A transaction is one datagram: 100 bytes or so per element.
+constexpr auto send_buffer_bytes = 64 << 20;
+
+// Each refused message of a transaction is answered.
+constexpr auto receive_buffer_bytes = 8 << 20;
+
+constexpr auto most_listings = 10;
+
+bool raise_buffer(int fd, int forced, int usual, int size) {
+  return ::setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) == 0
+         || ::setsockopt(fd, SOL_SOCKET, usual, &size, sizeof size) == 0;
 }
+
+// The number under which the kernel knows the socket.
+result<uint32_t> bind_socket(int fd) {
+  auto address = sockaddr_nl{};
+  address.nl_family = AF_NETLINK;
+  auto size = socklen_t{sizeof address};
+  auto* plain = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(fd, plain, size) != 0 || ::getsockname(fd, plain, &size) != 0)
+    return fail(os_failure(errno, "bind firewall socket"));
+  return address.nl_pid;
+}
+
+} // namespace
+
+netlink_kernel::~netlink_kernel() {
+  if (origin_.senders && firewall_)
+    origin_.senders->remove_socket(firewall_port_);
+}
+
+result<netlink_socket*> netlink_kernel::firewall_socket() {
+  if (firewall_)
+    return &*firewall_;
+  auto opened = open_in(
+    ns_.get(),
+    [] {
+      return netlink_socket::open_descriptor(NETLINK_NETFILTER);
+    },
+    "open firewall socket");
+  if (!opened)
+    return fail(std::move(opened.error()));
+  auto fd = opened->get();
+  auto port = bind_socket(fd);
+  if (!port)
+    return fail(std::move(port.error()));
+  auto socket = netlink_socket::adopt(std::move(*opened));
+  if (!socket)
+    return fail(std::move(socket.error()));
+  if (!raise_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, send_buffer_bytes)
+      || !raise_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, receive_buffer_bytes))
+    return fail(os_failure(errno, "set buffers of firewall socket"));
+  if (origin_.senders)
+    origin_.senders->add_socket(*port);
+  firewall_port_ = *port;
+  firewall_.emplace(std::move(*socket));
+  return &*firewall_;
+}
+
 result<void>
-netlink_kernel::change_elements(const std::string&,
-                                std::span<const firewall::element_change>) {
-  return X;
+netlink_kernel::load_firewall(const firewall::settings& rules,
+                              std::span<const firewall::element> elements) {
+  auto chains = forward_chains();
+  if (!chains)
+    return fail(with_context(std::move(chains.error()), "load firewall"));
+  auto has_user_chain = std::ranges::any_of(*chains, [](const auto& x) {
+    return x.name.family == "inet" && x.name.table == firewall::user_table
+           && x.name.chain == firewall::user_chain;
+  });
+  auto text = firewall::render(rules, elements, !has_user_chain);
+  if (!text)
+    return fail(with_context(std::move(text.error()), "load firewall"));
+  auto done = firewall::run_nft(ns_.get(), *text, origin_.senders.get());
+  if (done || done.error().code != ec::internal)
+    return done;
+  auto missing = firewall::missing_features(ns_.get());
+  if (missing.empty())
+    return fail(with_context(std::move(done.error()), "load firewall"));
+  auto names = std::string{};
+  for (const auto& x : missing)
+    names.append(names.empty() ? "" : ", ").append(x);
+  return fail(ec::unsupported, "load firewall: this kernel lacks " + names,
+              "use a kernel with these options");
 }
+
+result<void> netlink_kernel::change_elements(
+  const std::string& table, std::span<const firewall::element_change> changes) {
+  for (const auto& x : changes)
+    if (!firewall::fits_schema(x.what))
+      return fail(ec::invalid_argument,
+                  describe(x) + ": its bytes do not fit its set");
+  if (changes.empty())
+    return {};
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto failed = -1;
+  auto answer = (*socket)->transact(firewall::encode(table, changes), failed);
+  if (answer.ok())
+    return {};
+  if (failed < 0 || static_cast<size_t>(failed) >= changes.size())
+    return answer.fail("change elements of " + table);
+  return answer.fail(describe(changes[static_cast<size_t>(failed)]));
+}
+
 result<std::vector<firewall::element>>
-netlink_kernel::list_elements(const std::string&) {
-  return X;
+netlink_kernel::list_elements(const std::string& table) {
+  auto operation = "list elements of " + table;
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto generation = uint32_t{0};
+  auto ask = [&] {
+    auto message = firewall::ask_generation();
+    return (*socket)->query(message, [&](const nlmsghdr& x) {
+      generation = firewall::read_generation(x);
+    });
+  };
+  for (int i = 0; i < most_listings; ++i) {
+    if (auto answer = ask(); !answer.ok())
+      return answer.fail(operation);
+    auto before = generation;
+    auto result = list_once(**socket, table);
+    if (!result)
+      return result;
+    if (auto answer = ask(); !answer.ok())
+      return answer.fail(operation);
+    if (before == generation)
+      return result;
+  }
+  return fail(os_failure(EAGAIN, operation, "it changed 10 times over"));
 }
-result<void> netlink_kernel::remove_firewall(const std::string&) {
-  return X;
+
+result<std::vector<firewall::element>>
+netlink_kernel::list_once(netlink_socket& socket, const std::string& table) {
+  auto result = std::vector<firewall::element>{};
+  for (const auto& schema : firewall::all_sets()) {
+    auto before = result.size();
+    auto good = true;
+    auto message = firewall::ask_elements(table, schema);
+    auto answer = socket.dump(
+      message,
+      [&] {
+        result.resize(before);
+      },
+      [&](const nlmsghdr& x) {
+        good = firewall::read_elements(x, schema, result) && good;
+      });
+    auto operation
+      = "list elements of " + table + " " + std::string{schema.name};
+    if (!answer.ok())
+      return answer.fail(operation);
+    if (!good)
+      return fail(os_failure(EBADMSG, operation, "an element of another kind"));
+  }
+  std::ranges::sort(result);
+  return result;
 }
+
+result<void> netlink_kernel::remove_firewall(const std::string& table) {
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto result = troupe::result<void>{};
+  for (auto family :
+       {firewall::table_family::inet, firewall::table_family::bridge}) {
+    auto failed = 0;
+    auto answer
+      = (*socket)->transact(firewall::encode_delete(family, table), failed);
+    if (!answer.ok() && answer.error != ENOENT && result)
+      result = answer.fail("remove table " + table);
+  }
+  return result;
+}
+
+result<std::vector<firewall::forward_chain>> netlink_kernel::forward_chains() {
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto result = std::vector<firewall::forward_chain>{};
+  auto message = firewall::ask_chains();
+  auto answer = (*socket)->dump(
+    message,
+    [&] {
+      result.clear();
+    },
+    [&](const nlmsghdr& x) {
+      if (auto chain = firewall::read_chain(x))
+        result.push_back(std::move(*chain));
+    });
+  if (!answer.ok())
+    return answer.fail("list chains");
+  return result;
+}
+
 result<std::vector<firewall::foreign_chain>>
 netlink_kernel::forward_blockers() {
-  return X;
+  auto chains = forward_chains();
+  if (!chains)
+    return fail(std::move(chains.error()));
+  auto result = std::vector<firewall::foreign_chain>{};
+  for (auto& x : *chains) {
+    // What the user writes into the chain made for it is meant that way, and
+    // other daemons of ours drop only what is theirs. The chain of firewalld
+    // has another policy, but ends with a rule that rejects.
+    auto is_ours = x.name.table.starts_with("troupe_");
+    if (!is_ours && (x.drops || x.name.table == "firewalld"))
+      result.push_back(std::move(x.name));
+  }
+  std::ranges::sort(result);
+  return result;
 }
-result<void> netlink_kernel::flush_conntrack(const conntrack_filter&) {
-  return X;
+
+result<void> netlink_kernel::flush_conntrack(const conntrack_filter& filter) {
+  if (auto done = firewall::check_filter(filter); !done)
+    return done;
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  for (auto& message : firewall::encode(filter)) {
+    auto answer = (*socket)->call(message);
+    if (!answer.ok() && answer.error != ENOENT)
+      return answer.fail("flush connections");
+  }
+  return {};
 }
+
 } // namespace troupe::netns

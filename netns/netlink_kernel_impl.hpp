@@ -1,5 +1,6 @@
 #pragma once
 
+#include "troupe/netns/firewall/messages.hpp"
 #include "troupe/netns/firewall/senders.hpp"
 #include "troupe/netns/namespace.hpp"
 #include "troupe/netns/netlink_route.hpp"
@@ -8,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 /// The class behind `open_netlink_kernel`; private to netns. Its methods are
@@ -38,6 +40,8 @@ public:
     : origin_(std::move(from)), ns_(std::move(ns)), socket_(std::move(socket)),
       sysctls_(std::move(settings)) {
   }
+
+  ~netlink_kernel() override;
 
   result<namespace_ref> create_namespace(const std::string& name) override;
   result<bool> prepare_namespace(size_t wanted) override;
@@ -92,11 +96,23 @@ private:
   // Calls `visit` for each route of the main tables.
   result<void> each_route(const std::function<void(const known_route&)>& visit);
 
+  // The socket for nf_tables and connection tracking, opened when needed.
+  result<netlink_socket*> firewall_socket();
+
+  // Lists the sets one by one.
+  static result<std::vector<firewall::element>>
+  list_once(netlink_socket& socket, const std::string& table);
+
+  // All chains on the hook `forward`.
+  result<std::vector<firewall::forward_chain>> forward_chains();
+
   origin origin_;
   std::vector<unique_fd> ready_; // Namespaces that wait for their name.
   unique_fd ns_;
   netlink_socket socket_;
   sysctls sysctls_;
+  std::optional<netlink_socket> firewall_;
+  uint32_t firewall_port_ = 0; ///< Of that socket.
 };
 
 } // namespace troupe::netns

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include <arpa/inet.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <sys/time.h>
 
 namespace troupe::netns {
@@ -60,6 +62,25 @@ netlink_ack decode_done(const nlmsghdr& message) {
   return {outcome < 0 ? -outcome : 0, {}};
 }
 
+// The beginning and the end of a transaction around messages.
+std::vector<uint8_t> frame(std::span<const uint8_t> messages) {
+  struct edge {
+    nlmsghdr header;
+    nfgenmsg body;
+  };
+  auto make = [](uint16_t type) {
+    return edge{{sizeof(edge), type, NLM_F_REQUEST, 0, 0},
+                {AF_UNSPEC, NFNETLINK_V0, htons(NFNL_SUBSYS_NFTABLES)}};
+  };
+  auto result = std::vector<uint8_t>(messages.size() + 2 * sizeof(edge));
+  auto begin = make(NFNL_MSG_BATCH_BEGIN);
+  auto end = make(NFNL_MSG_BATCH_END);
+  std::memcpy(result.data(), &begin, sizeof begin);
+  std::ranges::copy(messages, result.begin() + sizeof begin);
+  std::memcpy(result.data() + result.size() - sizeof end, &end, sizeof end);
+  return result;
+}
+
 } // namespace
 
 unique_fd netlink_socket::open_descriptor(int protocol) {
@@ -85,7 +106,7 @@ netlink_ack netlink_socket::send(netlink_message& request, int extra_flags) {
   if (header == nullptr)
     return {EMSGSIZE, "request too long"};
   header->nlmsg_flags |= static_cast<uint16_t>(extra_flags);
-  header->nlmsg_seq = ++sequence_;
+  header->nlmsg_seq = oldest_ = ++sequence_;
   header->nlmsg_pid = 0;
   while (::send(fd_.get(), header, header->nlmsg_len, 0) < 0)
     if (errno != EINTR)
@@ -112,7 +133,8 @@ netlink_ack netlink_socket::receive(Handle&& handle) {
   auto left = static_cast<int>(size);
   for (auto* message = reinterpret_cast<nlmsghdr*>(buffer);
        nlmsg_ok(message, left); message = nlmsg_next(message, &left))
-    if (message->nlmsg_seq == sequence_)
+    // The numbers may wrap around between the two.
+    if (message->nlmsg_seq - oldest_ <= sequence_ - oldest_)
       handle(*message);
   return {};
 }
@@ -184,6 +206,45 @@ netlink_ack netlink_socket::dump(netlink_message& request,
     std::this_thread::sleep_for(std::chrono::milliseconds{2 * i});
   }
   return {EAGAIN, "the list changed while it was read, 10 times over"};
+}
+
+netlink_ack
+netlink_socket::transact(std::span<const uint8_t> messages, int& failed) {
+  failed = -1;
+  auto batch = frame(messages);
+  oldest_ = sequence_ + 1;
+  auto left = static_cast<int>(batch.size());
+  auto* last = static_cast<nlmsghdr*>(nullptr);
+  for (auto* x = reinterpret_cast<nlmsghdr*>(batch.data()); nlmsg_ok(x, left);
+       x = nlmsg_next(x, &left)) {
+    x->nlmsg_seq = ++sequence_;
+    if (x->nlmsg_type != NFNL_MSG_BATCH_END)
+      last = x;
+  }
+  // Refused messages are answered all, the others only if they ask. So this
+  // answer is the end, whatever it says.
+  last->nlmsg_flags |= NLM_F_ACK;
+  auto end = last->nlmsg_seq;
+  while (::send(fd_.get(), batch.data(), batch.size(), 0) < 0)
+    if (errno != EINTR)
+      return {errno, {}};
+  auto done = false;
+  auto answer = netlink_ack{};
+  auto handle = [&](const nlmsghdr& message) {
+    if (message.nlmsg_type != NLMSG_ERROR)
+      return;
+    auto one = decode_error(message);
+    auto number = static_cast<int>(message.nlmsg_seq - oldest_) - 1;
+    done = done || message.nlmsg_seq == end || (number < 0 && !one.ok());
+    if (one.ok() || !answer.ok())
+      return;
+    answer = std::move(one);
+    failed = number;
+  };
+  while (!done)
+    if (auto received = receive(handle); !received.ok())
+      return received;
+  return answer;
 }
 
 } // namespace troupe::netns

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,13 @@ public:
   netlink_ack dump(netlink_message& request,
                    const std::function<void()>& restart, const visitor& visit);
 
+  /// Sends messages as one transaction of nf_tables: all are carried out or
+  /// none. Between them, numbers, flags and the frame are filled in.
+  /// @param messages One after the other, aligned.
+  /// @param failed Index of the first message that was refused; -1: the
+  ///        transaction as a whole.
+  netlink_ack transact(std::span<const uint8_t> messages, int& failed);
+
   int descriptor() const {
     return fd_.get();
   }
@@ -80,6 +88,7 @@ private:
 
   unique_fd fd_;
   uint32_t sequence_ = 0;
+  uint32_t oldest_ = 0; ///< The first number that is waited for.
 };
 
 } // namespace troupe::netns

@@ -1,5 +1,6 @@
 #include "troupe/netns/watch.hpp"
 
+#include "troupe/netns/firewall/event.hpp"
 #include "troupe/netns/netlink_event.hpp"
 #include "troupe/netns/pin_index.hpp"
 #include "troupe/netns/unique_fd.hpp"
@@ -30,6 +31,7 @@ constexpr auto buffer_bytes = size_t{32768};
 
 // Given back at once, so that a flood does not keep the caller waiting.
 constexpr auto most_events = size_t{1024};
+constexpr auto most_datagrams = size_t{1024};
 
 // Removing a pin takes two steps, each of which is a change of the mounts or
 // the directory; looking a moment later sees the result of both.
@@ -93,9 +95,10 @@ void add(kernel_event event, std::vector<kernel_event>& events) {
 class kernel_watch : public watch {
 public:
   kernel_watch(unique_fd notifications, unique_fd mounts, unique_fd wake_up,
-               pin_index pins)
+               unique_fd firewall, pin_index pins, firewall_scope scope)
     : notifications_(std::move(notifications)), mounts_(std::move(mounts)),
-      wake_up_(std::move(wake_up)), pins_(std::move(pins)) {
+      wake_up_(std::move(wake_up)), firewall_(std::move(firewall)),
+      pins_(std::move(pins)), scope_(std::move(scope)) {
   }
 
   result<std::vector<kernel_event>>
@@ -111,13 +114,13 @@ private:
 
   // Waits for descriptors until the deadline or the next look at the pins.
   result<void>
-  poll_until(clock::time_point deadline, std::array<pollfd, 3>& polled) const;
+  poll_until(clock::time_point deadline, std::array<pollfd, 4>& polled) const;
 
   // Takes what the kernel has sent.
-  result<void> read_notifications(std::vector<kernel_event>& events);
+  result<void> read_all(int socket, std::vector<kernel_event>& events);
 
   // Takes one datagram. @returns false if there was none.
-  result<bool> read_datagram(std::vector<kernel_event>& events);
+  result<bool> read_datagram(int socket, std::vector<kernel_event>& events);
 
   void read_message(const nlmsghdr& message, std::optional<int> nsid,
                     std::vector<kernel_event>& events);
@@ -130,7 +133,9 @@ private:
   unique_fd notifications_;
   unique_fd mounts_;
   unique_fd wake_up_;
+  unique_fd firewall_; // None if nobody asked for it.
   pin_index pins_;
+  firewall_scope scope_;
   std::optional<clock::time_point> look_at_; // When to look at the pins.
 
   // Events of namespaces that nobody knows yet, e.g. of one that was pinned a
@@ -139,10 +144,10 @@ private:
 };
 
 result<void> kernel_watch::poll_until(clock::time_point deadline,
-                                      std::array<pollfd, 3>& polled) const {
-  polled
-    = {pollfd{notifications_.get(), POLLIN, 0},
-       pollfd{mounts_.get(), POLLPRI, 0}, pollfd{wake_up_.get(), POLLIN, 0}};
+                                      std::array<pollfd, 4>& polled) const {
+  polled = {
+    pollfd{notifications_.get(), POLLIN, 0}, pollfd{mounts_.get(), POLLPRI, 0},
+    pollfd{wake_up_.get(), POLLIN, 0}, pollfd{firewall_.get(), POLLIN, 0}};
   auto until = look_at_ ? std::min(deadline, *look_at_) : deadline;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(
     std::max(until - clock::now(), clock::duration::zero()));
@@ -158,13 +163,16 @@ kernel_watch::wait(std::chrono::milliseconds longest) {
   auto events = std::vector<kernel_event>{};
   auto deadline = clock::now() + longest;
   for (;;) {
-    auto polled = std::array<pollfd, 3>{};
+    auto polled = std::array<pollfd, 4>{};
     if (auto done = poll_until(deadline, polled); !done)
       return fail(std::move(done.error()));
     if (polled[1].revents != 0 && !look_at_)
       look_at_ = clock::now() + settling_time;
     if (polled[0].revents != 0)
-      if (auto done = read_notifications(events); !done)
+      if (auto done = read_all(notifications_.get(), events); !done)
+        return fail(std::move(done.error()));
+    if (polled[3].revents != 0)
+      if (auto done = read_all(firewall_.get(), events); !done)
         return fail(std::move(done.error()));
     if (look_at_ && *look_at_ <= clock::now())
       if (auto done = look_at_pins(events); !done)
@@ -178,9 +186,10 @@ kernel_watch::wait(std::chrono::milliseconds longest) {
 }
 
 result<void>
-kernel_watch::read_notifications(std::vector<kernel_event>& events) {
-  while (events.size() < most_events) {
-    auto more = read_datagram(events);
+kernel_watch::read_all(int socket, std::vector<kernel_event>& events) {
+  // A load of the firewall is thousands of datagrams and no event.
+  for (size_t i = 0; i < most_datagrams && events.size() < most_events; ++i) {
+    auto more = read_datagram(socket, events);
     if (!more)
       return fail(std::move(more.error()));
     if (!*more)
@@ -189,14 +198,15 @@ kernel_watch::read_notifications(std::vector<kernel_event>& events) {
   return {};
 }
 
-result<bool> kernel_watch::read_datagram(std::vector<kernel_event>& events) {
+result<bool>
+kernel_watch::read_datagram(int socket, std::vector<kernel_event>& events) {
   alignas(nlmsghdr) char buffer[buffer_bytes];
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
   auto sender = sockaddr_nl{};
   auto vector = iovec{buffer, sizeof buffer};
   auto header
     = msghdr{&sender, sizeof sender, &vector, 1, control, sizeof control, 0};
-  auto size = ::recvmsg(notifications_.get(), &header, MSG_DONTWAIT);
+  auto size = ::recvmsg(socket, &header, MSG_DONTWAIT);
   if (size < 0 && errno == ENOBUFS) {
     add({}, events);
     return true;
@@ -214,8 +224,13 @@ result<bool> kernel_watch::read_datagram(std::vector<kernel_event>& events) {
   auto nsid = nsid_of(header);
   auto left = static_cast<int>(size);
   for (auto* message = reinterpret_cast<nlmsghdr*>(buffer);
-       nlmsg_ok(message, left); message = nlmsg_next(message, &left))
-    read_message(*message, nsid, events);
+       nlmsg_ok(message, left); message = nlmsg_next(message, &left)) {
+    if (socket == notifications_.get())
+      read_message(*message, nsid, events);
+    else if (firewall::is_foreign_change(*message, scope_.table,
+                                         scope_.ours.get()))
+      add({kernel_event::kind::firewall_changed, 0, {}, 0, {}}, events);
+  }
   return true;
 }
 
@@ -273,7 +288,7 @@ result<void> kernel_watch::look_at_pins(std::vector<kernel_event>& events) {
 } // namespace
 
 result<std::unique_ptr<watch>>
-watch::open(const std::string& pin_dir, firewall_scope) {
+watch::open(const std::string& pin_dir, firewall_scope scope) {
   auto notifications = open_notifications();
   if (!notifications)
     return fail(std::move(notifications.error()));
@@ -287,9 +302,16 @@ watch::open(const std::string& pin_dir, firewall_scope) {
   auto pins = pin_index::open(pin_dir);
   if (!pins)
     return fail(std::move(pins.error()));
-  return std::make_unique<kernel_watch>(std::move(*notifications),
-                                        std::move(mounts), std::move(wake_up),
-                                        std::move(*pins));
+  auto firewall = unique_fd{};
+  if (!scope.table.empty()) {
+    auto opened = firewall::open_events();
+    if (!opened)
+      return fail(std::move(opened.error()));
+    firewall = std::move(*opened);
+  }
+  return std::make_unique<kernel_watch>(
+    std::move(*notifications), std::move(mounts), std::move(wake_up),
+    std::move(firewall), std::move(*pins), std::move(scope));
 }
 
 } // namespace troupe::netns

@@ -75,6 +75,7 @@ const std::array<set_schema, set_count>& schemas() {
     {set_id::guard_mac, "guard_mac", f::bridge, {ifname, ether_addr}, {}},
     {set_id::guard_ip4, "guard_ip4", f::bridge, {ifname, ipv4_addr}, {}},
     {set_id::guard_ip6, "guard_ip6", f::bridge, {ifname, ipv6_addr}, {}},
+    {set_id::guard_nd, "guard_nd", f::bridge, {ifname, part::nd_target}, {}},
   }};
   return table;
 }
@@ -121,8 +122,9 @@ struct encoder {
   }
 
   bool operator()(const ip_address& x) const {
-    return x.is_v4() ? put(ipv4_addr, {x.bytes().data(), 4})
-                     : put(ipv6_addr, x.bytes());
+    if (x.is_v4())
+      return put(ipv4_addr, {x.bytes().data(), 4});
+    return put(wanted == part::nd_target ? wanted : ipv6_addr, x.bytes());
   }
 
   bool operator()(protocol x) const {

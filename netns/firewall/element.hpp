@@ -40,9 +40,10 @@ enum class set_id : uint8_t {
   guard_mac,       ///< Their MAC addresses.
   guard_ip4,       ///< Their IPv4 addresses.
   guard_ip6,       ///< Their IPv6 addresses, link-local ones included.
+  guard_nd,        ///< The same, as neighbour discovery announces them.
 };
 
-inline constexpr size_t set_count = 18;
+inline constexpr size_t set_count = 19;
 
 /// The type of one part of a key or of data; nft's names.
 enum class part : uint8_t {
@@ -53,6 +54,7 @@ enum class part : uint8_t {
   ipv6_addr,    ///<
   inet_proto,   ///< Transport protocol.
   inet_service, ///< Port.
+  nd_target,    ///< An IPv6 address that nft knows as a number only.
   verdict,      ///< What becomes of the packet; in data only.
 };
 

@@ -23,12 +23,13 @@ void sender_list::remove_socket(uint32_t port) {
     sockets_.erase(i);
 }
 
-void sender_list::add_child(uint32_t process) {
+void sender_list::add_child(const std::function<uint32_t()>& start) {
   auto lock = std::lock_guard{mutex_};
   auto now = clock::now();
   while (!children_.empty() && children_.front().second < now)
     children_.pop_front();
-  children_.emplace_back(process, now + child_time);
+  if (auto process = start(); process != 0)
+    children_.emplace_back(process, now + child_time);
 }
 
 bool sender_list::contains(uint32_t port) const {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -21,9 +22,11 @@ public:
   /// The socket is closed.
   void remove_socket(uint32_t port);
 
-  /// A child of ours: its socket has the child's process number. It counts for
-  /// 10 s, because its events may be read after it has ended.
-  void add_child(uint32_t process);
+  /// Starts a child of ours: its socket has the child's process number. It
+  /// counts for 10 s, because its events may be read after it has ended.
+  /// `contains` waits while `start` runs, so no event is read too early.
+  /// @param start Returns the process number, 0 if it failed.
+  void add_child(const std::function<uint32_t()>& start);
 
   bool contains(uint32_t port) const;
 

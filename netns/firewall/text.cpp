@@ -24,7 +24,7 @@ struct row {
 constexpr auto rows = std::array{
   row{"nf_proto", 1},     row{"ifname", IFNAMSIZ}, row{"ether_addr", 6},
   row{"ipv4_addr", 4},    row{"ipv6_addr", 16},    row{"inet_proto", 1},
-  row{"inet_service", 2}, row{"verdict", 1},
+  row{"inet_service", 2}, row{"nd_target", 16},    row{"verdict", 1},
 };
 
 const row& row_of(part x) {
@@ -37,6 +37,16 @@ std::optional<std::string> interface_text(const uint8_t* bytes) {
   if (!is_plain_interface(name))
     return std::nullopt;
   return "\"" + std::string{name} + "\"";
+}
+
+std::string number_text(const uint8_t* bytes) {
+  constexpr auto digits = std::string_view{"0123456789abcdef"};
+  auto result = std::string{"0x"};
+  for (auto x : std::span{bytes, 16}) {
+    result += digits[x >> 4U];
+    result += digits[x & 15U];
+  }
+  return result;
 }
 
 std::optional<std::string> protocol_text(uint8_t number) {
@@ -80,6 +90,8 @@ std::optional<std::string> part_text(part what, const uint8_t* bytes) {
     return troupe::to_string(ip_address::from_bytes(ip_family::v4, bytes));
   case part::ipv6_addr:
     return troupe::to_string(ip_address::from_bytes(ip_family::v6, bytes));
+  case part::nd_target:
+    return number_text(bytes);
   case part::inet_proto:
     return protocol_text(*bytes);
   case part::inet_service:

@@ -77,4 +77,8 @@ INSTANTIATE_TEST_SUITE_P(Real, KernelContract,
                          ::testing::Values(contract_param{"real",
                                                           make_machine}));
 
+INSTANTIATE_TEST_SUITE_P(Real, FirewallContract,
+                         ::testing::Values(contract_param{"real",
+                                                          make_machine}));
+
 } // namespace troupe::test

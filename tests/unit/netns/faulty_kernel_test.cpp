@@ -85,6 +85,10 @@ INSTANTIATE_TEST_SUITE_P(Faulty, KernelContract,
                          ::testing::Values(contract_param{"faulty",
                                                           make_transparent}));
 
+INSTANTIATE_TEST_SUITE_P(Faulty, FirewallContract,
+                         ::testing::Values(contract_param{"faulty",
+                                                          make_transparent}));
+
 TEST(KernelCall, HasANameOfItsOwn) {
   auto names = std::set<std::string_view>{};
   for (size_t i = 0; i < netns::call_count; ++i) {

@@ -139,4 +139,17 @@ protected:
   std::unique_ptr<netns::kernel> host_;
 };
 
+/// A machine whose firewall is loaded without elements; its table's name is
+/// `firewall_table`.
+class FirewallContract : public KernelContract {
+protected:
+  void SetUp() override;
+
+  result<void> change(std::vector<netns::firewall::element_change> changes);
+
+  std::vector<netns::firewall::element> list();
+};
+
+inline constexpr auto firewall_table = "troupe_0a1b2c";
+
 } // namespace troupe::test

@@ -58,6 +58,10 @@ INSTANTIATE_TEST_SUITE_P(Simulated, KernelContract,
                          ::testing::Values(contract_param{"simulated",
                                                           make_machine}));
 
+INSTANTIATE_TEST_SUITE_P(Simulated, FirewallContract,
+                         ::testing::Values(contract_param{"simulated",
+                                                          make_machine}));
+
 /// A world with the bridge `br0` and a sandbox `a` whose `eth0` is its port.
 class SimulatedWorld : public ::testing::Test {
 protected:

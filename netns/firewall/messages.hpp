@@ -1,0 +1,53 @@
+#pragma once
+
+#include "troupe/netns/firewall/element.hpp"
+#include "troupe/netns/kernel.hpp"
+#include "troupe/netns/netlink_message.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+/// What is said to nf_tables and connection tracking. Private to netns.
+namespace troupe::netns::firewall {
+
+/// Messages that add and delete elements, one per change, one after the other,
+/// for `netlink_socket::transact`. @pre each fits its schema.
+std::vector<uint8_t>
+encode(const std::string& table, std::span<const element_change> changes);
+
+/// A message that deletes a table, for `transact`.
+std::vector<uint8_t>
+encode_delete(table_family family, const std::string& table);
+
+/// Asks for all elements of a set.
+netlink_message
+ask_elements(const std::string& table, const set_schema& schema);
+
+/// Adds the elements of one answer. @returns false if one of them is none
+/// that we could have made.
+bool read_elements(const nlmsghdr& message, const set_schema& schema,
+                   std::vector<element>& out);
+
+/// Asks for the number that each transaction increases.
+netlink_message ask_generation();
+uint32_t read_generation(const nlmsghdr& message);
+
+/// Asks for the chains of all tables.
+netlink_message ask_chains();
+
+/// A chain on the hook `forward`.
+struct forward_chain {
+  foreign_chain name;
+  bool drops = false; ///< By default.
+};
+
+/// Nothing for other chains.
+std::optional<forward_chain> read_chain(const nlmsghdr& message);
+
+/// Deletes what matches; two messages for a filter by address.
+std::vector<netlink_message> encode(const conntrack_filter& filter);
+
+} // namespace troupe::netns::firewall

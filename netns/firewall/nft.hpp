@@ -1,0 +1,28 @@
+#pragma once
+
+#include "troupe/config/model/error.hpp"
+#include "troupe/netns/firewall/senders.hpp"
+#include "troupe/netns/unique_fd.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+/// Running the program `nft`, without a shell. Private to netns.
+namespace troupe::netns::firewall {
+
+/// Runs `nft -f -` in a namespace, at most 30 s.
+/// @param ns A descriptor of the namespace.
+/// @param text What it reads.
+/// @param ours Told of the child; may be null.
+/// @param only_check Nothing is changed.
+/// Errors: `unsupported` if there is no such program; `timeout`; `internal`
+/// with the first line of what it says.
+result<void> run_nft(int ns, const std::string& text, sender_list* ours,
+                     bool only_check = false);
+
+/// What of the ruleset this kernel does not know, with the name of the
+/// kernel's option, e.g. `fib (CONFIG_NFT_FIB_INET)`. Takes some 5 ms each.
+std::vector<std::string> missing_features(int ns);
+
+} // namespace troupe::netns::firewall

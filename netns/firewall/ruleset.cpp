@@ -1,0 +1,100 @@
+#include "troupe/netns/firewall/ruleset.hpp"
+
+#include "troupe/config/model/id.hpp"
+#include "troupe/netns/firewall/parts.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace troupe::netns::firewall {
+
+namespace {
+
+// Elements in one command; the whole is one transaction anyway.
+constexpr auto most_elements = size_t{1000};
+
+bool is_table_name(std::string_view name) {
+  constexpr auto lead = std::string_view{"troupe_"};
+  auto is_digit = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  };
+  if (!name.starts_with(lead))
+    return false;
+  name.remove_prefix(lead.size());
+  return name.size() == 6 && std::ranges::all_of(name, is_digit);
+}
+
+void replace_all(std::string& text, std::string_view what,
+                 std::string_view by) {
+  for (auto at = text.find(what); at != std::string::npos;
+       at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+}
+
+std::string user_part() {
+  auto result = std::string{"table inet "};
+  result.append(user_table).append(" {\n  chain ").append(user_chain);
+  return result
+         + " {\n    type filter hook forward priority filter - 10;\n"
+           "    policy accept;\n  }\n}\n";
+}
+
+// Comments stay out, so that what is in them is no blank to be filled.
+std::string fill(const settings& rules, bool make_user_chain) {
+  auto result = std::string{};
+  auto text = ruleset_text();
+  while (!text.empty()) {
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    auto start = std::min(line.find_first_not_of(' '), line.size());
+    auto is_mark_line = line.find("$mark") != std::string_view::npos;
+    if (line.substr(start).starts_with('#') || (is_mark_line && !rules.mark))
+      continue;
+    result.append(line).append("\n");
+  }
+  auto mark = rules.mark.value_or(accept_mark{});
+  replace_all(result, "$user_chain", make_user_chain ? user_part() : "");
+  replace_all(result, "$table", rules.table);
+  replace_all(result, "$mask", std::to_string(mark.mask));
+  replace_all(result, "$mark", std::to_string(mark.value));
+  return result;
+}
+
+std::string_view family_name(table_family x) {
+  return x == table_family::inet ? "inet" : "bridge";
+}
+
+} // namespace
+
+result<std::string>
+render(const settings& rules, std::span<const element> elements,
+       bool make_user_chain) {
+  if (!is_table_name(rules.table))
+    return fail(ec::invalid_argument,
+                "render ruleset: bad name of a table " + quoted(rules.table));
+  if (auto done = check_elements(elements); !done)
+    return fail(std::move(done.error()));
+  auto counts = std::array<size_t, set_count>{};
+  auto commands = std::array<std::string, set_count>{};
+  for (const auto& x : elements) {
+    const auto& schema = schema_of(x.set);
+    auto& count = counts[static_cast<size_t>(x.set)];
+    auto& out = commands[static_cast<size_t>(x.set)];
+    if (count % most_elements == 0) {
+      out.append(count == 0 ? "" : " }\n").append("add element ");
+      out.append(family_name(schema.family)).append(" ").append(rules.table);
+      out.append(" ").append(schema.name).append(" { ");
+    } else {
+      out.append(", ");
+    }
+    ++count;
+    out.append(to_text(x).value());
+  }
+  auto result = fill(rules, make_user_chain);
+  for (const auto& x : commands)
+    if (!x.empty())
+      result.append(x).append(" }\n");
+  return result;
+}
+
+} // namespace troupe::netns::firewall
