@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/port.hpp"
 #include "troupe/drivers/driver.hpp"
+#include "troupe/drivers/ports/allocator.hpp"
 
 #include <optional>
 #include <span>

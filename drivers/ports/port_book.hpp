@@ -24,6 +24,9 @@ struct publisher {
   std::optional<ip_address> ipv6;
 };
 
+/// For messages: `endpoint "web" (1a2b3c4d5e6f)`.
+std::string label_of(const publisher& x);
+
 /// All host ports of the daemon: chooses, takes, holds and gives them back.
 /// The sockets live in the proxy, so that they outlive the daemon; without a
 /// proxy they live here.
@@ -81,11 +84,19 @@ public:
 private:
   using socket_ptr = std::shared_ptr<netns::held_port>;
 
-  /// One binding, with its socket unless the proxy has it.
+  /// Where the socket of a binding is.
+  enum class place : uint8_t {
+    nowhere, ///< There is none: no host port, or the kernel has no such socket.
+    here,
+    proxy,
+  };
+
+  /// One binding and its socket.
   struct entry {
     port_binding binding;
     std::optional<ip_address> target; ///< Of the proxy.
-    socket_ptr socket;
+    place where = place::nowhere;
+    socket_ptr socket; ///< Set if it is here.
   };
 
   struct account {
@@ -95,24 +106,25 @@ private:
 
   result<void> hold_group(const publisher& owner, const port_group& group,
                           std::vector<entry>& taken);
-  result<std::vector<socket_ptr>>
+  result<std::vector<entry>>
   hold_at(const publisher& owner, const port_group& group, uint16_t port);
-  result<socket_ptr> hold_one(const publisher& owner, protocol proto,
-                              const ip_address& address, uint16_t port);
+  result<entry> hold(const publisher& owner, const port_binding& binding);
+  error explain(error why, const port_binding& binding);
+  error exhausted(const port_group& group, const std::optional<error>& last);
+  result<entry> resume(const publisher& owner, const port_binding& binding);
   result<void> hand_over(std::span<entry> entries);
-  result<void> take_back(std::span<const entry> entries);
-  result<void>
-  restore_entry(const publisher& owner, const port_binding& binding,
-                std::vector<entry>& taken);
+  result<void> take_from_proxy(std::span<const entry> entries);
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
-  bool proxy_has(const netns::proxy_port& port) const;
+  result<void>
+  repair_entry(entry& x, std::span<const netns::proxy_port> present);
 
   std::unique_ptr<netns::port_sockets> sockets_;
   std::unique_ptr<netns::port_proxy> proxy_;
   port_allocator allocator_;
   std::map<endpoint_id, account> accounts_;
   std::vector<netns::proxy_port> left_over_; // Of an earlier run.
+  bool restoring_ = false; // Since `start`, until `finish_restore`.
 };
 
 } // namespace troupe::drivers

@@ -104,14 +104,16 @@ public:
     if (fault.os_error != 0 && !fault.done_though)
       return fail(os_failure(fault.os_error, "tell the proxy"));
     auto& served = world_->served_;
+    for (size_t i = 0; i < ports.size(); ++i)
+      if (!sockets[i]
+          && std::none_of(served.begin(), served.end(), same(ports[i])))
+        return fail(ec::not_found, "tell the proxy: it lacks the port");
     for (size_t i = 0; i < ports.size(); ++i) {
       auto present = std::find_if(served.begin(), served.end(), same(ports[i]));
       if (present != served.end())
         present->first = ports[i];
-      else if (sockets[i])
-        served.emplace_back(ports[i], sockets[i]);
       else
-        return fail(ec::not_found, "tell the proxy: it lacks the port");
+        served.emplace_back(ports[i], sockets[i]);
     }
     if (fault.os_error != 0)
       return fail(os_failure(fault.os_error, "tell the proxy"));

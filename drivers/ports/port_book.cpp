@@ -1,0 +1,237 @@
+#include "troupe/drivers/ports/port_book.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+namespace troupe::drivers {
+
+namespace {
+
+// A busy host must not make one request walk through every port.
+constexpr unsigned max_attempts = 2'048;
+
+port_targets targets_of(const publisher& x) {
+  return {x.ipv4, x.ipv6};
+}
+
+std::string text_of(protocol proto, const ip_address& address, uint16_t port) {
+  return "publish " + host_text(address, port) + "/" + to_string(proto);
+}
+
+std::string text_of(const netns::port_user& x) {
+  if (x.name.empty())
+    return "a process that could not be found";
+  return "process " + quoted(x.name) + " (pid " + std::to_string(x.pid) + ")";
+}
+
+} // namespace
+
+std::string label_of(const publisher& x) {
+  return "endpoint " + quoted(x.name) + " (" + x.id.brief() + ")";
+}
+
+port_book::port_book(std::unique_ptr<netns::port_sockets> sockets,
+                     std::unique_ptr<netns::port_proxy> proxy)
+  : sockets_{std::move(sockets)}, proxy_{std::move(proxy)} {
+  auto limits = sockets_->limits();
+  allocator_ = {{limits.first, limits.last}, limits.reserved};
+}
+
+result<void> port_book::start() {
+  if (!proxy_)
+    return {};
+  auto present = proxy_->list();
+  if (!present)
+    return fail(std::move(present.error()));
+  left_over_ = std::move(*present);
+  restoring_ = true;
+  return {};
+}
+
+// -- taking -------------------------------------------------------------------
+
+result<std::vector<port_binding>>
+port_book::publish(const publisher& owner, std::span<const port_spec> wishes,
+                   const publish_options& options) {
+  auto effective = options;
+  effective.proxy = options.proxy && proxy_ != nullptr;
+  effective.host_ipv6 = sockets_->has_family(ip_family::v6);
+  auto plan = plan_ports(wishes, targets_of(owner), effective);
+  if (!plan)
+    return fail(std::move(plan.error()));
+  auto taken = std::vector<entry>{};
+  for (const auto& group : plan->groups) {
+    auto ok = hold_group(owner, group, taken);
+    if (!ok) {
+      give_back(taken);
+      return fail(std::move(ok.error()));
+    }
+  }
+  if (auto ok = hand_over(taken); !ok) {
+    give_back(taken);
+    return fail(std::move(ok.error()));
+  }
+  for (const auto& binding : plan->routed)
+    taken.push_back({binding, {}, place::nowhere, {}});
+  auto result = std::vector<port_binding>{};
+  result.reserve(taken.size());
+  for (const auto& x : taken)
+    result.push_back(x.binding);
+  sort_bindings(result);
+  enter(owner, std::move(taken));
+  return result;
+}
+
+result<void>
+port_book::hold_group(const publisher& owner, const port_group& group,
+                      std::vector<entry>& taken) {
+  auto search = allocator_.find(group.addresses, group.proto, group.host);
+  auto last = std::optional<error>{};
+  for (auto attempt = 0U; attempt < max_attempts; ++attempt) {
+    auto port = search.next();
+    if (!port)
+      break;
+    auto held = hold_at(owner, group, *port);
+    if (held) {
+      allocator_.claim(group.addresses, group.proto, group.host, *port,
+                       label_of(owner));
+      std::move(held->begin(), held->end(), std::back_inserter(taken));
+      return {};
+    }
+    last = std::move(held.error());
+    // Another number may be free; nothing else changes with the number.
+    if (last->os_error != EADDRINUSE || group.host.is_single())
+      return fail(std::move(*last));
+  }
+  return fail(exhausted(group, last));
+}
+
+error port_book::exhausted(const port_group& group,
+                           const std::optional<error>& last) {
+  auto range = group.host;
+  auto what
+    = "publish " + std::to_string(group.port) + "/" + to_string(group.proto);
+  if (range.is_automatic())
+    return {ec::unavailable, what + ": no automatic port is free",
+            "widen net.ipv4.ip_local_port_range or give a host port", 0};
+  // With a range, the last one's owner stands for all.
+  for (const auto& address : group.addresses) {
+    const auto* other = allocator_.holder(group.proto, address, range.last);
+    if (other == nullptr)
+      continue;
+    auto one = text_of(group.proto, address, range.last)
+               + ": the port is already published by " + *other;
+    if (range.is_single())
+      return {ec::conflict, std::move(one), {}, 0};
+    return {ec::conflict,
+            what + ": all host ports from " + std::to_string(range.first)
+              + " to " + std::to_string(range.last) + " are taken; " + one,
+            {},
+            0};
+  }
+  return {ec::conflict,
+          what + ": all host ports from " + std::to_string(range.first) + " to "
+            + std::to_string(range.last) + " are taken"
+            + (last ? "; " + last->message : ""),
+          {},
+          0};
+}
+
+result<std::vector<port_book::entry>>
+port_book::hold_at(const publisher& owner, const port_group& group,
+                   uint16_t port) {
+  auto result = std::vector<entry>{};
+  for (const auto& address : group.addresses) {
+    auto held = hold(owner, {group.proto, group.port, address, port});
+    if (!held)
+      return fail(std::move(held.error()));
+    result.push_back(std::move(*held));
+  }
+  return result;
+}
+
+result<port_book::entry>
+port_book::hold(const publisher& owner, const port_binding& binding) {
+  auto target = proxy_target(binding, targets_of(owner));
+  auto socket
+    = sockets_->hold(binding.proto, binding.host_ip, binding.host_port);
+  if (socket)
+    return entry{binding, target, place::here, std::move(*socket)};
+  // Rules lead packets to the container without a socket as well.
+  const auto& address = binding.host_ip;
+  auto has_rules = !address.is_loopback()
+                   && (address.is_v4() ? owner.ipv4 : owner.ipv6).has_value();
+  if (socket.error().os_error == EPROTONOSUPPORT && has_rules)
+    return entry{binding, {}, place::nowhere, {}};
+  return fail(explain(std::move(socket.error()), binding));
+}
+
+error port_book::explain(error why, const port_binding& binding) {
+  auto what = text_of(binding.proto, binding.host_ip, binding.host_port);
+  switch (why.os_error) {
+  case EADDRINUSE: {
+    auto user
+      = sockets_->user_of(binding.proto, binding.host_ip, binding.host_port);
+    return {ec::conflict,
+            what + ": the port is in use by "
+              + text_of(user.value_or(netns::port_user{})),
+            {},
+            EADDRINUSE};
+  }
+  case EADDRNOTAVAIL:
+    return {ec::invalid_argument,
+            what + ": address " + to_string(binding.host_ip)
+              + " is not on this host",
+            "publish at an address that `ip address` shows", EADDRNOTAVAIL};
+  case EPROTONOSUPPORT:
+    return {ec::unsupported,
+            what + ": this kernel has no " + to_string(binding.proto)
+              + " sockets, which loopback addresses need",
+            {},
+            EPROTONOSUPPORT};
+  case EAFNOSUPPORT:
+    return {
+      ec::unsupported, what + ": this host has no IPv6", {}, EAFNOSUPPORT};
+  default:
+    return with_context(std::move(why), what);
+  }
+}
+
+void port_book::give_back(std::span<const entry> entries) {
+  for (const auto& x : entries)
+    if (x.binding.host_port != 0)
+      allocator_.give_back(x.binding.proto, x.binding.host_ip,
+                           x.binding.host_port);
+}
+
+void port_book::enter(const publisher& owner, std::vector<entry> entries) {
+  if (entries.empty())
+    return;
+  auto& account = accounts_[owner.id];
+  account.who = owner;
+  std::move(entries.begin(), entries.end(),
+            std::back_inserter(account.entries));
+}
+
+// -- looking ------------------------------------------------------------------
+
+std::vector<port_binding> port_book::bindings(const endpoint_id& owner) const {
+  auto result = std::vector<port_binding>{};
+  auto i = accounts_.find(owner);
+  if (i == accounts_.end())
+    return result;
+  for (const auto& x : i->second.entries)
+    result.push_back(x.binding);
+  sort_bindings(result);
+  return result;
+}
+
+std::map<endpoint_id, std::vector<port_binding>> port_book::bindings() const {
+  auto result = std::map<endpoint_id, std::vector<port_binding>>{};
+  for (const auto& [id, account] : accounts_)
+    result.emplace(id, bindings(id));
+  return result;
+}
+
+} // namespace troupe::drivers

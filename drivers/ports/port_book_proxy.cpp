@@ -1,0 +1,222 @@
+// The half of the book that deals with the proxy and with restarts.
+
+#include "troupe/drivers/ports/port_book.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace troupe::drivers {
+
+namespace {
+
+using netns::proxy_port;
+
+proxy_port
+port_of(const port_binding& x, const std::optional<ip_address>& target) {
+  return {x.proto, x.host_ip, x.host_port, target,
+          target ? x.port : uint16_t{0}};
+}
+
+const proxy_port*
+find_port(std::span<const proxy_port> ports, const proxy_port& wanted) {
+  auto i = std::find_if(ports.begin(), ports.end(), [&](const auto& x) {
+    return same_socket(x, wanted);
+  });
+  return i == ports.end() ? nullptr : &*i;
+}
+
+} // namespace
+
+// -- handing over and taking back ---------------------------------------------
+
+result<void> port_book::hand_over(std::span<entry> entries) {
+  if (!proxy_)
+    return {};
+  auto ports = std::vector<proxy_port>{};
+  auto sockets = std::vector<socket_ptr>{};
+  for (const auto& x : entries) {
+    if (x.where == place::nowhere)
+      continue;
+    ports.push_back(port_of(x.binding, x.target));
+    sockets.push_back(x.socket);
+  }
+  if (ports.empty())
+    return {};
+  if (auto ok = proxy_->add(ports, sockets); !ok) {
+    // It may have been done though: a port that we free must not stay there.
+    auto added = std::vector<proxy_port>{};
+    for (size_t i = 0; i < ports.size(); ++i)
+      if (sockets[i])
+        added.push_back(ports[i]);
+    if (!added.empty())
+      static_cast<void>(proxy_->remove(added));
+    return fail(with_context(std::move(ok.error()), "publish"));
+  }
+  for (auto& x : entries) {
+    if (x.where == place::nowhere)
+      continue;
+    x.where = place::proxy;
+    x.socket.reset();
+  }
+  return {};
+}
+
+result<void> port_book::take_from_proxy(std::span<const entry> entries) {
+  auto ports = std::vector<proxy_port>{};
+  for (const auto& x : entries)
+    if (x.where == place::proxy)
+      ports.push_back(port_of(x.binding, x.target));
+  if (ports.empty())
+    return {};
+  if (auto ok = proxy_->remove(ports); !ok)
+    return fail(with_context(std::move(ok.error()), "release ports"));
+  return {};
+}
+
+result<void> port_book::release(const endpoint_id& owner) {
+  auto i = accounts_.find(owner);
+  if (i == accounts_.end())
+    return {};
+  if (auto ok = take_from_proxy(i->second.entries); !ok)
+    return ok;
+  give_back(i->second.entries);
+  accounts_.erase(i);
+  return {};
+}
+
+result<void> port_book::release(const endpoint_id& owner,
+                                std::span<const port_binding> bindings) {
+  auto account = accounts_.find(owner);
+  auto leaving = std::vector<entry>{};
+  for (const auto& wanted : bindings) {
+    auto has = [&](const entry& x) {
+      return x.binding == wanted;
+    };
+    if (account != accounts_.end()) {
+      const auto& entries = account->second.entries;
+      auto i = std::find_if(entries.begin(), entries.end(), has);
+      if (i != entries.end()) {
+        leaving.push_back(*i);
+        continue;
+      }
+    }
+    return fail(ec::not_found,
+                "unpublish " + to_string(wanted) + ": it is not published");
+  }
+  if (leaving.empty())
+    return {};
+  if (auto ok = take_from_proxy(leaving); !ok)
+    return ok;
+  give_back(leaving);
+  auto& entries = account->second.entries;
+  for (const auto& gone : leaving)
+    std::erase_if(entries, [&](const entry& x) {
+      return x.binding == gone.binding;
+    });
+  if (entries.empty())
+    accounts_.erase(account);
+  return {};
+}
+
+// -- after a restart ----------------------------------------------------------
+
+result<void> port_book::restore(const publisher& owner,
+                                std::span<const port_binding> bindings) {
+  auto taken = std::vector<entry>{};
+  auto undo = [&](error why) {
+    give_back(taken);
+    return fail(std::move(why));
+  };
+  for (const auto& binding : bindings) {
+    auto resumed = resume(owner, binding);
+    if (!resumed)
+      return undo(std::move(resumed.error()));
+    if (binding.host_port != 0)
+      allocator_.claim({&binding.host_ip, 1}, binding.proto,
+                       {binding.host_port, binding.host_port},
+                       binding.host_port, label_of(owner));
+    taken.push_back(std::move(*resumed));
+  }
+  if (auto ok = hand_over(taken); !ok)
+    return undo(std::move(ok.error()));
+  std::erase_if(left_over_, [&](const proxy_port& x) {
+    return std::any_of(taken.begin(), taken.end(), [&](const entry& y) {
+      return same_socket(x, port_of(y.binding, y.target));
+    });
+  });
+  enter(owner, std::move(taken));
+  return {};
+}
+
+result<port_book::entry>
+port_book::resume(const publisher& owner, const port_binding& binding) {
+  if (binding.host_port == 0)
+    return entry{binding, {}, place::nowhere, {}};
+  if (const auto* other
+      = allocator_.holder(binding.proto, binding.host_ip, binding.host_port))
+    return fail(ec::conflict, "publish " + to_string(binding)
+                                + ": the port is already published by "
+                                + *other);
+  auto target = proxy_target(binding, {owner.ipv4, owner.ipv6});
+  if (find_port(left_over_, port_of(binding, target)) != nullptr)
+    return entry{binding, target, place::proxy, {}};
+  return hold(owner, binding);
+}
+
+result<void> port_book::finish_restore() {
+  if (!left_over_.empty())
+    if (auto ok = proxy_->remove(left_over_); !ok)
+      return ok;
+  left_over_.clear();
+  restoring_ = false;
+  return {};
+}
+
+result<void> port_book::repair() {
+  auto limits = sockets_->limits();
+  allocator_.set_automatic({limits.first, limits.last}, limits.reserved);
+  if (!proxy_)
+    return {};
+  auto present = proxy_->list();
+  if (!present)
+    return fail(std::move(present.error()));
+  auto first = result<void>{};
+  auto wanted = std::vector<proxy_port>{};
+  for (auto& [id, account] : accounts_) {
+    for (auto& x : account.entries) {
+      if (x.where == place::nowhere)
+        continue;
+      wanted.push_back(port_of(x.binding, x.target));
+      if (auto ok = repair_entry(x, *present); !ok && first)
+        first = std::move(ok);
+    }
+  }
+  if (restoring_)
+    return first;
+  std::erase_if(*present, [&](const proxy_port& x) {
+    return find_port(wanted, x) != nullptr;
+  });
+  if (!present->empty())
+    if (auto ok = proxy_->remove(*present); !ok && first)
+      first = std::move(ok);
+  return first;
+}
+
+result<void>
+port_book::repair_entry(entry& x, std::span<const proxy_port> present) {
+  auto wanted = port_of(x.binding, x.target);
+  const auto* found = find_port(present, wanted);
+  if (found != nullptr && *found == wanted)
+    return {};
+  if (found == nullptr && !x.socket) {
+    auto socket
+      = sockets_->hold(x.binding.proto, x.binding.host_ip, x.binding.host_port);
+    if (!socket)
+      return fail(explain(std::move(socket.error()), x.binding));
+    x.socket = std::move(*socket);
+    x.where = place::here;
+  }
+  return hand_over({&x, 1});
+}
+
+} // namespace troupe::drivers

@@ -1,0 +1,120 @@
+#include "fixture.hpp"
+#include <algorithm>
+
+namespace troupe::drivers {
+namespace {
+
+using test::ip;
+using lines = std::vector<std::string>;
+
+class PortBook : public test::book_fixture {
+protected:
+  error refusal(const std::string& wish) {
+    auto before = host.held();
+    auto done = book->publish(endpoint(), wishes({wish}), options);
+    EXPECT_FALSE(done.has_value()) << wish;
+    EXPECT_EQ(host.held(), before);
+    return done ? error{} : done.error();
+  }
+};
+
+TEST_F(PortBook, NamesTheProcessThatHasThePort) {
+  host.occupy(protocol::udp, ip("127.0.0.1"), 53, {"dnsmasq", 42, 0});
+  auto why = refusal("53:53/udp");
+  EXPECT_EQ(why.code, ec::conflict);
+  EXPECT_EQ(why.message, "publish 0.0.0.0:53/udp: the port is in use by "
+                         "process \"dnsmasq\" (pid 42)");
+}
+
+TEST_F(PortBook, RefusesAnAddressOfAnotherHost) {
+  auto why = refusal("192.0.2.1:8080:80");
+  EXPECT_EQ(why.code, ec::invalid_argument);
+  EXPECT_EQ(why.message, "publish 192.0.2.1:8080/tcp: address 192.0.2.1 is "
+                         "not on this host");
+}
+
+TEST_F(PortBook, SaysWhenNoAutomaticPortIsFree) {
+  host.limits.first = 40'000;
+  host.limits.last = 40'001;
+  open_book();
+  publish(endpoint(), {"80", "81"});
+  auto why = refusal("82");
+  EXPECT_EQ(why.code, ec::unavailable);
+  EXPECT_NE(why.message.find("no automatic port is free"), std::string::npos);
+}
+
+TEST_F(PortBook, DoesNotWalkThroughATakenHostForEver) {
+  for (auto port = uint32_t{32'768}; port <= 60'999; ++port)
+    host.occupy(protocol::tcp, ip("0.0.0.0"), static_cast<uint16_t>(port));
+  EXPECT_EQ(refusal("80").code, ec::unavailable);
+}
+
+TEST_F(PortBook, TellsTheProxyWhereConnectionsGo) {
+  publish(endpoint(), {"127.0.0.1:8080:80", "10.0.0.1:8081:81"});
+  auto served = host.served();
+  ASSERT_EQ(served.size(), 2U);
+  EXPECT_EQ(served[0].target, ip("172.19.0.2"));
+  EXPECT_EQ(served[0].target_port, 80);
+  // The firewall leads to it: held only.
+  EXPECT_FALSE(served[1].target.has_value());
+}
+
+TEST_F(PortBook, HoldsThePortsItselfWithoutAProxy) {
+  open_book(false);
+  publish(endpoint(), {"8080:80"});
+  EXPECT_EQ(host.held().size(), 2U);
+  EXPECT_TRUE(book->release(endpoint().id).has_value());
+  EXPECT_TRUE(host.held().empty());
+}
+
+TEST_F(PortBook, PublishesMoreAndLess) {
+  publish(endpoint(), {"8080:80"});
+  publish(endpoint(), {"8081:81"});
+  EXPECT_EQ(book->bindings(endpoint().id).size(), 4U);
+  auto leaving = book->bindings(endpoint().id);
+  leaving.resize(1);
+  EXPECT_TRUE(book->release(endpoint().id, leaving).has_value());
+  EXPECT_EQ(
+    texts(book->bindings(endpoint().id)),
+    (lines{"[::]:8080->80/tcp", "0.0.0.0:8081->81/tcp", "[::]:8081->81/tcp"}));
+  auto again = book->release(endpoint().id, leaving);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, ec::not_found);
+  EXPECT_EQ(host.held().size(), 3U);
+}
+
+TEST_F(PortBook, ReleasesNothingGladly) {
+  EXPECT_TRUE(book->release(endpoint().id).has_value());
+  EXPECT_TRUE(book->bindings().empty());
+}
+
+TEST_F(PortBook, PublishesSctpWithoutSocketsWhereRulesLead) {
+  host.has_sctp = false;
+  EXPECT_EQ(publish(endpoint(), {"0.0.0.0:99:99/sctp"}),
+            (lines{"0.0.0.0:99->99/sctp"}));
+  EXPECT_TRUE(host.held().empty());
+  EXPECT_NE(publish(endpoint("db"), {"0.0.0.0:99:99/sctp"})
+              .front()
+              .find("already published"),
+            std::string::npos);
+  EXPECT_EQ(refusal("127.0.0.1:98:98/sctp").code, ec::unsupported);
+}
+
+TEST_F(PortBook, RefusesAPortThatTheSameRequestTook) {
+  auto before = book->bindings();
+  EXPECT_NE(publish(endpoint(), {"8080:80", "8080:81"})
+              .front()
+              .find("already published by endpoint \"web\""),
+            std::string::npos);
+  EXPECT_EQ(book->bindings(), before);
+  EXPECT_TRUE(host.held().empty());
+}
+
+TEST_F(PortBook, SkipsReservedPorts) {
+  host.limits.reserved.set(32'768);
+  open_book();
+  EXPECT_EQ(publish(endpoint(), {"80"}).front(), "0.0.0.0:32769->80/tcp");
+}
+
+} // namespace
+} // namespace troupe::drivers
