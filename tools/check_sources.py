@@ -22,7 +22,8 @@ ALLOWED = {
 }
 
 # Small tools that everybody above may use.
-SHARED_HEADERS = {"troupe/netns/unique_fd.hpp"}
+SHARED_HEADERS = {"troupe/netns/unique_fd.hpp",
+                  "troupe/netns/ports/proxy_wire.hpp"}
 
 # A library's headers appear only where these patterns match.
 LIBRARIES = {
