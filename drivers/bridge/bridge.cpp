@@ -4,6 +4,7 @@
 #include "troupe/drivers/bridge/endpoint.hpp"
 #include "troupe/drivers/bridge/inventory.hpp"
 #include "troupe/drivers/bridge/names.hpp"
+#include "troupe/drivers/bridge/rules.hpp"
 #include "troupe/drivers/bridge/validate.hpp"
 #include "troupe/drivers/bridge/wanted.hpp"
 
@@ -101,6 +102,38 @@ public:
       .and_then([&](const wanted_endpoint& wanted) {
         return inspect_bridge_endpoint(kernel, owner_, wanted);
       });
+  }
+
+  result<firewall_elements>
+  network_elements(const network_spec& network) const override {
+    return bridge_network_elements(network);
+  }
+
+  result<firewall_elements>
+  endpoint_elements(const network_spec& network, const endpoint_spec& endpoint,
+                    std::span<const port_binding> bindings) const override {
+    return bridge_endpoint_elements(network, endpoint, bindings);
+  }
+
+  port_delivery
+  delivery(const network_spec& network, const endpoint_spec& endpoint,
+           const port_binding& binding) const override {
+    return bridge_delivery(network, endpoint, binding);
+  }
+
+  publish_mode
+  publishing(const network_spec& network, ip_family family) const override {
+    return bridge_publishing(network, family);
+  }
+
+  std::optional<ip_address>
+  publish_address(const network_spec& network) const override {
+    return bridge_publish_address(network);
+  }
+
+  bool needs_forwarding(const network_spec& network,
+                        ip_family family) const override {
+    return bridge_needs_forwarding(network, family);
   }
 
 private:

@@ -53,6 +53,9 @@ result<void> endpoint_job::run() {
 }
 
 result<void> endpoint_job::build() {
+  // Told apart from a pair that a lost request made.
+  if (host_.link_index(wanted_.name))
+    return fail(os_failure(EEXIST, "add link " + wanted_.name));
   auto request = netns::veth_request{};
   request.name = wanted_.name;
   request.master = bridge_;
@@ -131,7 +134,9 @@ void endpoint_job::remove_half_made() {
   if (!index)
     return;
   auto link = host_.link(*index);
-  if (link && link->alias.empty() && link->group == wanted_.group)
+  auto is_tagged
+    = link && (link->alias.empty() || link->alias == wanted_.alias);
+  if (is_tagged && link->group == wanted_.group)
     (void)host_.del_link(*index);
 }
 

@@ -33,6 +33,10 @@ constexpr std::string_view l_prefix
 constexpr std::string_view l_host_v4 = "com.docker.network.host_ipv4";
 constexpr std::string_view l_host_v6 = "com.docker.network.host_ipv6";
 
+// libnetwork has nothing like these.
+constexpr std::string_view l_allowed = "troupe.allowed_networks";
+constexpr std::string_view l_guard = "troupe.spoof_guard";
+
 constexpr auto network_options = std::array{
   option_name{l_name, "name"},
   option_name{l_default, "default_bridge"},
@@ -47,6 +51,8 @@ constexpr auto network_options = std::array{
   option_name{l_prefix, "iface_prefix"},
   option_name{l_host_v4, "host_ipv4"},
   option_name{l_host_v6, "host_ipv6"},
+  option_name{l_allowed, "allowed_networks"},
+  option_name{l_guard, "spoof_guard"},
 };
 
 constexpr std::string_view l_ifname = "com.docker.network.endpoint.ifname";
@@ -137,31 +143,74 @@ void read_mode(option_reader& reader, const network_spec& network,
   if (out == gateway_mode::isolated && !network.internal)
     reader.refuse(ec::invalid_argument, label, "needs an internal network",
                   "add --internal");
-  else if (out != gateway_mode::standard && out != gateway_mode::isolated)
-    refuse_effect(reader, label, "firewall");
+  // libnetwork's default may be spelled out.
+  if (network.internal
+      && (out == gateway_mode::nat_unprotected || out == gateway_mode::routed))
+    reader.refuse(ec::invalid_argument, label,
+                  "an internal network has no gateway",
+                  "leave the option or --internal out");
 }
 
-void read_refused(option_reader& reader, bridge_options& out) {
-  auto keep_bridge = false;
-  reader.read(l_default, keep_bridge);
-  if (keep_bridge)
-    refuse_effect(reader, l_default, "default bridge");
+void read_source(option_reader& reader, std::string_view label,
+                 ip_family family, std::optional<ip_address>& out) {
+  if (!reader.text(label))
+    return;
+  auto address = ip_address{};
+  reader.read(label, address);
+  if (address.family() != family)
+    reader.refuse(ec::invalid_argument, label,
+                  family == ip_family::v4 ? "not an IPv4 address"
+                                          : "not an IPv6 address");
+  else if (address.is_unspecified() || address.is_multicast()
+           || address.is_loopback())
+    reader.refuse(ec::invalid_argument, label,
+                  "not an address that packets can leave with");
+  out = address;
+}
+
+// Names with colons between them, as libnetwork lists interfaces.
+void read_names(option_reader& reader, const network_spec& network,
+                std::string_view label, std::vector<std::string>& out) {
+  auto text = reader.text(label).value_or("");
+  if (text.empty())
+    return;
+  if (network.internal)
+    reader.refuse(ec::invalid_argument, label,
+                  "nothing reaches an internal network",
+                  "leave the option or --internal out");
+  for (;;) {
+    auto name = text.substr(0, text.find(':'));
+    if (!is_plain_name(name))
+      reader.refuse(ec::invalid_argument, label,
+                    "not interface names with colons between them");
+    if (std::ranges::find(out, name) == out.end())
+      out.emplace_back(name);
+    if (name.size() == text.size())
+      return;
+    text.remove_prefix(name.size() + 1);
+  }
+}
+
+void read_firewall(option_reader& reader, const network_spec& network,
+                   bridge_options& out) {
+  read_mode(reader, network, l_mode_v4, out.mode_v4);
+  read_mode(reader, network, l_mode_v6, out.mode_v6);
   reader.read(l_masquerade, out.enable_ip_masquerade);
-  if (reader.text(l_masquerade) && out.enable_ip_masquerade)
-    refuse_effect(reader, l_masquerade, "address translation");
+  read_source(reader, l_host_v4, ip_family::v4, out.host_ipv4);
+  read_source(reader, l_host_v6, ip_family::v6, out.host_ipv6);
+  read_names(reader, network, l_trusted, out.trusted_interfaces);
+  read_names(reader, network, l_allowed, out.allowed_networks);
+  reader.read(l_guard, out.spoof_guard);
+  if (!reader.text(l_binding))
+    return;
   auto binding = ip_address{};
   reader.read(l_binding, binding);
-  if (!binding.is_v4())
-    reader.refuse(ec::invalid_argument, l_binding, "not an IPv4 address");
-  else if (!binding.is_unspecified())
-    refuse_effect(reader, l_binding, "published ports");
-  if (reader.text(l_trusted).value_or("") != "")
-    refuse_effect(reader, l_trusted, "firewall");
-  for (auto label : {l_host_v4, l_host_v6}) {
-    auto address = ip_address{};
-    reader.read(label, address);
-    refuse_effect(reader, label, "address translation");
-  }
+  if (!binding.is_v4() || binding.is_multicast())
+    reader.refuse(ec::invalid_argument, l_binding,
+                  "not an IPv4 address of a host");
+  // libnetwork's default, which stands for both families.
+  if (!binding.is_unspecified())
+    out.host_binding_ipv4 = binding;
 }
 
 } // namespace
@@ -182,9 +231,11 @@ result<bridge_options> parse_bridge_options(const network_spec& network) {
       reader.refuse(ec::invalid_argument, l_prefix,
                     "not 1 to 12 of the characters A-Z a-z 0-9 _ . -");
   }
-  read_mode(reader, network, l_mode_v4, out.mode_v4);
-  read_mode(reader, network, l_mode_v6, out.mode_v6);
-  read_refused(reader, out);
+  read_firewall(reader, network, out);
+  auto keep_bridge = false;
+  reader.read(l_default, keep_bridge);
+  if (keep_bridge)
+    refuse_effect(reader, l_default, "default bridge");
   if (auto done = reader.verdict(); !done)
     return fail(done.error());
   return out;
@@ -215,8 +266,9 @@ result<void> check_bridge_endpoint_options(const endpoint_spec& endpoint) {
   auto interval_ms = uint32_t{0};
   reader.read(l_msgs_ms, interval_ms, 100, 2000);
   refuse_effect(reader, l_msgs_ms, "address announcements");
-  refuse_effect(reader, l_exposed, "published ports");
-  refuse_effect(reader, l_portmap, "published ports");
+  for (auto label : {l_exposed, l_portmap})
+    reader.refuse(ec::unsupported, label, "ports are no option here",
+                  "give them with -p and --expose");
   refuse_effect(reader, l_dns, "name service");
   refuse_effect(reader, l_sysctls, "sysctls of endpoints");
   return reader.verdict();

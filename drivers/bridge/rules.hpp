@@ -24,7 +24,8 @@ port_delivery
 bridge_delivery(const network_spec& network, const endpoint_spec& endpoint,
                 const port_binding& binding);
 
-/// `none` on internal networks and for a family that the network has not.
+/// `none` on internal networks and for a family that the network has not;
+/// IPv6 on an IPv4 network in mode nat is `nat`: the proxy serves it.
 publish_mode bridge_publishing(const network_spec& network, ip_family family);
 
 /// The option `host_binding_ipv4`, or nothing.

@@ -102,6 +102,12 @@ want_endpoint(const instance& owner, const endpoint_plan& plan) {
   result.group = owner.link_group();
   result.mtu_bytes = options->mtu_bytes;
   result.flags.isolated = !options->enable_icc;
+  // A container that reaches itself through a published port: where bridged
+  // packets pass the firewall (bridge-nf-call-iptables) the answer leaves by
+  // the port that it came from.
+  result.flags.hairpin
+    = !plan.network.internal
+      && (!plan.endpoint.ports.empty() || plan.endpoint.publish_all);
   result.ns = plan.where.ns;
   result.interface = plan.where.interface;
   result.mac = endpoint_mac(plan.endpoint);

@@ -31,6 +31,9 @@ const std::array<set_schema, set_count>& schemas() {
   static const auto table = std::array<set_schema, set_count>{{
     {set_id::within, "within", f::inet, {ifname, ifname}, {part::verdict}},
     {set_id::hairpin, "hairpin", f::inet, {ifname, ifname}, {}},
+    {set_id::self4, "self4", f::inet, {ipv4_addr, ipv4_addr}, {}},
+    {set_id::self6, "self6", f::inet, {ipv6_addr, ipv6_addr}, {}},
+    {set_id::networks, "networks", f::inet, {ifname}, {}},
     {set_id::allowed, "allowed", f::inet, {ifname, ifname}, {}},
     {set_id::leave, "leave", f::inet, {nf_proto, ifname}, {part::verdict}},
     {set_id::enter, "enter", f::inet, {nf_proto, ifname}, {part::verdict}},

@@ -24,6 +24,9 @@ namespace troupe::netns::firewall {
 enum class set_id : uint8_t {
   within,          ///< A network to itself: accept, or in_nat without ICC.
   hairpin,         ///< A network to itself, for address translation.
+  self4,           ///< An address to itself, where bridged packets come here.
+  self6,           ///< The same, IPv6.
+  networks,        ///< Bridges: packets to them keep their source.
   allowed,         ///< From one interface to another: accept.
   leave,           ///< From a network to elsewhere.
   enter,           ///< From elsewhere to a network.
@@ -43,7 +46,7 @@ enum class set_id : uint8_t {
   guard_nd,        ///< The same, as neighbour discovery announces them.
 };
 
-inline constexpr size_t set_count = 19;
+inline constexpr size_t set_count = 22;
 
 /// The type of one part of a key or of data; nft's names.
 enum class part : uint8_t {

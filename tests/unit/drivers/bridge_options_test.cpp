@@ -81,23 +81,42 @@ const option_case network_cases[] = {
   {"iface_prefix", "thirteen-char", bad},
   {"iface_prefix", "e/", bad},
   {"com.docker.network.bridge.enable_ip_masquerade", "false", ok},
-  {"com.docker.network.bridge.enable_ip_masquerade", "true", no},
+  {"com.docker.network.bridge.enable_ip_masquerade", "true", ok},
   {"com.docker.network.bridge.enable_ip_masquerade", "x", bad},
   {"com.docker.network.bridge.host_binding_ipv4", "0.0.0.0", ok},
-  {"com.docker.network.bridge.host_binding_ipv4", "127.0.0.1", no},
+  {"com.docker.network.bridge.host_binding_ipv4", "127.0.0.1", ok},
+  {"host_binding_ipv4", "224.0.0.1", bad},
   {"com.docker.network.bridge.host_binding_ipv4", "nonsense", bad},
   {"com.docker.network.bridge.host_binding_ipv4", "::", bad},
   {"com.docker.network.bridge.default_bridge", "false", ok},
   {"com.docker.network.bridge.default_bridge", "true", no}, // BR-08
   {"com.docker.network.bridge.gateway_mode_ipv4", "", ok},
-  {"com.docker.network.bridge.gateway_mode_ipv4", "nat", no},
-  {"com.docker.network.bridge.gateway_mode_ipv6", "routed", no},
-  {"gateway_mode_ipv6", "nat-unprotected", no},
+  {"com.docker.network.bridge.gateway_mode_ipv4", "nat", ok},
+  {"com.docker.network.bridge.gateway_mode_ipv6", "routed", ok},
+  {"gateway_mode_ipv6", "nat-unprotected", ok},
   {"gateway_mode_ipv4", "isolated", bad}, // Not internal.
   {"gateway_mode_ipv4", "NAT", bad},
   {"com.docker.network.bridge.trusted_host_interfaces", "", ok},
-  {"com.docker.network.bridge.trusted_host_interfaces", "eth0", no},
-  {"com.docker.network.host_ipv4", "192.0.2.1", no},
+  {"com.docker.network.bridge.trusted_host_interfaces", "eth0", ok},
+  {"trusted_host_interfaces", "eth0:eth1.7", ok},
+  {"trusted_host_interfaces", "eth0:", bad},
+  {"trusted_host_interfaces", ":", bad},
+  {"trusted_host_interfaces", "eth0,eth1", bad},
+  {"trusted_host_interfaces", "eth0\"", bad},
+  {"trusted_host_interfaces", "eth*", bad},
+  {"trusted_host_interfaces", "a\n; flush ruleset", bad},
+  {"allowed_networks", "br-0123456789ab", ok},
+  {"troupe.allowed_networks", "br-0123456789ab:br7", ok},
+  {"allowed_networks", "br 7", bad},
+  {"spoof_guard", "false", ok},
+  {"troupe.spoof_guard", "no", bad},
+  {"com.docker.network.host_ipv4", "192.0.2.1", ok},
+  {"host_ipv4", "2001:db8::1", bad},
+  {"host_ipv4", "0.0.0.0", bad},
+  {"host_ipv4", "127.0.0.1", bad},
+  {"host_ipv6", "2001:db8::1", ok},
+  {"host_ipv6", "192.0.2.1", bad},
+  {"host_ipv6", "ff02::1", bad},
   {"com.docker.network.host_ipv6", "x", bad},
   {"com.docker.network.bridge.no_such_label", "1", ok}, // BR-20
   {"org.example.team", "blue", ok},
@@ -156,7 +175,9 @@ TEST(BridgeOptions, HaveLibnetworksDefaults) {
   EXPECT_FALSE(options.inhibit_ipv4);
   EXPECT_EQ(options.mtu_bytes, 1500U);
   EXPECT_EQ(options.interface_prefix, "eth");
-  EXPECT_TRUE(options.host_binding_ipv4.is_unspecified());
+  EXPECT_FALSE(options.host_binding_ipv4);
+  EXPECT_TRUE(options.spoof_guard);
+  EXPECT_TRUE(options.trusted_interfaces.empty());
 }
 
 TEST(BridgeOptions, ReachTheStruct) {
@@ -174,6 +195,40 @@ TEST(BridgeOptions, ReachTheStruct) {
   EXPECT_EQ(options.mtu_bytes, 1400U);
   EXPECT_EQ(options.interface_prefix, "net");
   EXPECT_EQ(options.mode_v6, drivers::gateway_mode::isolated);
+}
+
+TEST(BridgeOptions, OfTheFirewallReachTheStruct) {
+  auto network = network_dual();
+  network.options = {{"gateway_mode_ipv4", "routed"},
+                     {"gateway_mode_ipv6", "nat-unprotected"},
+                     {"host_ipv4", "192.0.2.1"},
+                     {"host_ipv6", "2001:db8::1"},
+                     {"trusted_host_interfaces", "eth0:eth1:eth0"},
+                     {"allowed_networks", "br7"},
+                     {"host_binding_ipv4", "127.0.0.1"},
+                     {"spoof_guard", "false"}};
+  auto options = drivers::parse_bridge_options(network).value();
+  EXPECT_EQ(options.mode_v4, drivers::gateway_mode::routed);
+  EXPECT_EQ(options.mode_v6, drivers::gateway_mode::nat_unprotected);
+  EXPECT_EQ(to_string(*options.host_ipv4), "192.0.2.1");
+  EXPECT_EQ(to_string(*options.host_ipv6), "2001:db8::1");
+  EXPECT_EQ(options.trusted_interfaces,
+            (std::vector<std::string>{"eth0", "eth1"}));
+  EXPECT_EQ(options.allowed_networks, std::vector<std::string>{"br7"});
+  EXPECT_EQ(to_string(*options.host_binding_ipv4), "127.0.0.1");
+  EXPECT_FALSE(options.spoof_guard);
+}
+
+TEST(BridgeOptions, RefuseWaysIntoAnInternalNetwork) {
+  for (auto [key, value] : {std::pair{"gateway_mode_ipv4", "routed"},
+                            std::pair{"gateway_mode_ipv4", "nat-unprotected"},
+                            std::pair{"trusted_host_interfaces", "eth0"},
+                            std::pair{"allowed_networks", "br7"}}) {
+    auto network = network_v4();
+    network.internal = true;
+    network.options[key] = value;
+    EXPECT_FALSE(drivers::parse_bridge_options(network)) << key;
+  }
 }
 
 TEST(BridgeOptions, NameTheNearestForATypo) {

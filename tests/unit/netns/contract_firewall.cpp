@@ -30,6 +30,9 @@ std::vector<element> one_of_each() {
   auto made = std::vector{
     make_element(set_id::within, {a, a}, {verdict::accept}),
     make_element(set_id::hairpin, {a, a}),
+    make_element(set_id::self4, {ip("10.1.0.2"), ip("10.1.0.2")}),
+    make_element(set_id::self6, {ip("fd00::2"), ip("fd00::2")}),
+    make_element(set_id::networks, {a}),
     make_element(set_id::allowed, {b, a}),
     make_element(set_id::leave, {v4, a}, {verdict::drop}),
     make_element(set_id::enter, {ip_family::v6, a}, {verdict::in_routed}),

@@ -295,6 +295,12 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.del_neighbour({}).has_value();
   k.set_sysctl(netns::sysctl::ipv6_disable, "lo", 0).has_value();
   k.read_sysctl(netns::sysctl::ipv6_disable, "lo").has_value();
+  k.load_firewall({}, {}).has_value();
+  k.change_elements("a", {}).has_value();
+  k.list_elements("a").has_value();
+  k.remove_firewall("a").has_value();
+  k.forward_blockers().has_value();
+  k.flush_conntrack({}).has_value();
   EXPECT_EQ(plan_->faults(), netns::call_count);
   for (size_t i = 0; i < netns::call_count; ++i)
     EXPECT_EQ(plan_->calls(static_cast<call>(i)), 1U)
