@@ -37,7 +37,7 @@ class port_proxy {
 public:
   virtual ~port_proxy() = default;
 
-  /// All ports that the proxy has; starts it if it is not there.
+  /// All ports that the proxy has; none if it is not there.
   virtual result<std::vector<proxy_port>> list() = 0;
 
   /// Hands sockets over, all or nothing. A port that is there already gets the

@@ -4,6 +4,7 @@
 #include "troupe/netns/ports/socket_address.hpp"
 #include "troupe/netns/unique_fd.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <fstream>
@@ -141,22 +142,24 @@ public:
 
 std::bitset<65'536> parse_reserved_ports(std::string_view text) {
   auto result = std::bitset<65'536>{};
-  const auto* i = text.data();
-  const auto* end = text.data() + text.size();
-  while (i != end) {
-    auto first = uint16_t{0};
-    auto parsed = std::from_chars(i, end, first);
-    if (parsed.ec != std::errc{}) {
-      ++i;
+  auto number = [](std::string_view x) -> std::optional<uint16_t> {
+    auto value = uint16_t{0};
+    auto parsed = std::from_chars(x.data(), x.data() + x.size(), value);
+    auto all = parsed.ptr == x.data() + x.size();
+    return parsed.ec == std::errc{} && all ? std::optional{value}
+                                           : std::nullopt;
+  };
+  while (!text.empty()) {
+    auto comma = std::min(text.find(','), text.size());
+    auto part = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    auto dash = part.find('-');
+    auto first = number(part.substr(0, dash));
+    auto last
+      = dash == std::string_view::npos ? first : number(part.substr(dash + 1));
+    if (!first || !last)
       continue;
-    }
-    i = parsed.ptr;
-    auto last = first;
-    if (i != end && *i == '-') {
-      parsed = std::from_chars(i + 1, end, last);
-      i = parsed.ec == std::errc{} ? parsed.ptr : i + 1;
-    }
-    for (auto port = uint32_t{first}; port <= last; ++port)
+    for (auto port = uint32_t{*first}; port <= *last; ++port)
       result.set(port);
   }
   return result;

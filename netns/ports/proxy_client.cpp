@@ -78,6 +78,10 @@ public:
     auto request = std::make_unique<wire::packet>();
     request->head.what = wire::op::list;
     auto ports = std::vector<proxy_port>{};
+    // One that is not there has no ports, and needs not be started to say so.
+    if (!socket_ && !try_connect()
+        && (errno == ENOENT || errno == ECONNREFUSED))
+      return ports;
     auto done = twice([&] {
       ports.clear();
       return ask(*request, {}, &ports);

@@ -2,6 +2,7 @@
 
 #include "troupe/tools/troupe-proxy/address.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -24,10 +25,12 @@ constexpr uint8_t proto_udp = 1;
 constexpr uint8_t proto_sctp = 2;
 
 std::vector<uint8_t> key_of(const wire::record& x) {
-  auto result = std::vector<uint8_t>{x.proto, x.host_family,
-                                     static_cast<uint8_t>(x.host_port >> 8U),
-                                     static_cast<uint8_t>(x.host_port & 255U)};
-  result.insert(result.end(), x.host_ip.begin(), x.host_ip.end());
+  auto result = std::vector<uint8_t>(4 + x.host_ip.size());
+  result[0] = x.proto;
+  result[1] = x.host_family;
+  result[2] = static_cast<uint8_t>(x.host_port >> 8U);
+  result[3] = static_cast<uint8_t>(x.host_port & 255U);
+  std::ranges::copy(x.host_ip, result.begin() + 4);
   return result;
 }
 

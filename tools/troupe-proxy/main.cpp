@@ -28,7 +28,8 @@ namespace wire = troupe::netns::proxy_wire;
 
 constexpr auto usage
   = "usage: troupe-proxy --run-dir DIR [--user NAME] [--idle SECONDS]\n"
-    "                    [--connections N] [--ready-fd FD]\n"
+    "                    [--connections N] [--descriptors N]\n"
+    "                    [--ready-fd FD]\n"
     "Holds and serves the published ports of one trouped, which starts it.\n";
 
 // A connection has two descriptors, and two pipes while data waits in it.
@@ -41,6 +42,7 @@ struct options {
   std::string user = "troupe-proxy";
   int idle_s = 30;
   int connections = 16'384;
+  int descriptors = 262'144;
   int ready_fd = -1;
 };
 
@@ -61,6 +63,8 @@ bool read_options(int argc, char** argv, options& out) {
     else if (name == "--idle" && read_number(value, out.idle_s))
       continue;
     else if (name == "--connections" && read_number(value, out.connections))
+      continue;
+    else if (name == "--descriptors" && read_number(value, out.descriptors))
       continue;
     else if (name == "--ready-fd" && read_number(value, out.ready_fd))
       continue;
@@ -167,7 +171,8 @@ int main(int argc, char** argv) {
   auto owner = ::geteuid();
   auto lock = take_lock(wanted, why);
   auto listener = lock >= 0 ? open_listener(wanted, why) : unique_fd{};
-  auto descriptors = raise_descriptor_limit();
+  auto descriptors
+    = set_descriptor_limit(static_cast<size_t>(wanted.descriptors));
   if (listener)
     why = drop_privileges(wanted.user);
   if (!why.empty()) {

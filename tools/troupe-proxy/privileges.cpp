@@ -28,7 +28,6 @@ namespace troupe::proxy {
 
 namespace {
 
-constexpr rlim_t wanted_descriptors = 262'144;
 constexpr uid_t nobody = 65'534;
 
 std::string failure(const char* what) {
@@ -51,23 +50,41 @@ constexpr uint32_t architecture = 0;
 
 // What serving takes; everything else is EPERM.
 constexpr auto allowed_calls = std::array{
-  SYS_accept4,       SYS_brk,
-  SYS_clock_gettime, SYS_close,
-  SYS_connect,       SYS_epoll_ctl,
-  SYS_epoll_pwait,   SYS_exit,
-  SYS_exit_group,    SYS_futex,
-  SYS_getpeername,   SYS_getrandom,
-  SYS_getsockname,   SYS_getsockopt,
-  SYS_madvise,       SYS_mmap,
-  SYS_mprotect,      SYS_mremap,
-  SYS_munmap,        SYS_pipe2,
-  SYS_read,          SYS_recvfrom,
-  SYS_recvmsg,       SYS_restart_syscall,
-  SYS_rt_sigaction,  SYS_rt_sigprocmask,
-  SYS_rt_sigreturn,  SYS_sendmsg,
-  SYS_sendto,        SYS_setsockopt,
-  SYS_shutdown,      SYS_socket,
-  SYS_splice,        SYS_write,
+  SYS_accept4,
+  SYS_brk,
+  SYS_clock_gettime,
+  SYS_close,
+  SYS_connect,
+  SYS_epoll_create1,
+  SYS_epoll_ctl,
+  SYS_epoll_pwait,
+  SYS_exit,
+  SYS_exit_group,
+  SYS_futex,
+  SYS_getpeername,
+  SYS_getrandom,
+  SYS_getsockname,
+  SYS_getsockopt,
+  SYS_madvise,
+  SYS_mmap,
+  SYS_mprotect,
+  SYS_mremap,
+  SYS_munmap,
+  SYS_pipe2,
+  SYS_read,
+  SYS_recvfrom,
+  SYS_recvmsg,
+  SYS_restart_syscall,
+  SYS_rt_sigaction,
+  SYS_rt_sigprocmask,
+  SYS_rt_sigreturn,
+  SYS_sendmsg,
+  SYS_sendto,
+  SYS_setsockopt,
+  SYS_shutdown,
+  SYS_socket,
+  SYS_splice,
+  SYS_write,
 #ifdef SYS_epoll_wait
   SYS_epoll_wait,
 #endif
@@ -79,17 +96,15 @@ sock_filter statement(uint32_t code, uint32_t value) {
 
 } // namespace
 
-size_t raise_descriptor_limit() {
-  auto limit = rlimit{};
+size_t set_descriptor_limit(size_t wanted) {
+  auto limit = rlimit{wanted, wanted};
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0)
+    return wanted;
+  // Not allowed to go beyond the hard limit.
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return 1'024;
-  auto wanted = rlimit{wanted_descriptors, wanted_descriptors};
-  if (limit.rlim_max < wanted_descriptors
-      && ::setrlimit(RLIMIT_NOFILE, &wanted) == 0)
-    return wanted_descriptors;
-  wanted = {std::min(limit.rlim_max, wanted_descriptors), limit.rlim_max};
-  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0)
-    return wanted.rlim_cur;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
 }
 

@@ -4,9 +4,9 @@
 
 namespace troupe::proxy {
 
-/// Raises the limit of descriptors as far as this process may.
+/// Sets the limit of descriptors, as far up as this process may.
 /// @returns how many it can have.
-size_t raise_descriptor_limit();
+size_t set_descriptor_limit(size_t wanted);
 
 /// Closes all descriptors from 3 on but one, which may be -1.
 void close_others(int keep);

@@ -1,0 +1,287 @@
+#include "fixture.hpp"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+namespace troupe {
+namespace {
+
+using namespace test;
+
+class ProxyLife : public ports_test {
+protected:
+  static std::string status_of(pid_t pid, const std::string& field) {
+    auto file = std::ifstream{"/proc/" + std::to_string(pid) + "/status"};
+    auto line = std::string{};
+    while (std::getline(file, line))
+      if (line.rfind(field + ":", 0) == 0)
+        return line.substr(line.find_first_not_of(" \t", field.size() + 1));
+    return {};
+  }
+
+  static bool is_gone(pid_t pid) {
+    auto state = status_of(pid, "State");
+    return state.empty() || state.front() == 'Z';
+  }
+};
+
+TEST_F(ProxyLife, HasNoPrivileges) {
+  auto proxy = netns::make_proxy_client(settings);
+  auto started = proxy->remove({});
+  ASSERT_TRUE(started.has_value()) << started.error().message;
+  EXPECT_TRUE(proxy->list()->empty());
+  auto pid = proxy_pid();
+  ASSERT_GT(pid, 0);
+  if (geteuid() == 0 && status_of(getpid(), "CapEff") == "000001ffffffffff") {
+    EXPECT_EQ(status_of(pid, "Uid"), "65534\t65534\t65534\t65534");
+  }
+  for (auto set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+    EXPECT_EQ(status_of(pid, set), "0000000000000000") << set;
+  EXPECT_EQ(status_of(pid, "NoNewPrivs"), "1");
+  EXPECT_NE(status_of(pid, "PPid"), std::to_string(getpid()));
+  EXPECT_NE(::getsid(pid), ::getsid(0));
+  EXPECT_EQ(status_of(pid, "Threads"), "1");
+}
+
+TEST_F(ProxyLife, IsOneForEachRunDirectory) {
+  auto first = netns::make_proxy_client(settings);
+  auto second = netns::make_proxy_client(settings);
+  EXPECT_TRUE(first->remove({}).has_value());
+  auto pid = proxy_pid();
+  ASSERT_GT(pid, 0);
+  EXPECT_TRUE(second->list().has_value());
+  EXPECT_EQ(proxy_pid(), pid);
+  auto command = settings.program + " --run-dir " + run_dir() + " 2>/dev/null";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+  EXPECT_EQ(proxy_pid(), pid);
+}
+
+TEST_F(ProxyLife, EndsWhenNobodyNeedsIt) {
+  auto pid = pid_t{0};
+  {
+    auto proxy = netns::make_proxy_client(settings);
+    ASSERT_TRUE(
+      publish(*proxy, protocol::tcp, "127.0.0.1", 8080, "172.19.0.2", 80)
+        .has_value());
+    pid = proxy_pid();
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds{2'500});
+  ASSERT_FALSE(is_gone(pid)) << "it holds a port";
+  {
+    auto proxy = netns::make_proxy_client(settings);
+    auto ports = proxy->list();
+    ASSERT_EQ(ports->size(), 1U);
+    ASSERT_TRUE(proxy->remove(*ports).has_value());
+  }
+  EXPECT_TRUE(eventually([&] {
+    return is_gone(pid);
+  }));
+}
+
+TEST_F(ProxyLife, SurvivesTheDeathOfTheDaemonWithItsConnections) {
+  auto server = tcp_server{"172.19.0.2", 80, echo};
+  auto child = ::fork();
+  if (child == 0) {
+    auto proxy = netns::make_proxy_client(settings);
+    auto ok
+      = publish(*proxy, protocol::tcp, "127.0.0.1", 8080, "172.19.0.2", 80);
+    ::_exit(ok && ::raise(SIGKILL) == 0 ? 0 : 1);
+  }
+  auto status = 0;
+  auto established = unique_fd{};
+  EXPECT_TRUE(eventually([&] {
+    established = dial("127.0.0.1", 8080);
+    return static_cast<bool>(established);
+  }));
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  auto proxy = netns::make_proxy_client(settings);
+  auto ports = proxy->list();
+  ASSERT_TRUE(ports.has_value());
+  ASSERT_EQ(ports->size(), 1U);
+  EXPECT_EQ(ports->front().target, ip("172.19.0.2"));
+  send_all(established.get(), "still here");
+  EXPECT_EQ(read_some(established.get()), "still here");
+}
+
+TEST_F(ProxyLife, HoldsAThousandPorts) {
+  auto server = tcp_server{"172.19.0.2", 80, echo};
+  auto proxy = netns::make_proxy_client(settings);
+  auto ports = std::vector<netns::proxy_port>{};
+  auto held = std::vector<std::shared_ptr<netns::held_port>>{};
+  for (auto i = 0; i < 1'000; ++i) {
+    auto port = static_cast<uint16_t>(20'000 + i);
+    auto where = ip(i % 2 == 0 ? "0.0.0.0" : "::");
+    held.push_back(*sockets->hold(protocol::tcp, where, port));
+    ports.push_back({protocol::tcp, where, port, ip("172.19.0.2"), 80});
+  }
+  ASSERT_TRUE(proxy->add(ports, held).has_value());
+  held.clear();
+  EXPECT_EQ(proxy->list()->size(), 1'000U);
+  for (auto port : {20'000, 20'500, 20'999}) {
+    auto fd
+      = dial(port % 2 == 0 ? "127.0.0.1" : "::1", static_cast<uint16_t>(port));
+    ASSERT_TRUE(fd) << port;
+    send_all(fd.get(), "x");
+    EXPECT_EQ(read_some(fd.get()), "x");
+  }
+  EXPECT_FALSE(sockets->hold(protocol::tcp, ip("0.0.0.0"), 20'000).has_value());
+  ASSERT_TRUE(proxy->remove(ports).has_value());
+  EXPECT_TRUE(proxy->list()->empty());
+  EXPECT_TRUE(sockets->hold(protocol::tcp, ip("0.0.0.0"), 20'000).has_value());
+}
+
+TEST_F(ProxyLife, RemovesConnectionsWithTheirPort) {
+  auto server = tcp_server{"172.19.0.2", 80, echo};
+  auto proxy = netns::make_proxy_client(settings);
+  ASSERT_TRUE(
+    publish(*proxy, protocol::tcp, "127.0.0.1", 8080, "172.19.0.2", 80)
+      .has_value());
+  auto fd = dial("127.0.0.1", 8080);
+  send_all(fd.get(), "x");
+  EXPECT_EQ(read_some(fd.get()), "x");
+  ASSERT_TRUE(proxy->remove(*proxy->list()).has_value());
+  EXPECT_TRUE(read_some(fd.get()).empty());
+}
+
+TEST_F(ProxyLife, AddsAllOrNothing) {
+  auto proxy = netns::make_proxy_client(settings);
+  auto held = std::vector<std::shared_ptr<netns::held_port>>{
+    *sockets->hold(protocol::tcp, ip("127.0.0.1"), 8080), nullptr};
+  auto ports = std::vector<netns::proxy_port>{
+    {protocol::tcp, ip("127.0.0.1"), 8080, ip("172.19.0.2"), 80},
+    {protocol::tcp, ip("127.0.0.1"), 8081, ip("172.19.0.2"), 80}};
+  auto done = proxy->add(ports, held);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code, ec::not_found);
+  EXPECT_TRUE(proxy->list()->empty());
+  // A socket that is not what it is said to be.
+  held.pop_back();
+  ports.pop_back();
+  ports[0].host_port = 8082;
+  EXPECT_EQ(proxy->add(ports, held).error().code, ec::invalid_argument);
+  EXPECT_TRUE(proxy->list()->empty());
+}
+
+TEST_F(ProxyLife, ComesThroughWithoutDescriptors) {
+  auto server = tcp_server{"172.19.0.2", 80, echo};
+  auto script = run_dir() + "/few";
+  std::ofstream{script} << "#!/bin/sh\nexec " << settings.program
+                        << " \"$@\" --descriptors 40\n";
+  ASSERT_EQ(::chmod(script.c_str(), 0755), 0);
+  settings.program = script;
+  auto proxy = netns::make_proxy_client(settings);
+  ASSERT_TRUE(
+    publish(*proxy, protocol::tcp, "127.0.0.1", 8080, "172.19.0.2", 80)
+      .has_value());
+  auto pid = proxy_pid();
+  {
+    auto clients = std::vector<unique_fd>{};
+    for (auto i = 0; i < 60; ++i)
+      clients.push_back(dial("127.0.0.1", 8080));
+    // Those that got through work.
+    send_all(clients.front().get(), "first");
+    EXPECT_EQ(read_some(clients.front().get()), "first");
+    // More ports do not fit, and what is there stays.
+    auto held = std::vector<std::shared_ptr<netns::held_port>>{};
+    auto ports = std::vector<netns::proxy_port>{};
+    for (auto port = uint16_t{9'000}; port < 9'060; ++port) {
+      held.push_back(*sockets->hold(protocol::tcp, ip("127.0.0.1"), port));
+      ports.push_back(
+        {protocol::tcp, ip("127.0.0.1"), port, ip("172.19.0.2"), 80});
+    }
+    EXPECT_FALSE(proxy->add(ports, held).has_value());
+    EXPECT_EQ(proxy->list()->size(), 1U);
+  }
+  EXPECT_TRUE(eventually([] {
+    auto fd = dial("127.0.0.1", 8080);
+    return fd && send_all(fd.get(), "again") && read_some(fd.get()) == "again";
+  }));
+  EXPECT_EQ(proxy_pid(), pid);
+}
+
+TEST_F(ProxyLife, ListensToNoStrangerAndToNoNonsense) {
+  auto proxy = netns::make_proxy_client(settings);
+  ASSERT_TRUE(proxy->remove({}).has_value());
+  auto path = run_dir() + "/proxy.sock";
+  auto info = (struct stat){};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0077U, 0U);
+  ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+  auto child = ::fork();
+  if (child == 0) {
+    if (::setresgid(1'000, 1'000, 1'000) != 0
+        || ::setresuid(1'000, 1'000, 1'000) != 0)
+      ::_exit(2);
+    auto fd = connect_control();
+    auto byte = char{};
+    ::_exit(fd && ::recv(fd.get(), &byte, 1, 0) == 0 ? 0 : 1);
+  }
+  auto status = 0;
+  ::waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) != 2) {
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "it was let in";
+  }
+  for (auto text :
+       {std::string(1, 'x'), std::string(16, '\0'), std::string(16'000, 'x')}) {
+    auto fd = connect_control();
+    ::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    auto byte = char{};
+    EXPECT_EQ(::recv(fd.get(), &byte, 1, 0), 0);
+  }
+  EXPECT_TRUE(proxy->list().has_value());
+}
+
+TEST_F(ProxyLife, IsStartedAnewAndGivenBackItsPortsByTheBook) {
+  auto server = tcp_server{"172.19.0.2", 80, echo};
+  auto book = drivers::port_book{netns::make_port_sockets(),
+                                 netns::make_proxy_client(settings)};
+  ASSERT_TRUE(book.start().has_value());
+  auto owner = drivers::publisher{
+    endpoint_id{std::string(64, 'a')}, "web", ip("172.19.0.2"), {}};
+  auto wishes = std::vector{*parse_port_spec("8080:80")};
+  auto bindings = book.publish(owner, wishes, {});
+  ASSERT_TRUE(bindings.has_value()) << bindings.error().message;
+  ASSERT_EQ(bindings->size(), 2U);
+  auto pid = proxy_pid();
+  ::kill(pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] {
+    return is_gone(pid);
+  }));
+  EXPECT_FALSE(dial("127.0.0.1", 8080));
+  auto done = book.repair();
+  ASSERT_TRUE(done.has_value()) << done.error().message;
+  for (auto address : {"127.0.0.1", "::1"}) {
+    auto fd = dial(address, 8080);
+    ASSERT_TRUE(fd) << address;
+    send_all(fd.get(), "x");
+    EXPECT_EQ(read_some(fd.get()), "x");
+  }
+  EXPECT_TRUE(book.release(owner.id).has_value());
+  EXPECT_FALSE(dial("127.0.0.1", 8080));
+}
+
+TEST_F(ProxyLife, IsNotStartedToSayThatItHasNothing) {
+  auto ports = netns::make_proxy_client(settings)->list();
+  ASSERT_TRUE(ports.has_value());
+  EXPECT_TRUE(ports->empty());
+  EXPECT_EQ(proxy_pid(), 0);
+}
+
+TEST_F(ProxyLife, SaysWhyItCannotStart) {
+  settings.program = "/nowhere/troupe-proxy";
+  auto done = netns::make_proxy_client(settings)->remove({});
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code, ec::unavailable);
+  EXPECT_NE(done.error().message.find("No such file"), std::string::npos)
+    << done.error().message;
+  settings.program = TROUPE_PROXY;
+  settings.run_dir = "/nowhere";
+  done = netns::make_proxy_client(settings)->remove({});
+  ASSERT_FALSE(done.has_value());
+  EXPECT_NE(done.error().message.find("proxy.lock"), std::string::npos)
+    << done.error().message;
+}
+
+} // namespace
+} // namespace troupe
