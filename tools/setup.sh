@@ -11,12 +11,12 @@ build_packages=(
   libcaf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev
   liblmdb-dev libmicrohttpd-dev libnl-3-dev libnl-route-3-dev libspdlog-dev
   nlohmann-json3-dev
-  iproute2 iputils-ping mount procps util-linux
+  iproute2 iputils-ping mount nftables procps util-linux
 )
 test_packages=(
   clang clang-format libclang-rt-dev llvm
   googletest libgtest-dev libbenchmark-dev librapidcheck-dev
-  curl jq nftables python3-minimal
+  conntrack curl iptables jq python3-minimal
 )
 check_packages=(clang-tidy shellcheck)
 
