@@ -154,8 +154,9 @@ port_book::hold_at(const publisher& owner, const port_group& group,
 result<port_book::entry>
 port_book::hold(const publisher& owner, const port_binding& binding) {
   auto target = proxy_target(binding, targets_of(owner));
+  auto silent = !target || !proxy_;
   auto socket
-    = sockets_->hold(binding.proto, binding.host_ip, binding.host_port);
+    = sockets_->hold(binding.proto, binding.host_ip, binding.host_port, silent);
   if (socket)
     return entry{binding, target, place::here, std::move(*socket)};
   // Rules lead packets to the container without a socket as well.

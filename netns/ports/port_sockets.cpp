@@ -63,7 +63,7 @@ bool drop_all(int fd) {
          == 0;
 }
 
-bool prepare(int fd, protocol proto, const ip_address& address) {
+bool prepare(int fd, protocol proto, const ip_address& address, bool silent) {
   // Connections of an earlier holder may still be in TIME_WAIT. Listening
   // makes the port ours alone all the same.
   if (proto != protocol::udp && !set(fd, SOL_SOCKET, SO_REUSEADDR, 1))
@@ -75,7 +75,7 @@ bool prepare(int fd, protocol proto, const ip_address& address) {
       && !set(fd, address.is_v6() ? IPPROTO_IPV6 : IPPROTO_IP,
               address.is_v6() ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
     return false;
-  return drop_all(fd);
+  return !silent || drop_all(fd);
 }
 
 std::string read_setting(const std::string& name) {
@@ -88,13 +88,14 @@ std::string read_setting(const std::string& name) {
 class real_port_sockets : public port_sockets {
 public:
   result<std::shared_ptr<held_port>>
-  hold(protocol proto, const ip_address& address, uint16_t port) override {
+  hold(protocol proto, const ip_address& address, uint16_t port,
+       bool silent) override {
     auto family = address.is_v6() ? AF_INET6 : AF_INET;
     auto fd = unique_fd{::socket(
       family, type_of(proto) | SOCK_CLOEXEC | SOCK_NONBLOCK, number_of(proto))};
     if (!fd)
       return fail(os_failure(errno, "make a socket"));
-    if (!prepare(fd.get(), proto, address))
+    if (!prepare(fd.get(), proto, address, silent))
       return fail(os_failure(errno, "set up a socket"));
     auto where = socket_address{address, port};
     if (::bind(fd.get(), where.data(), where.size()) != 0)

@@ -11,8 +11,7 @@
 namespace troupe::netns {
 
 /// A host port that is ours as long as this object lives: a bound and, where
-/// the protocol knows that, listening socket. Until somebody serves it, the
-/// kernel drops what arrives at it.
+/// the protocol knows that, listening socket.
 class held_port {
 public:
   virtual ~held_port() = default;
@@ -43,11 +42,16 @@ class port_sockets {
 public:
   virtual ~port_sockets() = default;
 
-  /// Takes one port. An IPv6 socket is for IPv6 only. Errors: EADDRINUSE;
+  /// Takes one port. An IPv6 socket is for IPv6 only.
+  /// @param silent the kernel drops what arrives: nobody is going to serve it.
+  ///        Otherwise it waits in the socket.
+  /// Errors: EADDRINUSE;
   /// EADDRNOTAVAIL (no such address on this host); EAFNOSUPPORT (no IPv6);
   /// EPROTONOSUPPORT (no SCTP); EACCES; EMFILE, ENFILE, ENOBUFS, ENOMEM.
   virtual result<std::shared_ptr<held_port>>
-  hold(protocol proto, const ip_address& address, uint16_t port) = 0;
+  hold(protocol proto, const ip_address& address, uint16_t port,
+       bool silent = true)
+    = 0;
 
   /// Can a socket be bound to an address of that family?
   virtual bool has_family(ip_family family) = 0;

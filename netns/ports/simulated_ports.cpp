@@ -46,7 +46,8 @@ public:
   }
 
   result<std::shared_ptr<held_port>>
-  hold(protocol proto, const ip_address& address, uint16_t port) override {
+  hold(protocol proto, const ip_address& address, uint16_t port,
+       bool) override {
     auto where = simulated_ports::place{proto, port, address};
     auto number = world_->ask(simulated_ports::call::hold).os_error;
     auto is_here = address.is_unspecified() || address.is_loopback()
