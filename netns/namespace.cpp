@@ -5,6 +5,7 @@
 #include "troupe/netns/undo_stack.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -65,11 +66,27 @@ private:
   int home_;
 };
 
-// "all" sets "default" as well. A kernel without IPv6 has no such file, which
-// is as good.
-bool disable_ipv6(sysctl_files& files) {
-  auto fd = files.open("net/ipv6/conf/all/disable_ipv6", O_WRONLY);
-  return fd ? ::write(fd.get(), "1", 1) == 1 : errno == ENOENT;
+// Sandboxes listen to nobody about routes. "all" sets "default" as well for
+// disable_ipv6 only. A kernel without IPv6 has none of its files, which is as
+// good.
+bool make_quiet(sysctl_files& files) {
+  struct row {
+    const char* name;
+    const char* value;
+  };
+  constexpr auto rows = std::array{
+    row{"net/ipv6/conf/all/disable_ipv6", "1"},
+    row{"net/ipv6/conf/default/accept_ra", "0"},
+    row{"net/ipv6/conf/default/accept_redirects", "0"},
+    row{"net/ipv4/conf/all/accept_redirects", "0"},
+    row{"net/ipv4/conf/default/accept_redirects", "0"},
+  };
+  for (const auto& [name, value] : rows) {
+    auto fd = files.open(name, O_WRONLY);
+    if (fd ? ::write(fd.get(), value, 1) != 1 : errno != ENOENT)
+      return false;
+  }
+  return true;
 }
 
 bool raise_loopback() {
@@ -149,8 +166,8 @@ result<unique_fd> make_namespace(sysctl_files& files) {
   auto made = open_own();
   if (!made)
     return os_fail("make namespace", "cannot open it");
-  if (!disable_ipv6(files))
-    return os_fail("make namespace", "cannot disable IPv6 in it");
+  if (!make_quiet(files))
+    return os_fail("make namespace", "cannot write its sysctls");
   if (!raise_loopback())
     return os_fail("make namespace", "cannot raise its loopback");
   return made;

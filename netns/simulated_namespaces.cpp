@@ -69,6 +69,11 @@ void model::reboot() {
 void model::make_quiet(space& ns) {
   for (auto* values : {&ns.all, &ns.defaults, &ns.find("lo")->conf})
     (*values)[static_cast<size_t>(sysctl::ipv6_disable)] = 1;
+  for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects})
+    ns.defaults[static_cast<size_t>(key)] = 0;
+  // Loopback follows the default, as nobody has written to its own.
+  for (auto* values : {&ns.all, &ns.defaults, &ns.find("lo")->conf})
+    (*values)[static_cast<size_t>(sysctl::ipv4_accept_redirects)] = 0;
 }
 
 result<namespace_ref> model::create_namespace(const std::string& name) {

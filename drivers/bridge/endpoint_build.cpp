@@ -93,7 +93,8 @@ result<void> endpoint_job::complete_peer() {
   if (wanted_.has_ipv6) {
     if (auto done = open_loopback(); !done)
       return done;
-    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_disable})
+    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects,
+                     sysctl::ipv6_disable})
       if (auto done = inside_->set_sysctl(key, wanted_.interface, 0); !done)
         return done;
   }

@@ -92,7 +92,8 @@ result<void> endpoint_job::mend_peer(const link_info& link) {
   if (wanted_.has_ipv6) {
     if (auto done = open_loopback(); !done)
       return done;
-    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_disable})
+    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects,
+                     sysctl::ipv6_disable})
       if (auto done = change_sysctl(*inside_, undo_, key, wanted_.interface, 0);
           !done)
         return done;

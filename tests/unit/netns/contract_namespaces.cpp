@@ -32,6 +32,12 @@ TEST_P(KernelContract, MakesNamespaceWithItsLoopbackUpAndIpv6Off) {
   EXPECT_EQ((*there)->addresses(1).value(), std::vector{cidr("127.0.0.1/8")});
   for (auto entry : {"all", "default", "lo"})
     EXPECT_EQ((*there)->read_sysctl(sysctl::ipv6_disable, entry).value(), 1);
+  for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects,
+                   sysctl::ipv4_accept_redirects})
+    EXPECT_EQ((*there)->read_sysctl(key, "default").value(), 0);
+  for (auto entry : {"all", "lo"})
+    EXPECT_EQ(
+      (*there)->read_sysctl(sysctl::ipv4_accept_redirects, entry).value(), 0);
   EXPECT_TRUE((*there)->routes().value().empty());
   EXPECT_TRUE((*there)->routed_subnets().value().empty());
 }
