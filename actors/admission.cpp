@@ -160,6 +160,26 @@ result<void> admit_network(
   return admitted;
 }
 
+result<void>
+check_ports(const std::vector<port_spec>& ports, const network_spec& network,
+            const drivers::driver& driver) {
+  if (ports.empty())
+    return {};
+  const auto can_publish = [&](ip_family family) {
+    return driver.publishing(network, family) != drivers::publish_mode::none;
+  };
+  if (!can_publish(ip_family::v4) && !can_publish(ip_family::v6))
+    return fail(ec::forbidden,
+                "network " + quoted(network.name) + " publishes no ports: "
+                  + (network.internal
+                       ? "it is internal"
+                       : "driver " + network.driver + " does not"));
+  for (const auto& x : ports)
+    if (auto ok = check_port(x); !ok)
+      return ok;
+  return {};
+}
+
 result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
                             const drivers::driver& driver) {
   if (auto ok = check_name(wanted.name, "endpoint"); !ok)
@@ -176,6 +196,9 @@ result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
   if (wanted.ipv6 && !wanted.ipv6->is_v6())
     return fail(ec::invalid_argument, "create endpoint " + quoted(wanted.name)
                                         + ": ipv6 is an IPv4 address");
+  if (auto ok = check_ports(wanted.ports, network, driver); !ok)
+    return fail(with_context(std::move(ok.error()),
+                             "create endpoint " + quoted(wanted.name)));
   if (auto ok = driver.validate_endpoint(network, wanted); !ok)
     return ok;
   wanted.id = endpoint_id::random();

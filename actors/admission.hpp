@@ -25,6 +25,12 @@ void complete_pools(network_spec& network);
 result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
                             const drivers::driver& driver);
 
+/// Checks ports that an endpoint of `network` wants to publish. Errors:
+/// `invalid_argument`; `forbidden` where nothing can be published.
+result<void>
+check_ports(const std::vector<port_spec>& ports, const network_spec& network,
+            const drivers::driver& driver);
+
 /// The same for a sandbox.
 result<void> admit_sandbox(sandbox_spec& wanted);
 

@@ -164,6 +164,21 @@ constexpr auto table = std::array{
   row<detach_sandbox, done>("POST", "/v1/networks/{network}/detach",
                             "detach_sandbox", "Takes a sandbox off a network."),
 
+  row<publish_ports, endpoint_status>(
+    "POST", "/v1/networks/{network}/endpoints/{endpoint}/publish",
+    "publish_ports", "Publishes ports of an endpoint of a network."),
+  row<publish_ports, endpoint_status>(
+    "POST", "/v1/endpoints/{endpoint}/publish", "publish_ports",
+    "Publishes ports of an endpoint."),
+  row<unpublish_ports, endpoint_status>(
+    "POST", "/v1/networks/{network}/endpoints/{endpoint}/unpublish",
+    "unpublish_ports",
+    "Gives published ports of an endpoint of a network "
+    "back."),
+  row<unpublish_ports, endpoint_status>(
+    "POST", "/v1/endpoints/{endpoint}/unpublish", "unpublish_ports",
+    "Gives published ports of an endpoint back."),
+
   row<get_status, daemon_status>("GET", "/v1/status", "get_status",
                                  "Shows the daemon's state."),
   row<run_doctor, doctor_report>("POST", "/v1/doctor", "run_doctor",
@@ -226,7 +241,7 @@ parameters_of(std::string_view pattern, std::string_view path) {
 
 // -- fields -------------------------------------------------------------------
 
-bool takes_body(const route& where) {
+bool needs_body(const route& where) {
   return where.method == "POST";
 }
 
@@ -317,7 +332,7 @@ result<outgoing> encode_request(const request& what) {
         || !is_usable(candidate, fields))
       continue;
     auto result = outgoing{&candidate, take_path(candidate, fields), {}};
-    if (takes_body(candidate))
+    if (needs_body(candidate))
       result.body = dump(fields);
     else
       result.target += query_of(fields);

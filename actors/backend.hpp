@@ -17,7 +17,8 @@ using request
                  create_endpoint, remove_endpoint, inspect_endpoint,
                  list_endpoints, create_sandbox, remove_sandbox,
                  inspect_sandbox, list_sandboxes, join_endpoint, leave_endpoint,
-                 attach_sandbox, detach_sandbox, get_status, run_doctor>;
+                 attach_sandbox, detach_sandbox, publish_ports, unpublish_ports,
+                 get_status, run_doctor>;
 
 /// Every reply of the public API.
 using reply = std::variant<done, network_status, network_list, endpoint_status,

@@ -24,6 +24,7 @@ struct system_context {
   namespaces_actor namespaces;
   ipam_actor ipam;
   events_actor events;
+  firewall_actor firewall;
 
   /// Upper bound for one step on a blocking actor.
   std::chrono::milliseconds step_deadline() const {

@@ -4,6 +4,7 @@
 #include "troupe/actors/controller_state.hpp"
 #include "troupe/actors/driver.hpp"
 #include "troupe/actors/events.hpp"
+#include "troupe/actors/firewall.hpp"
 #include "troupe/actors/ipam.hpp"
 #include "troupe/actors/namespaces.hpp"
 #include "troupe/actors/network.hpp"
@@ -20,6 +21,7 @@ void controller_state::spawn_services(caf::actor_system& system) {
   context->namespaces = spawn_namespaces(system, context);
   context->ipam = spawn_ipam(system, context);
   context->events = spawn_events(system, 0);
+  context->firewall = spawn_firewall(system, context);
   for (auto driver_name : drivers::names())
     drivers.emplace(driver_name,
                     spawn_driver(system, context, std::string{driver_name}));
@@ -374,6 +376,14 @@ controller(controller_actor::stateful_pointer<controller_state> self,
     },
     [&state](const detach_sandbox& msg) -> caf::result<done> {
       return detach(state, msg);
+    },
+    [&state](const publish_ports& msg) -> caf::result<endpoint_status> {
+      return to_endpoint<endpoint_status>(state, msg.network, msg.endpoint,
+                                          change_ports{msg.ports, true});
+    },
+    [&state](const unpublish_ports& msg) -> caf::result<endpoint_status> {
+      return to_endpoint<endpoint_status>(state, msg.network, msg.endpoint,
+                                          change_ports{msg.ports, false});
     },
     [&state](const get_status&) -> caf::result<daemon_status> {
       return later<daemon_status>(state, [&](auto reply) {

@@ -19,13 +19,29 @@ void fail_collection(const collection_ptr& x, error why) {
   x->next(fail(with_context(std::move(why), "run the doctor")));
 }
 
+void read_firewall(controller_state& state, const collection_ptr& x) {
+  ask<mend_report>(
+    state.self, state.context->firewall, state.context->step_deadline(),
+    check_firewall{false},
+    [x, &state](mend_report& found) {
+      auto report = doctor_report{diagnose(x->views, state.context->owner)};
+      for (auto& problem : found.differences)
+        report.findings.push_back(
+          {"firewall", std::move(problem), "load the rules anew", false});
+      x->next(std::move(report));
+    },
+    [x](error why) {
+      fail_collection(x, std::move(why));
+    });
+}
+
 void read_kernel(controller_state& state, const collection_ptr& x) {
   ask<audited>(
     state.self, state.context->namespaces, state.context->step_deadline(),
     audit_kernel{},
     [x, &state](audited& found) {
       x->views.kernel = std::move(found.view);
-      x->next(doctor_report{diagnose(x->views, state.context->owner)});
+      read_firewall(state, x);
     },
     [x](error why) {
       fail_collection(x, std::move(why));
@@ -174,9 +190,13 @@ void controller_state::repair_all(doctor_report before,
     ask_all<mend_report>(self, objects.sandbox_handles(),
                          context->operation_deadline(), check_sandbox{}, sweep);
   };
-  ask_all<mend_report>(self, objects.network_handles(),
-                       context->operation_deadline(), check_network{},
-                       mend_sandboxes);
+  auto mend_networks = [=, this](auto&&) {
+    ask_all<mend_report>(self, objects.network_handles(),
+                         context->operation_deadline(), check_network{},
+                         mend_sandboxes);
+  };
+  ask<mend_report>(self, context->firewall, context->step_deadline(),
+                   check_firewall{}, mend_networks, mend_networks);
 }
 
 /// Removes links and pins that belonged to nobody before the pause and still

@@ -6,6 +6,7 @@
 #include "troupe/drivers/registry.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace troupe {
 
@@ -148,7 +149,8 @@ void controller_state::rejoin_endpoints(size_t next, promise<done> reply) {
       const auto& record = plan.joins[next];
       ask<done>(
         self, found.handle, context->step_deadline(),
-        rejoin{objects.sandboxes().at(record.sandbox).handle, record.interface},
+        rejoin{objects.sandboxes().at(record.sandbox).handle, record.interface,
+               record.bindings},
         [=](done&) {
           go_on();
         },
@@ -168,6 +170,31 @@ void controller_state::collect_plans(promise<done> reply) {
     });
 }
 
+/// What an earlier run has left is in force until this one transaction replaces
+/// it. Not by a store that knows less than the kernel.
+void controller_state::restore_rules(std::vector<drivers::endpoint_plan> plans,
+                                     promise<done> reply) {
+  auto bindings = std::map<endpoint_id, std::vector<port_binding>>{};
+  for (const auto& x : plan.joins)
+    bindings[x.endpoint] = x.bindings;
+  auto wanted = restore_firewall{plan.networks, {}};
+  for (const auto& x : plans)
+    wanted.endpoints.push_back(
+      {x.network, x.endpoint, {}, false, {}, bindings[x.endpoint.id]});
+  ask<restored_firewall>(
+    self, context->firewall, context->operation_deadline(), std::move(wanted),
+    [=, this](restored_firewall& restored) {
+      for (auto& problem : restored.problems)
+        warnings.push_back(std::move(problem));
+      end_step("protected", std::to_string(plans.size()) + " endpoints");
+      be_ready(reply);
+    },
+    [=, this](const error& why) {
+      warnings.push_back("firewall: " + why.message);
+      be_ready(reply);
+    });
+}
+
 void controller_state::reconcile_drivers(
   std::vector<drivers::endpoint_plan> plans, promise<done> reply) {
   auto missing = std::make_shared<size_t>(drivers.size());
@@ -177,7 +204,10 @@ void controller_state::reconcile_drivers(
       return;
     end_step("reconciled", std::to_string(*findings) + " objects mended, "
                              + std::to_string(leftovers) + " leftovers");
-    be_ready(reply);
+    if (remove_leftovers || leftovers == 0)
+      return restore_rules(plans, reply);
+    auto refused = reply;
+    refused.deliver(leftovers_error(origin, leftovers));
   };
   for (const auto& [driver_name, handle] : drivers) {
     auto wanted = reconcile_driver{{}, {}, remove_leftovers};
@@ -207,10 +237,6 @@ void controller_state::reconcile_drivers(
 }
 
 void controller_state::be_ready(promise<done> reply) {
-  if (!remove_leftovers && leftovers > 0) {
-    reply.deliver(leftovers_error(origin, leftovers));
-    return;
-  }
   plan = {};
   ready = true;
   if (context->parts.open_watch)

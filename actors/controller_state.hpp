@@ -26,6 +26,8 @@ struct controller_state {
   void rejoin_endpoints(size_t next, promise<done> reply);
   void claim_subnets_again(size_t next, promise<done> reply);
   void collect_plans(promise<done> reply);
+  void
+  restore_rules(std::vector<drivers::endpoint_plan> plans, promise<done> reply);
   void reconcile_drivers(std::vector<drivers::endpoint_plan> plans,
                          promise<done> reply);
   void be_ready(promise<done> reply);
@@ -54,6 +56,7 @@ struct controller_state {
   void look_at(const seen_event& x);
   void audit_slice();
   void status(promise<daemon_status> reply);
+  void add_firewall_notes(daemon_status result, promise<daemon_status> reply);
   void shut_down(promise<done> reply);
 
   // -- doctor, in controller_doctor.cpp ---------------------------------------
@@ -78,6 +81,7 @@ struct controller_state {
   rebuild_plan plan; ///< During start-up only.
   persistence::origin origin;
   uint64_t generation = 0;
+  size_t audit_ticks = 0;
   size_t audit_position = 0; ///< Where the regular comparison goes on.
 };
 

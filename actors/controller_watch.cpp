@@ -36,7 +36,12 @@ void controller_state::look_at(const kernel_events& msg) {
 /// Passes one event to the objects it may concern; they know what they did
 /// themselves.
 void controller_state::look_at(const seen_event& x) {
+  if (x.what.what == kind::firewall_changed) {
+    tell(context->firewall, check_firewall{true, true});
+    return;
+  }
   if (x.what.what == kind::overflow) {
+    tell(context->firewall, check_firewall{});
     for (const auto& handle : objects.network_handles())
       tell(handle, check_network{});
     for (const auto& handle : objects.sandbox_handles())
@@ -68,6 +73,8 @@ void controller_state::look_at(const seen_event& x) {
 
 void controller_state::audit_slice() {
   tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+  if (++audit_ticks % audit_rounds == 0)
+    tell(context->firewall, check_firewall{});
   auto sandboxes = objects.sandbox_handles();
   auto networks = objects.network_handles();
   const auto total = sandboxes.size() + networks.size();
@@ -95,12 +102,27 @@ void controller_state::status(promise<daemon_status> reply) {
   result.warnings = warnings;
   ask_all<network_status>(
     self, objects.network_handles(), context->step_deadline(), get_network{},
-    [reply, result](std::vector<network_status> found) mutable {
+    [=, this](std::vector<network_status> found) mutable {
       for (const auto& x : found) {
         result.endpoints += x.endpoints.size();
         if (x.state != "ready")
           result.warnings.push_back("network " + x.spec.name + ": " + x.state);
       }
+      add_firewall_notes(std::move(result), reply);
+    });
+}
+
+void controller_state::add_firewall_notes(daemon_status result,
+                                          promise<daemon_status> reply) {
+  ask<firewall_notes>(
+    self, context->firewall, context->step_deadline(), get_firewall_notes{},
+    [=](firewall_notes& notes) mutable {
+      std::move(notes.warnings.begin(), notes.warnings.end(),
+                std::back_inserter(result.warnings));
+      reply.deliver(std::move(result));
+    },
+    [=](const error& why) mutable {
+      result.warnings.push_back("firewall: " + why.message);
       reply.deliver(std::move(result));
     });
 }
@@ -124,6 +146,7 @@ void controller_state::shut_down(promise<done> reply) {
     stop(context->namespaces);
     stop(context->ipam);
     stop(context->events);
+    stop(context->firewall);
     stop(context->store);
     watcher = watcher_actor{};
     drivers.clear();

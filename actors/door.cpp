@@ -39,6 +39,10 @@ struct reply_to<leave_endpoint> : std::type_identity<done> {};
 template <>
 struct reply_to<attach_sandbox> : std::type_identity<endpoint_status> {};
 template <>
+struct reply_to<publish_ports> : std::type_identity<endpoint_status> {};
+template <>
+struct reply_to<unpublish_ports> : std::type_identity<endpoint_status> {};
+template <>
 struct reply_to<detach_sandbox> : std::type_identity<done> {};
 template <>
 struct reply_to<get_status> : std::type_identity<daemon_status> {};

@@ -12,12 +12,13 @@ namespace {
 /// the kernel usually needs 20 to 200 ms.
 constexpr auto gone_delay = std::chrono::milliseconds{500};
 
+} // namespace
+
+/// A removal that waits for others to go with it.
 struct waiting_raze {
   drivers::endpoint_plan plan;
   promise<done> reply;
 };
-
-} // namespace
 
 struct driver_state {
   static inline const char* name = "driver";

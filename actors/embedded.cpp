@@ -3,7 +3,6 @@
 #include "troupe/actors/controller.hpp"
 #include "troupe/actors/door.hpp"
 #include "troupe/actors/log.hpp"
-#include "troupe/netns/netlink_kernel.hpp"
 
 #include <atomic>
 #include <fstream>
@@ -140,6 +139,7 @@ private:
     context_->namespaces = namespaces_actor{};
     context_->ipam = ipam_actor{};
     context_->events = events_actor{};
+    context_->firewall = firewall_actor{};
   }
 
   context_ptr context_;
@@ -171,29 +171,15 @@ result<reply> backend::call(request what, std::chrono::milliseconds deadline) {
   return future.get();
 }
 
-embedded_parts real_parts(const settings& how) {
-  const auto pins = how.run_dir + "/netns";
-  return {
-    [pins] {
-      return netns::open_netlink_kernel(pins);
-    },
-    [=] {
-      return persistence::open_lmdb(how.state_dir, how.run_dir);
-    },
-    [pins]() -> result<std::unique_ptr<netns::event_source>> {
-      return netns::watch::open(pins);
-    },
-    [pins] {
-      return netns::read_audit(pins);
-    },
-  };
-}
-
 result<std::shared_ptr<backend>>
 open_backend(const settings& how, embedded_parts parts) {
   auto checked = validated(how);
   if (!checked)
     return fail(std::move(checked.error()));
+  if (const auto& mark = checked->accept_mark; !mark.empty())
+    if (auto good = netns::firewall::accept_mark::parse(mark); !good)
+      return fail(
+        with_context(std::move(good.error()), "settings: accept-mark"));
   log().set_level(spdlog::level::from_str(checked->log_level));
   auto context = std::make_shared<system_context>();
   context->owner = instance::of(checked->run_dir);

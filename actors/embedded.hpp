@@ -2,6 +2,7 @@
 
 #include "troupe/actors/backend.hpp"
 #include "troupe/config/settings.hpp"
+#include "troupe/drivers/ports/port_book.hpp"
 #include "troupe/netns/audit.hpp"
 #include "troupe/netns/kernel.hpp"
 #include "troupe/netns/watch.hpp"
@@ -23,6 +24,8 @@ struct embedded_parts {
   /// Reads the kernel for the doctor; empty: the doctor compares store and
   /// actors only.
   std::function<result<netns::audit_view>()> read_audit;
+  /// The host's ports; empty: nothing can be published.
+  std::function<std::unique_ptr<drivers::port_book>()> make_ports;
 };
 
 /// The real kernel in the calling thread's namespace, and LMDB.

@@ -20,16 +20,15 @@ void endpoint_state::release_turn() {
 
 /// @pre an operation is in work: its turn ends, and those that wait are told
 /// that the endpoint is gone.
-void endpoint_state::end(std::function<void()> deliver) {
+void endpoint_state::end(const std::function<void()>& deliver) {
   ended = true;
   phase = "gone";
-  auto finish = [this, deliver = std::move(deliver)](auto&&) {
-    deliver();
-    quits_when_idle = true;
-    settle();
-  };
-  ask<done>(self, owner, context->step_deadline(), endpoint_gone{spec->id},
-            finish, finish);
+  // Before the reply: whoever asks the network next finds name and addresses
+  // free.
+  tell(owner, endpoint_gone{spec->id});
+  deliver();
+  quits_when_idle = true;
+  settle();
 }
 
 error endpoint_state::gone_error() const {
@@ -94,6 +93,7 @@ endpoint_status endpoint_state::status() const {
   result.spec = *spec;
   result.network_name = network->name;
   result.state = phase;
+  result.bindings = bindings;
   if (!joined)
     return result;
   result.sandbox = slot.sandbox;
@@ -116,8 +116,11 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
   state.owner = std::move(origin.owner);
   state.driver = std::move(origin.driver);
   state.turns = turn_queue{static_cast<size_t>(context->how.max_queue)};
-  if (auto driver = drivers::make(state.network->driver, context->owner))
+  if (auto driver = drivers::make(state.network->driver, context->owner)) {
     state.host_interface = driver->host_interface(*state.spec);
+    auto rules = driver->network_elements(*state.network);
+    state.filtered = rules && !rules->empty();
+  }
   state.context = std::move(context);
   return {
     [&state](const start_endpoint&) -> caf::result<endpoint_status> {
@@ -148,6 +151,13 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
       });
       return reply;
     },
+    [&state](change_ports& msg) -> caf::result<endpoint_status> {
+      auto reply = promise<endpoint_status>{state.self};
+      state.take_turn(reply, [=, &state, msg = std::move(msg)] {
+        state.change_ports(msg.ports, msg.publish, reply);
+      });
+      return reply;
+    },
     [&state](const get_endpoint&) -> caf::result<endpoint_status> {
       if (state.ended)
         return to_caf(state.gone_error());
@@ -156,6 +166,7 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
     [&state](const rejoin& msg) -> caf::result<done> {
       auto reply = promise<done>{state.self};
       state.sandbox = msg.sandbox;
+      state.bindings = msg.bindings;
       ask<join_slot>(
         state.self, msg.sandbox, state.context->step_deadline(),
         restore_join{

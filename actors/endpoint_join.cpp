@@ -20,7 +20,7 @@ void endpoint_state::join(const sandbox_actor& into,
     self, sandbox, context->operation_deadline(), reserve_join{std::move(who)},
     [=, this](join_slot& given) {
       slot = std::move(given);
-      build(reply);
+      protect(reply);
     },
     [=, this](error why) {
       give_up_turn(std::move(why), reply);
@@ -72,8 +72,7 @@ void endpoint_state::commit_join(promise<endpoint_status> reply) {
   auto changes = std::vector<persistence::change>{};
   if (spec->ephemeral)
     changes.emplace_back(*spec);
-  changes.emplace_back(
-    join_spec{spec->id, network->id, slot.sandbox, slot.where.interface});
+  changes.emplace_back(join_record());
   ask<done>(
     self, context->store, context->step_deadline(),
     commit_changes{std::move(changes)},
@@ -86,22 +85,14 @@ void endpoint_state::commit_join(promise<endpoint_status> reply) {
 }
 
 void endpoint_state::finish_joining(promise<endpoint_status> reply) {
-  auto finished = [=, this]() mutable {
-    joined = true;
-    phase = "joined";
-    publish(*context, "endpoint", "join", spec->id.value, spec->name,
-            {{"network", network->name}, {"sandbox", slot.sandbox_name}});
-    reply.deliver(status());
-    settle();
-  };
-  ask<done>(
-    self, sandbox, context->operation_deadline(), finish_join{spec->id, true},
-    [finished](done&) mutable {
-      finished();
-    },
-    [finished](const error&) mutable {
-      finished();
-    });
+  joined = true;
+  phase = "joined";
+  publish(*context, "endpoint", "join", spec->id.value, spec->name,
+          {{"network", network->name}, {"sandbox", slot.sandbox_name}});
+  // Before the reply, so that nobody can overtake it in the sandbox's mailbox.
+  tell(sandbox, finish_join{spec->id, true});
+  reply.deliver(status());
+  settle();
 }
 
 /// Undoes a join that failed or whose outcome is unknown. The store and the
@@ -116,8 +107,8 @@ void endpoint_state::take_back(error why, promise<endpoint_status> reply) {
               finish_join{spec->id, false}, failed, failed);
   };
   auto raze = [=, this] {
-    auto razed = [=](auto&&) {
-      leave_sandbox();
+    auto razed = [=, this](auto&&) {
+      unprotect(leave_sandbox);
     };
     ask<done>(self, driver, context->step_deadline(), raze_endpoint{plan()},
               razed, razed);

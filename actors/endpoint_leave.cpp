@@ -84,9 +84,12 @@ void endpoint_state::raze_then_finish(bool remove, promise<done> reply) {
     reply.deliver(done{});
     settle();
   };
-  auto razed = [=, this] {
+  auto leave_sandbox = [=, this] {
     ask<done>(self, sandbox, context->operation_deadline(),
               finish_leave{spec->id, true}, left, left);
+  };
+  auto razed = [=, this] {
+    unprotect(leave_sandbox);
   };
   ask<done>(
     self, driver, context->step_deadline(), raze_endpoint{plan()},
@@ -136,19 +139,25 @@ void endpoint_state::be_gone_with_sandbox(promise<done> reply) {
   joined = false;
   phase = "created";
   sandbox = sandbox_actor{};
-  if (!spec->ephemeral || ended) {
+  const auto goes = spec->ephemeral && !ended;
+  ended = ended || goes;
+  // Ports are closed when the reply comes; of mere guards nobody waits for the
+  // end: the firewall takes requests in order.
+  auto finish = [=, this]() mutable {
+    if (goes)
+      tell(owner, endpoint_gone{spec->id});
     reply.deliver(done{});
-    return;
-  }
-  ended = true;
-  auto finish = [=, this](auto&&) mutable {
-    reply.deliver(done{});
+    if (!goes)
+      return;
     quits_when_idle = true;
     if (!turns.busy())
       self->quit();
   };
-  ask<done>(self, owner, context->step_deadline(), endpoint_gone{spec->id},
-            finish, finish);
+  if (!bindings.empty())
+    return unprotect(finish);
+  if (filtered)
+    tell(context->firewall, unprotect_endpoint{*spec});
+  finish();
 }
 
 } // namespace troupe

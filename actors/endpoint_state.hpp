@@ -23,6 +23,7 @@ struct endpoint_state {
 
   void start(promise<endpoint_status> reply);
   void join(const sandbox_actor& into, promise<endpoint_status> reply);
+  void protect(promise<endpoint_status> reply);
   void build(promise<endpoint_status> reply);
   void switch_gateway_then_commit(promise<endpoint_status> reply);
   void commit_join(promise<endpoint_status> reply);
@@ -40,6 +41,22 @@ struct endpoint_state {
   void drop(bool force, promise<done> reply);
   void forget(promise<done> reply);
 
+  // -- published ports, in endpoint_publish.cpp -------------------------------
+
+  void change_ports(const std::vector<port_spec>& ports, bool publish,
+                    promise<endpoint_status> reply);
+  void publish_more(endpoint_spec wanted, const std::vector<port_spec>& ports,
+                    promise<endpoint_status> reply);
+  void commit_ports(endpoint_spec wanted, std::vector<port_binding> all,
+                    promise<endpoint_status> reply);
+  void suit_link(promise<endpoint_status> reply);
+  void take_ports_back(error why, promise<endpoint_status> reply);
+  void
+  retract(endpoint_spec wanted, std::vector<port_binding> kept,
+          std::vector<port_binding> removed, promise<endpoint_status> reply);
+  void unprotect(std::function<void()> next);
+  join_spec join_record() const;
+
   // -- the rest ---------------------------------------------------------------
 
   void check(seen_time seen, promise<mend_report> reply);
@@ -51,7 +68,7 @@ struct endpoint_state {
   void settle();
   void release_turn();
   /// Releases name and addresses, delivers, then the actor ends.
-  void end(std::function<void()> deliver);
+  void end(const std::function<void()>& deliver);
   error gone_error() const;
   std::string title() const;
 
@@ -65,9 +82,11 @@ struct endpoint_state {
   network_actor owner;
   driver_actor driver;
   std::string host_interface; ///< Empty for drivers without one.
+  bool filtered = false;      ///< Its network has rules in the firewall.
 
   sandbox_actor sandbox; ///< While joining, joined or leaving.
   join_slot slot;
+  std::vector<port_binding> bindings; ///< Published ports, while joined.
   const char* phase = "created";
   bool joined = false;
   bool ended = false;

@@ -79,6 +79,28 @@ using namespaces_actor = actor_if<
   // Reads the kernel for the doctor.
   caf::result<audited>(audit_kernel)>;
 
+/// The FIREWALL actor: the wanted rules of all networks and endpoints, and the
+/// host's ports; detached. Changes that wait together are one transaction.
+using firewall_actor = actor_if<
+  // Isolates a network.
+  caf::result<done>(protect_network),
+  // Forgets a network.
+  caf::result<done>(unprotect_network),
+  // Guards an endpoint, publishes its ports.
+  caf::result<published_ports>(protect_endpoint),
+  // Gives some of its ports back.
+  caf::result<done>(retract_ports),
+  // Forgets an endpoint.
+  caf::result<done>(unprotect_endpoint),
+  // At start-up: everything at once.
+  caf::result<restored_firewall>(restore_firewall),
+  // Compares with the kernel and mends.
+  caf::result<mend_report>(check_firewall),
+  // Tells what the user should know.
+  caf::result<firewall_notes>(get_firewall_notes),
+  // Its own tick: does what waits.
+  caf::result<done>(flush_firewall)>;
+
 /// The IPAM actor: owns the claimed subnets of all networks.
 using ipam_actor = actor_if<
   // Claims every subnet of a network, all or none.
@@ -140,6 +162,8 @@ using endpoint_actor = actor_if<
   caf::result<endpoint_status>(get_endpoint),
   // At start-up: it is joined by record.
   caf::result<done>(rejoin),
+  // Publishes or gives back ports.
+  caf::result<endpoint_status>(change_ports),
   // From its sandbox, which was removed with everything in it.
   caf::result<done>(sandbox_gone),
   // Compares itself with the kernel and mends it.
@@ -213,7 +237,10 @@ using controller_actor = actor_if<
   caf::result<endpoint_status>(join_endpoint),
   caf::result<done>(leave_endpoint),
   caf::result<endpoint_status>(attach_sandbox),
-  caf::result<done>(detach_sandbox), caf::result<daemon_status>(get_status),
+  caf::result<done>(detach_sandbox),
+  caf::result<endpoint_status>(publish_ports),
+  caf::result<endpoint_status>(unpublish_ports),
+  caf::result<daemon_status>(get_status),
   caf::result<doctor_report>(run_doctor)>;
 
 /// The WATCHER actor: turns kernel events into messages; detached.
@@ -281,6 +308,7 @@ struct restore_join {
 struct rejoin {
   sandbox_actor sandbox;
   std::string interface;
+  std::vector<port_binding> bindings;
 };
 
 struct submit_request {

@@ -216,6 +216,37 @@ struct detach_sandbox {
   }
 };
 
+/// Publishes more ports of an endpoint, while it is joined or from its next
+/// join on; replied to with its `endpoint_status`. All or nothing. Errors:
+/// `conflict` naming who has a port; `invalid_argument` naming the part;
+/// `forbidden` in networks that publish nothing.
+struct publish_ports {
+  std::string network; ///< May be empty if `endpoint` is an id or unique.
+  std::string endpoint;
+  std::vector<port_spec> ports;
+
+  static constexpr auto fields() {
+    return std::tuple{field{"network", &publish_ports::network},
+                      field{"endpoint", &publish_ports::endpoint},
+                      field{"ports", &publish_ports::ports}};
+  }
+};
+
+/// Gives published ports back: those with the same protocol and container
+/// port, and the same host address and port where they are given. Replied to
+/// with the `endpoint_status`. Errors: `not_found` if none is published.
+struct unpublish_ports {
+  std::string network; ///< May be empty if `endpoint` is an id or unique.
+  std::string endpoint;
+  std::vector<port_spec> ports;
+
+  static constexpr auto fields() {
+    return std::tuple{field{"network", &unpublish_ports::network},
+                      field{"endpoint", &unpublish_ports::endpoint},
+                      field{"ports", &unpublish_ports::ports}};
+  }
+};
+
 /// Nothing more to say than that it is done.
 struct done {
   static constexpr auto fields() {

@@ -21,7 +21,7 @@ result<opened_namespace>
 open_pin(netns::kernel& kernel, const open_namespace& msg) {
   const auto name = pin_name(msg.sandbox);
   auto ns = msg.path.empty() ? kernel.create_namespace(name)
-                             : kernel.adopt_namespace(name, msg.path);
+                             : adopt(kernel, name, msg.path);
   if (!ns)
     return fail(std::move(ns.error()));
   return opened_namespace{std::move(*ns)};

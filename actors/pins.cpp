@@ -1,5 +1,8 @@
 #include "troupe/actors/pins.hpp"
 
+#include "troupe/actors/log.hpp"
+#include "troupe/config/model/id.hpp"
+
 #include <algorithm>
 #include <map>
 
@@ -72,6 +75,29 @@ namespace_state state_of_sandbox(netns::kernel& kernel, const pin_map& pins,
 
 std::string pin_name(const sandbox_id& id) {
   return id.brief();
+}
+
+result<netns::namespace_ref>
+adopt(netns::kernel& kernel, const std::string& name, const std::string& path) {
+  auto ns = kernel.adopt_namespace(name, path);
+  if (!ns)
+    return ns;
+  auto refuse = [&](error why) -> result<netns::namespace_ref> {
+    if (auto removed = unpin(kernel, name); !removed)
+      log().warn("adopt namespace {}: {}", quoted(path),
+                 removed.error().message);
+    return fail(std::move(why));
+  };
+  auto pins = kernel.namespaces();
+  if (!pins)
+    return refuse(std::move(pins.error()));
+  for (const auto& [other, there] : *pins)
+    if (other != name && there.inode == ns->inode)
+      return refuse({ec::conflict,
+                     "adopt namespace " + quoted(path) + ": sandbox " + other
+                       + " has it already",
+                     "use that sandbox, or remove it", 0});
+  return ns;
 }
 
 result<void> unpin(netns::kernel& kernel, const std::string& name) {

@@ -9,6 +9,12 @@ namespace troupe {
 /// Name of a sandbox's pin: the first 12 digits of its id.
 std::string pin_name(const sandbox_id& id);
 
+/// Pins the namespace at `path`. Errors: those of `adopt_namespace`; `conflict`
+/// if another pin holds that namespace: two sandboxes would fight over its
+/// routes and interface names.
+result<netns::namespace_ref>
+adopt(netns::kernel& kernel, const std::string& name, const std::string& path);
+
 /// Removes a pin; one that is gone is fine.
 result<void> unpin(netns::kernel& kernel, const std::string& name);
 

@@ -170,6 +170,76 @@ struct audited {
   netns::audit_view view;
 };
 
+// -- to the firewall ----------------------------------------------------------
+
+/// Isolates the network and lets the host forward for it. Replied to with
+/// `done`.
+struct protect_network {
+  network_spec network;
+};
+
+/// The network is gone. Replied to with `done`.
+struct unprotect_network {
+  network_id network;
+};
+
+/// Guards an endpoint and publishes its ports, all or nothing. Replied to with
+/// `published_ports`: all that are published now.
+struct protect_endpoint {
+  network_spec network;
+  endpoint_spec endpoint;
+  std::vector<port_spec> wishes;
+  bool publish_all = false;
+  std::vector<port_binding> kept; ///< Published before; they stay.
+  /// After a restart: exactly these again, instead of wishes.
+  std::optional<std::vector<port_binding>> restored = {};
+};
+
+struct published_ports {
+  std::vector<port_binding> bindings;
+};
+
+/// Gives back all ports but these. Replied to with `done`, as below.
+struct retract_ports {
+  network_spec network;
+  endpoint_spec endpoint;
+  std::vector<port_binding> kept;
+};
+
+/// The endpoint is joined no more. Replied to with `done`, whatever the kernel
+/// says; what could not be removed is tried again.
+struct unprotect_endpoint {
+  endpoint_spec endpoint;
+};
+
+/// At start-up: replaces whatever an earlier run has left, in one transaction.
+/// Replied to with `restored_firewall`.
+struct restore_firewall {
+  std::vector<network_spec> networks;
+  std::vector<protect_endpoint> endpoints;
+};
+
+struct restored_firewall {
+  std::vector<std::string> problems;
+};
+
+/// Compares with the kernel and, if asked, mends. Replied to with a
+/// `mend_report`.
+struct check_firewall {
+  bool repair = true;
+  bool changed = false; ///< Somebody else has changed the rules.
+};
+
+/// Replied to with `firewall_notes`: what the user should know.
+struct get_firewall_notes {};
+
+struct firewall_notes {
+  std::vector<std::string> warnings;
+};
+
+/// Internal to the firewall: brings everything that waits to the kernel.
+struct flush_firewall {};
+
 // -- to the address management ------------------------------------------------
 
 /// Claims the subnets of a network; the reply has every subnet decided.
@@ -246,6 +316,13 @@ struct get_endpoint {};
 
 struct drop_endpoint {
   bool force = false;
+};
+
+/// Publishes these ports, or gives them back. Replied to with an
+/// `endpoint_status`.
+struct change_ports {
+  std::vector<port_spec> ports;
+  bool publish = true;
 };
 
 struct part_endpoint {}; ///< Leaves its sandbox. Replied to with `done`.

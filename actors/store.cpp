@@ -9,12 +9,13 @@ namespace {
 /// More waiting commits than this are refused: the disk does not keep up.
 constexpr size_t queue_limit = 4'096;
 
+} // namespace
+
+/// A request that waits for the next transaction.
 struct waiting_commit {
   std::vector<persistence::change> changes;
   promise<done> reply;
 };
-
-} // namespace
 
 struct store_state {
   static inline const char* name = "store";

@@ -217,6 +217,9 @@ endpoint_spec spec_from(std::string name, endpoint_options options) {
   spec.priority = options.priority;
   spec.options = std::move(options.options);
   spec.labels = std::move(options.labels);
+  spec.ports = std::move(options.ports);
+  spec.exposed = std::move(options.exposed);
+  spec.publish_all = options.publish_all;
   return spec;
 }
 
@@ -305,6 +308,18 @@ result<void> endpoint::leave() {
   return to_void(
     call<done>(*owner_.shared_->link, owner_.shared_->deadline_ms,
                leave_endpoint{spec_.network.value, spec_.id.value}));
+}
+
+result<endpoint_status> endpoint::publish(std::vector<port_spec> ports) {
+  return call<endpoint_status>(
+    *owner_.shared_->link, owner_.shared_->deadline_ms,
+    publish_ports{spec_.network.value, spec_.id.value, std::move(ports)});
+}
+
+result<endpoint_status> endpoint::unpublish(std::vector<port_spec> ports) {
+  return call<endpoint_status>(
+    *owner_.shared_->link, owner_.shared_->deadline_ms,
+    unpublish_ports{spec_.network.value, spec_.id.value, std::move(ports)});
 }
 
 result<void> endpoint::remove(bool force) {

@@ -38,6 +38,9 @@ struct endpoint_options {
   int priority = 0;
   text_map options;
   text_map labels;
+  std::vector<port_spec> ports; ///< See `parse_port_spec`.
+  std::vector<exposed_port> exposed;
+  bool publish_all = false;
 };
 
 /// What a sandbox may be given beside its name.
@@ -138,6 +141,10 @@ public:
   result<endpoint_status> info() const;
   result<endpoint_status> join(const sandbox& where);
   result<void> leave();
+
+  /// Publishes more ports, or gives some back; see `publish_ports`.
+  result<endpoint_status> publish(std::vector<port_spec> ports);
+  result<endpoint_status> unpublish(std::vector<port_spec> ports);
 
   /// @param force leaves first when joined.
   result<void> remove(bool force = false);

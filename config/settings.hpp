@@ -58,6 +58,19 @@ struct settings {
   /// Operations waiting for one network, endpoint or sandbox.
   int max_queue = 256;
 
+  /// Switch the host's forwarding on when a network needs it; else such a
+  /// network is refused while it is off.
+  bool ip_forward = true;
+
+  /// Forwarded packets with this mark are accepted: `MARK[/MASK]`, numbers as
+  /// in C; empty: none.
+  std::string accept_mark;
+
+  /// Program that serves published ports on loopback addresses; empty:
+  /// `troupe-proxy` beside this program, where it was installed, or in
+  /// /usr/libexec/troupe.
+  std::string proxy_program;
+
   /// Namespaces made in advance, so that a new sandbox needs not wait for its
   /// own; 0: none. Each takes some 150 KiB of kernel memory.
   int ready_namespaces = 4;
@@ -78,6 +91,9 @@ struct settings {
       field{"request-timeout-ms", &settings::request_timeout_ms},
       field{"max-requests", &settings::max_requests},
       field{"max-queue", &settings::max_queue},
+      field{"ip-forward", &settings::ip_forward},
+      field{"accept-mark", &settings::accept_mark},
+      field{"proxy-program", &settings::proxy_program},
       field{"ready-namespaces", &settings::ready_namespaces},
       field{"remove-leftovers", &settings::remove_leftovers}};
   }

@@ -100,6 +100,9 @@ result<void> check_setting(std::string_view key, settings& x) {
     return check_path(x.run_dir);
   if (key == "socket")
     return x.socket.empty() ? result<void>{} : check_path(x.socket);
+  if (key == "proxy-program")
+    return x.proxy_program.empty() ? result<void>{}
+                                   : check_path(x.proxy_program);
   if (key == "socket-group")
     return check_group(x.socket_group);
   if (key == "log-level")

@@ -43,4 +43,8 @@ void measure_memory(const setting& how, report& out);
 /// Restart of the daemon after SIGKILL with more and more endpoints.
 void measure_restart(const setting& how, report& out);
 
+/// Attach with 0, 1 and 50 published ports, in turn; one more port with ever
+/// more present; detach with 50.
+void measure_ports(const setting& how, report& out);
+
 } // namespace troupe::bench

@@ -91,11 +91,17 @@ std::unique_ptr<subject> subject::behind_daemon(const std::string& state_base,
   return result;
 }
 
-std::pair<sandbox, clock::duration> subject::attach_one() {
+std::pair<sandbox, clock::duration> subject::attach_one(int ports) {
+  auto options = endpoint_options{};
+  for (auto i = 1; i <= ports; ++i) {
+    auto port = port_spec{};
+    port.port = static_cast<uint16_t>(i);
+    options.ports.push_back(port);
+  }
   auto name = "c" + std::to_string(++made_);
   auto watch = stopwatch{};
   auto made = must(api_->create_sandbox(name), "create sandbox");
-  must(network_->attach(made), "attach");
+  must(network_->attach(made, {}, std::move(options)), "attach");
   return {std::move(made), watch.elapsed()};
 }
 
@@ -105,6 +111,31 @@ samples subject::attach(int count, std::vector<sandbox>& sandboxes) {
     auto [made, took] = attach_one();
     sandboxes.push_back(std::move(made));
     result.add(took);
+  }
+  return result;
+}
+
+samples subject::attach_with_ports(int count, int ports,
+                                   std::vector<sandbox>& sandboxes) {
+  auto result = samples{};
+  for (auto i = 0; i < count; ++i) {
+    auto [made, took] = attach_one(ports);
+    sandboxes.push_back(std::move(made));
+    result.add(took);
+  }
+  return result;
+}
+
+samples subject::publish(int count, const sandbox& where) {
+  auto joined = must(network_->find_endpoint(where.name()), "find endpoint");
+  auto port = port_spec{};
+  port.port = 9'999;
+  auto result = samples{};
+  for (auto i = 0; i < count; ++i) {
+    auto watch = stopwatch{};
+    must(joined.publish({port}), "publish");
+    result.add(watch.elapsed());
+    must(joined.unpublish({port}), "unpublish");
   }
   return result;
 }

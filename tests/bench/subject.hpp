@@ -43,6 +43,14 @@ public:
   /// requests took.
   samples attach(int count, std::vector<sandbox>& sandboxes);
 
+  /// The same with so many TCP ports each, at automatic host ports.
+  samples
+  attach_with_ports(int count, int ports, std::vector<sandbox>& sandboxes);
+
+  /// Publishes one more port of a joined endpoint and takes it back, so often.
+  /// @returns how long each publication took.
+  samples publish(int count, const sandbox& where);
+
   /// The same from several threads at once, each with its share.
   samples
   attach_at_once(int count, int threads, std::vector<sandbox>& sandboxes);
@@ -76,7 +84,7 @@ private:
 
   /// Makes the network; what is there then is what an idle host has.
   void furnish(result<controller> api);
-  std::pair<sandbox, clock::duration> attach_one();
+  std::pair<sandbox, clock::duration> attach_one(int ports = 0);
 
   std::string name_;
   std::string state_dir_;

@@ -56,6 +56,24 @@ request attach(const std::string& network, int priority = 0) {
   return attach_sandbox{network, "box", spec};
 }
 
+/// Port 80 at host port 8080, both families, and 53/udp at an automatic one.
+std::vector<port_spec> ports() {
+  auto fixed = port_spec{};
+  fixed.port = 80;
+  fixed.host_port = 8'080;
+  auto automatic = port_spec{};
+  automatic.proto = protocol::udp;
+  automatic.port = 53;
+  return {fixed, automatic};
+}
+
+request attach_with_ports() {
+  auto spec = endpoint_spec{};
+  spec.name = "shop";
+  spec.ports = ports();
+  return attach_sandbox{"front", "box", spec};
+}
+
 const auto external = std::string{"/proc/7/ns/net"};
 
 } // namespace
@@ -95,6 +113,25 @@ std::vector<scenario> scenarios() {
     {"attach_moves_default_route",
      {front(), back(), box(), attach("front")},
      attach("back", 10)},
+    {"attach_with_ports", {front(), box()}, attach_with_ports()},
+    {"detach_with_ports",
+     {front(), box(), attach_with_ports()},
+     detach_sandbox{"front", "box"},
+     true},
+    {"remove_sandbox_with_ports",
+     {front(), box(), attach_with_ports()},
+     remove_sandbox{"box"},
+     true},
+    {"publish",
+     {front(), box(), attach("front")},
+     publish_ports{"front", "box", ports()}},
+    {"publish_before_the_join",
+     {front(), web()},
+     publish_ports{"front", "web", ports()}},
+    {"unpublish",
+     {front(), box(), attach_with_ports()},
+     unpublish_ports{"front", "shop", {ports().front()}},
+     true},
     {"detach",
      {front(), back(), box(), attach("front"), attach("back")},
      detach_sandbox{"back", "box"},

@@ -27,6 +27,10 @@ constexpr std::string_view name_of() {
     return "attach";
   else if constexpr (std::is_same_v<T, detach_sandbox>)
     return "detach";
+  else if constexpr (std::is_same_v<T, publish_ports>)
+    return "publish";
+  else if constexpr (std::is_same_v<T, unpublish_ports>)
+    return "unpublish";
   else if constexpr (std::is_same_v<T, run_doctor>)
     return "doctor";
   else

@@ -20,6 +20,12 @@ function(troupe_library folder)
   target_link_libraries(${target} PUBLIC ${arg_LINKS}
                         PRIVATE ${arg_PRIVATE_LINKS})
   troupe_target_defaults(${target})
+  # What a file with CAF costs is the templates it instantiates, the same ones
+  # in each: together they take half as long.
+  if(TROUPE_UNITY AND "CAF::core" IN_LIST arg_PRIVATE_LINKS)
+    set_target_properties(${target} PROPERTIES
+      UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
   set_property(GLOBAL APPEND PROPERTY TROUPE_LIBRARIES ${target})
 endfunction()
 

@@ -27,7 +27,7 @@ _troupe() {
     return
   fi
   case "$COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]:-}" in
-    1:*) COMPREPLY=($(compgen -W "network endpoint sandbox join leave attach detach status doctor events" -- "$cur")) ;;
+    1:*) COMPREPLY=($(compgen -W "network endpoint sandbox join leave attach detach publish unpublish status doctor events" -- "$cur")) ;;
     2:network:*) COMPREPLY=($(compgen -W "create ls inspect rm prune" -- "$cur")) ;;
     2:endpoint:*) COMPREPLY=($(compgen -W "create ls inspect rm" -- "$cur")) ;;
     2:sandbox:*) COMPREPLY=($(compgen -W "create ls inspect rm exec" -- "$cur")) ;;

@@ -9,14 +9,21 @@ namespace troupe::tools {
 
 namespace {
 
+std::string ports_text(const std::vector<port_binding>& bindings) {
+  auto result = std::string{};
+  for (const auto& x : bindings)
+    result += (result.empty() ? "" : ", ") + to_string(x);
+  return result;
+}
+
 text_table
 endpoint_table(const std::vector<endpoint_status>& xs, bool no_trunc) {
   auto result = text_table{{"ENDPOINT ID", "NETWORK", "NAME", "SANDBOX",
-                            "INTERFACE", "ADDRESS", "MAC", "STATE"}};
+                            "INTERFACE", "ADDRESS", "PORTS", "STATE"}};
   for (const auto& x : xs)
     result.add({shown(x.spec.id, no_trunc), x.network_name, x.spec.name,
                 x.sandbox_name, x.interface, addresses_text(x.spec),
-                x.spec.mac ? to_string(*x.spec.mac) : "", x.state});
+                ports_text(x.bindings), x.state});
   return result;
 }
 
@@ -116,6 +123,16 @@ void add_endpoint_options(CLI::App& command, endpoint_flags& flags) {
   command.add_option("--label", flags.labels, "Label of your own")
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
+  command
+    .add_option("-p,--publish", flags.publish,
+                "Publish ports on the host; several are allowed")
+    ->type_name("[HOSTIP:][HOSTPORT[-END]:]PORT[-END][/PROTO]")
+    ->allow_extra_args(false);
+  command.add_option("--expose", flags.expose, "Port for --publish-all")
+    ->type_name("PORT[/PROTO]")
+    ->allow_extra_args(false);
+  command.add_flag("-P,--publish-all", flags.publish_all,
+                   "Publish exposed ports at automatic host ports");
   command.add_option("-o,--opt", flags.options, "Driver option")
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);

@@ -39,6 +39,28 @@ void attach(session& s, const arguments& x) {
     print_made(s, x.how, *attached);
 }
 
+struct port_arguments {
+  std::string endpoint;
+  std::vector<std::string> ports;
+  output_options how;
+};
+
+template <class Request>
+void change_ports(session& s, const port_arguments& x) {
+  auto ports = make_port_specs(x.ports);
+  if (!ports)
+    return s.report_usage(ports.error());
+  auto [network, name] = split_endpoint(x.endpoint);
+  auto changed
+    = s.ask<endpoint_status>(Request{network, name, std::move(*ports)});
+  if (!changed)
+    return;
+  if (x.how.format == output_format::json)
+    return print_made(s, x.how, *changed);
+  for (const auto& binding : changed->bindings)
+    s.print(to_string(binding));
+}
+
 void detach(session& s, const arguments& x) {
   if (s.ask<done>(detach_sandbox{x.first, x.second}))
     s.print(x.second);
@@ -54,6 +76,22 @@ add(CLI::App& app, session& s, const char* name, const char* help, action run) {
     run(s, *x);
   });
   return {command, x};
+}
+
+template <class Request>
+void add_port_command(CLI::App& app, session& s, const char* name,
+                      const char* help, const char* endpoint_help) {
+  auto x = std::make_shared<port_arguments>();
+  auto* command = app.add_subcommand(name, help);
+  command->add_option("endpoint", x->endpoint, endpoint_help)->required();
+  command
+    ->add_option("ports", x->ports,
+                 "[HOSTIP:][HOSTPORT[-END]:]PORT[-END][/PROTO]")
+    ->required();
+  add_format(*command, x->how);
+  command->callback([&s, x] {
+    change_ports<Request>(s, *x);
+  });
 }
 
 constexpr auto endpoint_help = "NETWORK/ENDPOINT, or an endpoint's id";
@@ -81,6 +119,14 @@ void add_join_commands(CLI::App& app, session& s) {
                              "Name of the endpoint [the sandbox's]");
   add_endpoint_options(*attach_command, attached->flags);
   add_format(*attach_command, attached->how);
+
+  add_port_command<publish_ports>(app, s, "publish",
+                                  "Publish ports of an endpoint; shows all "
+                                  "that are published",
+                                  endpoint_help);
+  add_port_command<unpublish_ports>(app, s, "unpublish",
+                                    "Give published ports of an endpoint back",
+                                    endpoint_help);
 
   auto [detach_command, detached]
     = add(app, s, "detach", "Take a sandbox off a network", detach);

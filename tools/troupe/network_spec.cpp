@@ -156,6 +156,18 @@ result<network_spec> make_network_spec(const network_flags& flags) {
   return result;
 }
 
+result<std::vector<port_spec>>
+make_port_specs(const std::vector<std::string>& texts) {
+  auto result = std::vector<port_spec>{};
+  for (const auto& text : texts) {
+    auto port = parse_port_spec(text);
+    if (!port)
+      return fail(std::move(port.error()));
+    result.push_back(*port);
+  }
+  return result;
+}
+
 result<endpoint_spec> make_endpoint_spec(const endpoint_flags& flags) {
   auto result = endpoint_spec{};
   if (!flags.name.empty())
@@ -192,6 +204,17 @@ result<endpoint_spec> make_endpoint_spec(const endpoint_flags& flags) {
                     "the first byte of a unicast address is even");
     result.mac = *parsed;
   }
+  auto ports = make_port_specs(flags.publish);
+  if (!ports)
+    return fail(std::move(ports.error()));
+  result.ports = std::move(*ports);
+  for (const auto& text : flags.expose) {
+    auto port = parse_exposed_port(text);
+    if (!port)
+      return fail(with_context(std::move(port.error()), "--expose"));
+    result.exposed.push_back(*port);
+  }
+  result.publish_all = flags.publish_all;
   auto labels = parse_pairs(flags.labels, "--label");
   auto options = parse_pairs(flags.options, "--opt");
   if (!labels || !options)

@@ -38,7 +38,14 @@ struct endpoint_flags {
   int priority = 0;
   std::vector<std::string> labels;
   std::vector<std::string> options;
+  std::vector<std::string> publish; ///< As `parse_port_spec` reads them.
+  std::vector<std::string> expose;  ///< `PORT[/PROTOCOL]`.
+  bool publish_all = false;
 };
+
+/// Reads `-p` options. Errors: `invalid_argument`, naming option and value.
+result<std::vector<port_spec>>
+make_port_specs(const std::vector<std::string>& texts);
 
 /// Errors: `invalid_argument`, naming the option and its value.
 result<endpoint_spec> make_endpoint_spec(const endpoint_flags& flags);

@@ -30,6 +30,9 @@ constexpr std::pair<std::string_view, std::string_view> help_texts[] = {
   {"request-timeout-ms", "Upper bound for one client request"},
   {"max-requests", "Requests in work at once"},
   {"max-queue", "Operations waiting for one object"},
+  {"ip-forward", "Switch the host's forwarding on if a network needs it"},
+  {"accept-mark", "Accept forwarded packets with this mark: MARK[/MASK]"},
+  {"proxy-program", "Path of troupe-proxy [beside this program]"},
   {"ready-namespaces", "Namespaces made in advance"},
   {"remove-leftovers", "Delete tagged kernel objects a new store lacks"},
 };
@@ -57,8 +60,8 @@ void add_setting_flags(CLI::App& app, raw_flags& flags) {
       if constexpr (std::is_same_v<T, bool>)
         app.add_flag_function(
           name,
-          [&flags, key](int64_t) {
-            flags.values[std::string{key}] = "true";
+          [&flags, key](int64_t count) { // Negative for `--flag=false`.
+            flags.values[std::string{key}] = count > 0 ? "true" : "false";
           },
           help);
       else

@@ -53,6 +53,12 @@ template <>
 constexpr std::string_view type_name<done> = "done";
 template <>
 constexpr std::string_view type_name<event> = "event";
+template <>
+constexpr std::string_view type_name<port_spec> = "port_spec";
+template <>
+constexpr std::string_view type_name<port_binding> = "port_binding";
+template <>
+constexpr std::string_view type_name<exposed_port> = "exposed_port";
 
 ordered text_schema(std::string_view description) {
   return {{"type", "string"}, {"description", description}};
@@ -130,6 +136,8 @@ template <class T>
 ordered schema_of(ordered& components) {
   if constexpr (std::is_same_v<T, bool>)
     return {{"type", "boolean"}};
+  else if constexpr (named_enum<T>)
+    return {{"type", "string"}, {"enum", enum_names<T>}};
   else if constexpr (std::is_integral_v<T>)
     return {{"type", "integer"}, {"format", sizeof(T) > 4 ? "int64" : "int32"}};
   else if constexpr (std::is_same_v<T, std::string>)

@@ -188,13 +188,15 @@ TEST_F(concurrency, OwnChangesAreNoRepairs) {
 
 struct limited : live_system {
   limited() {
-    disk->before_commit = [this](auto) -> result<void> {
-      auto lock = std::unique_lock{gate};
+    disk->before_commit = [mutex = mutex](auto) -> result<void> {
+      auto lock = std::unique_lock{*mutex};
       return {};
     };
   }
 
-  std::mutex gate; ///< Held: the store's thread stands still.
+  /// Outlives this object: the store still commits while the base ends.
+  std::shared_ptr<std::mutex> mutex = std::make_shared<std::mutex>();
+  std::mutex& gate = *mutex; ///< Held: the store's thread stands still.
 };
 
 TEST_F(limited, OverTheLimitIsUnavailableAtOnce) {

@@ -29,7 +29,7 @@ struct healthy_world : testing::Test {
     views.store = {{network},
                    {endpoint},
                    {sandbox},
-                   {{endpoint.id, network.id, sandbox.id, "eth0"}}};
+                   {{endpoint.id, network.id, sandbox.id, "eth0", {}}}};
     views.networks = {{network, bridge, {endpoint.id}, "ready"}};
     auto status = endpoint_status{};
     status.spec = endpoint;

@@ -200,6 +200,7 @@ TEST_F(life_cycle, WhatWasLostIsThereAgainAfterARestart) {
   start();
   EXPECT_EQ(shape(), built);
   machine.world->reboot();
+  forward();
   restart();
   EXPECT_EQ(shape(), built);
 }

@@ -18,7 +18,15 @@ struct live_system : testing::Test {
   live_system() {
     how.state_dir = "/var/lib/troupe-test";
     how.run_dir = "/run/troupe-test";
+    forward();
     start();
+  }
+
+  /// As the host's own settings do, before the daemon starts.
+  void forward() {
+    for (auto key :
+         {netns::sysctl::ipv4_forwarding, netns::sysctl::ipv6_forwarding})
+      ASSERT_TRUE(machine.kernel->set_sysctl(key, "all", 1));
   }
 
   void start() {

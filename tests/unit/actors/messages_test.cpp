@@ -35,14 +35,13 @@ struct message_list {
 };
 
 // Every type of the block `troupe` in type_ids.hpp but the error code.
-using public_messages
-  = message_list<create_network, remove_network, inspect_network, list_networks,
-                 network_list, network_status, create_endpoint, remove_endpoint,
-                 inspect_endpoint, list_endpoints, endpoint_list,
-                 endpoint_status, create_sandbox, remove_sandbox,
-                 inspect_sandbox, list_sandboxes, sandbox_list, sandbox_status,
-                 join_endpoint, leave_endpoint, attach_sandbox, detach_sandbox,
-                 done, get_status, daemon_status, run_doctor, doctor_report>;
+using public_messages = message_list<
+  create_network, remove_network, inspect_network, list_networks, network_list,
+  network_status, create_endpoint, remove_endpoint, inspect_endpoint,
+  list_endpoints, endpoint_list, endpoint_status, create_sandbox,
+  remove_sandbox, inspect_sandbox, list_sandboxes, sandbox_list, sandbox_status,
+  join_endpoint, leave_endpoint, attach_sandbox, detach_sandbox, publish_ports,
+  unpublish_ports, done, get_status, daemon_status, run_doctor, doctor_report>;
 
 TYPED_TEST_SUITE(public_message, public_messages::types);
 

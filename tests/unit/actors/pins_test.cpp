@@ -28,6 +28,22 @@ TEST(Unpin, OneThatIsGoneIsFine) {
   EXPECT_TRUE(pins(machine).empty());
 }
 
+TEST(Adopt, ANamespaceBelongsToOneSandbox) {
+  auto machine = host{};
+  machine.world->make_external_namespace(external_path);
+  ASSERT_TRUE(adopt(*machine.kernel, "aaa", external_path));
+  const auto before = pins(machine);
+  auto second = adopt(*machine.kernel, "bbb", external_path);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ec::conflict);
+  EXPECT_NE(second.error().message.find("sandbox aaa has it already"),
+            std::string::npos)
+    << second.error().message;
+  EXPECT_EQ(pins(machine), before);
+  EXPECT_FALSE(adopt(*machine.kernel, "ccc", "/nowhere"));
+  EXPECT_EQ(pins(machine), before);
+}
+
 TEST(ReconcilePins, LeavesWhatIsRight) {
   auto machine = host{};
   auto spec = recorded('a', 0);

@@ -26,7 +26,8 @@ join_spec join_of(char endpoint, char network, char sandbox,
   return {{id_of(endpoint)},
           {id_of(network)},
           {id_of(sandbox)},
-          std::move(interface)};
+          std::move(interface),
+          {}};
 }
 
 /// What the plan wants removed: kind and first digit of the id.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "troupe/actors/context.hpp"
+#include "troupe/actors/firewall.hpp"
+#include "troupe/netns/simulated_kernel.hpp"
 
 #include <caf/scheduler/test_coordinator.hpp>
 #include <gtest/gtest.h>
@@ -42,6 +44,11 @@ public:
   scripted_system() {
     context->owner = instance::of("/run/troupe-test");
     context->spawn_detached = false;
+    context->parts.open_kernel = netns::simulated_kernel_factory(world);
+    auto host = netns::open_simulated_kernel(world);
+    (void)host->set_sysctl(netns::sysctl::ipv4_forwarding, "all", 1);
+    (void)host->set_sysctl(netns::sysctl::ipv6_forwarding, "all", 1);
+    context->firewall = keep(spawn_firewall(system, context));
   }
 
   ~scripted_system() {
@@ -53,6 +60,7 @@ public:
     context->namespaces = namespaces_actor{};
     context->ipam = ipam_actor{};
     context->events = events_actor{};
+    context->firewall = firewall_actor{};
     run();
   }
 
@@ -95,6 +103,8 @@ public:
     run();
   }
 
+  std::shared_ptr<netns::simulated_world> world
+    = std::make_shared<netns::simulated_world>();
   context_ptr context = std::make_shared<system_context>();
   scripted_config config; // Outlives the system.
   caf::actor_system system{config};

@@ -143,9 +143,9 @@ TEST_F(CommandLine, ManagesEndpoints) {
   EXPECT_EQ(
     run({"endpoint", "ls", "web"}).out,
     "ENDPOINT ID    NETWORK   NAME   SANDBOX   INTERFACE   ADDRESS       "
-    "MAC                 STATE\n"
+    "PORTS   STATE\n"
     "222222222222   web       c1     box       eth0        10.1.0.9/16   "
-    "02:42:0a:01:00:09   joined\n");
+    "-       joined\n");
   EXPECT_EQ(run({"endpoint", "ls", "--format", "name"}).out, "web/c1\n");
   EXPECT_EQ(run({"endpoint", "rm", "web", "c1"}).code, 1);
   EXPECT_EQ(run({"leave", "web/c1"}).out, "web/c1\n");

@@ -371,6 +371,31 @@ result<reply> fake_backend::handle(const detach_sandbox& x) {
               "detach sandbox \"" + x.sandbox + "\": it is not on the network");
 }
 
+// -- ports -------------------------------------------------------------------
+
+// Publishes at the wanted host port, or at the container's.
+result<reply> fake_backend::handle(const publish_ports& x) {
+  auto found = find_endpoint(x.network, x.endpoint);
+  if (!found)
+    return fail(found.error());
+  for (const auto& port : x.ports)
+    (*found)->bindings.push_back(
+      {port.proto, port.port, port.host_ip.value_or(ip_address{}),
+       port.host_port == 0 ? port.port : port.host_port});
+  return reply{**found};
+}
+
+result<reply> fake_backend::handle(const unpublish_ports& x) {
+  auto found = find_endpoint(x.network, x.endpoint);
+  if (!found)
+    return fail(found.error());
+  for (const auto& port : x.ports)
+    std::erase_if((*found)->bindings, [&](const auto& y) {
+      return y.proto == port.proto && y.port == port.port;
+    });
+  return reply{**found};
+}
+
 // -- the daemon --------------------------------------------------------------
 
 result<reply> fake_backend::handle(const get_status&) {

@@ -62,6 +62,8 @@ private:
   result<reply> handle(const leave_endpoint& x);
   result<reply> handle(const attach_sandbox& x);
   result<reply> handle(const detach_sandbox& x);
+  result<reply> handle(const publish_ports& x);
+  result<reply> handle(const unpublish_ports& x);
   result<reply> handle(const get_status& x);
   result<reply> handle(const run_doctor& x);
 

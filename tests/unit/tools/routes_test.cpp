@@ -38,6 +38,10 @@ std::vector<request> all_requests() {
           leave_endpoint{"", "c1"},
           attach_sandbox{"web", "box", endpoint},
           detach_sandbox{"web", "box"},
+          publish_ports{"web", "c1", {*parse_port_spec("[::1]:8080:80")}},
+          publish_ports{"", "c1", {*parse_port_spec("53/udp")}},
+          unpublish_ports{"web", "c1", {*parse_port_spec("80")}},
+          unpublish_ports{"", "c1", {}},
           get_status{},
           run_doctor{true},
           run_doctor{false}};

@@ -1,0 +1,239 @@
+#include "troupe/actors/firewall_work.hpp"
+
+#include "troupe/actors/log.hpp"
+#include "troupe/drivers/steps.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace troupe {
+
+namespace {
+
+using netns::sysctl;
+
+drivers::publisher publisher_of(const endpoint_spec& endpoint) {
+  auto result = drivers::publisher{endpoint.id, endpoint.name, {}, {}};
+  for (const auto& x : endpoint.addresses)
+    (x.address.is_v4() ? result.ipv4 : result.ipv6) = x.address;
+  return result;
+}
+
+std::string describe(const netns::firewall::element& x) {
+  return fmt::format("firewall: {} {}", schema_of(x.set).name,
+                     to_text(x).value_or("(malformed)"));
+}
+
+} // namespace
+
+firewall_work::firewall_work(std::unique_ptr<netns::kernel> kernel,
+                             std::unique_ptr<drivers::port_book> ports,
+                             netns::firewall::settings rules, bool ip_forward)
+  : kernel_{std::move(kernel)}, ports_{std::move(ports)},
+    rules_{std::move(rules)}, ip_forward_{ip_forward} {
+}
+
+// -- elements -----------------------------------------------------------------
+
+result<void> firewall_work::load() {
+  if (book_.empty())
+    return remove();
+  maybe_present_ = true;
+  auto done = kernel_->load_firewall(rules_, book_.all());
+  loaded_ = done.has_value();
+  worked_ = worked_ || loaded_;
+  if (done)
+    missing_.reset();
+  // What has worked before is not missing in the kernel.
+  else if (done.error().code == ec::unsupported && !worked_)
+    missing_ = done.error();
+  return done;
+}
+
+/// After a failure nobody knows what the kernel has: loading everything anew
+/// settles it, and also replaces what somebody else has changed.
+result<void> firewall_work::change(const firewall_book::changes& changes) {
+  if (loaded_ && !book_.empty()
+      && kernel_->change_elements(rules_.table, changes))
+    return {};
+  return load();
+}
+
+result<void> firewall_work::apply(std::vector<firewall_job> jobs) {
+  auto steps = firewall_book::changes{};
+  auto before = std::vector<firewall_job>{};
+  for (auto& x : jobs) {
+    if (!x.is_final)
+      before.push_back({x.owner, book_.of(x.owner), false});
+    auto more = book_.replace(x.owner, std::move(x.wanted));
+    std::move(more.begin(), more.end(), std::back_inserter(steps));
+  }
+  if (missing_ || (steps.empty() && (loaded_ || !maybe_present_)))
+    return {};
+  auto done = change(steps);
+  if (done || missing_)
+    return {};
+  std::ranges::reverse(before); // An owner may be there twice.
+  for (auto& x : before)
+    book_.replace(x.owner, std::move(x.wanted));
+  return done;
+}
+
+result<std::vector<std::string>> firewall_work::differences() {
+  auto result = std::vector<std::string>{};
+  if (missing_ || (book_.empty() && !maybe_present_))
+    return result;
+  auto there = kernel_->list_elements(rules_.table);
+  if (!there && drivers::is_missing(there.error()) && book_.empty())
+    return result;
+  if (!there && drivers::is_missing(there.error()))
+    return std::vector<std::string>{"firewall: " + there.error().message};
+  if (!there)
+    return fail(std::move(there.error()));
+  const auto wanted = book_.all();
+  auto lost = firewall_book::elements{};
+  auto strange = firewall_book::elements{};
+  std::ranges::set_difference(wanted, *there, std::back_inserter(lost));
+  std::ranges::set_difference(*there, wanted, std::back_inserter(strange));
+  for (const auto& x : lost)
+    result.push_back(describe(x) + " is missing");
+  for (const auto& x : strange)
+    result.push_back(describe(x) + " belongs to nobody");
+  return result;
+}
+
+/// Without networks the kernel is as it was before us.
+result<void> firewall_work::remove() {
+  auto done = kernel_->remove_firewall(rules_.table);
+  loaded_ = false;
+  if (done)
+    maybe_present_ = false;
+  return done;
+}
+
+// -- forwarding ---------------------------------------------------------------
+
+result<void> firewall_work::open_forwarding(const drivers::driver& driver,
+                                            const network_spec& network) {
+  for (auto family : {ip_family::v4, ip_family::v6}) {
+    if (!driver.needs_forwarding(network, family))
+      continue;
+    const auto v4 = family == ip_family::v4;
+    const auto key = v4 ? sysctl::ipv4_forwarding : sysctl::ipv6_forwarding;
+    auto now = kernel_->read_sysctl(key, "all");
+    if (!now)
+      return fail(std::move(now.error()));
+    if (*now != 0)
+      continue;
+    const auto name
+      = v4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+    if (!ip_forward_)
+      return fail(
+        ec::forbidden,
+        fmt::format("network {}: the host does not forward {} packets",
+                    quoted(network.name), v4 ? "IPv4" : "IPv6"),
+        fmt::format("sysctl -w {}=1, or start with --ip-forward, or "
+                    "make the network internal",
+                    name));
+    if (auto done = kernel_->set_sysctl(key, "all", 1); !done)
+      return done;
+    log().warn("network {}: switched {} on", quoted(network.name), name);
+    forwarding_.push_back(fmt::format("{} was switched on for network {}", name,
+                                      quoted(network.name)));
+  }
+  return {};
+}
+
+// -- ports --------------------------------------------------------------------
+
+result<std::vector<port_binding>>
+firewall_work::publish(const drivers::driver& driver,
+                       const protect_endpoint& what) {
+  const auto who = publisher_of(what.endpoint);
+  if (what.restored) {
+    if (what.restored->empty())
+      return std::vector<port_binding>{};
+    if (!ports_)
+      return fail(ec::unsupported, "publish ports: there is no port service");
+    if (auto done = ports_->restore(who, *what.restored); !done)
+      return fail(std::move(done.error()));
+    return *what.restored;
+  }
+  auto wishes = drivers::with_exposed(
+    what.wishes,
+    what.publish_all ? what.endpoint.exposed : std::vector<exposed_port>{});
+  if (wishes.empty())
+    return std::vector<port_binding>{};
+  if (!ports_)
+    return fail(ec::unsupported, "publish ports: there is no port service");
+  if (missing_)
+    return fail(with_context(*missing_, "publish ports"));
+  auto how = drivers::publish_options{};
+  how.mode_v4 = driver.publishing(what.network, ip_family::v4);
+  how.mode_v6 = driver.publishing(what.network, ip_family::v6);
+  how.default_address = driver.publish_address(what.network);
+  return ports_->publish(who, wishes, how);
+}
+
+void firewall_work::forget_connections(const port_binding& binding) {
+  if (binding.host_port == 0)
+    return;
+  auto filter = netns::conntrack_filter{};
+  filter.family = binding.host_ip.family();
+  filter.proto = binding.proto;
+  filter.host_port = binding.host_port;
+  if (!binding.host_ip.is_unspecified())
+    filter.host_address = binding.host_ip;
+  if (auto done = kernel_->flush_conntrack(filter); !done)
+    log().warn("forget connections to {}: {}", to_string(binding),
+               done.error().message);
+}
+
+void firewall_work::forget_addresses(const endpoint_spec& endpoint) {
+  for (const auto& x : endpoint.addresses) {
+    auto filter = netns::conntrack_filter{};
+    filter.family = x.address.family();
+    filter.address = x.address;
+    if (auto done = kernel_->flush_conntrack(filter); !done)
+      log().warn("forget connections of {}: {}", to_string(x.address),
+                 done.error().message);
+  }
+}
+
+void firewall_work::release_but(const endpoint_spec& endpoint,
+                                const std::vector<port_binding>& kept) {
+  if (!ports_)
+    return;
+  auto gone = ports_->bindings(endpoint.id);
+  std::erase_if(gone, [&](const auto& x) {
+    return std::ranges::find(kept, x) != kept.end();
+  });
+  if (gone.empty())
+    return;
+  for (const auto& x : gone)
+    forget_connections(x);
+  if (auto done = ports_->release(endpoint.id, gone); !done)
+    log().warn("endpoint {}: give ports back: {}", quoted(endpoint.name),
+               done.error().message);
+}
+
+std::vector<std::string> firewall_work::warnings() {
+  auto result = forwarding_;
+  if (missing_)
+    result.push_back("no firewall: " + missing_->message);
+  if (!loaded_)
+    return result;
+  auto blockers = kernel_->forward_blockers();
+  if (!blockers)
+    return result;
+  for (const auto& x : *blockers)
+    result.push_back(
+      fmt::format("chain {} of table {} {} drops what our rules accept; see "
+                  "docs/firewall.md",
+                  x.chain, x.family, x.table));
+  return result;
+}
+
+} // namespace troupe

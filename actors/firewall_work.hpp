@@ -1,0 +1,96 @@
+#pragma once
+
+#include "troupe/actors/firewall_book.hpp"
+#include "troupe/actors/plumbing.hpp"
+#include "troupe/drivers/ports/port_book.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// What an owner wants of the firewall from now on.
+struct firewall_job {
+  std::string owner; ///< Id of a network or endpoint.
+  firewall_book::elements wanted;
+  /// It has happened: an error of the kernel does not take it back.
+  bool is_final = false;
+};
+
+/// What the FIREWALL actor does: keeps the wanted elements and the host ports,
+/// and brings the kernel to them.
+/// @thread_safety Blocks; on the thread that made it.
+class firewall_work {
+public:
+  /// @param ports Null: nothing can be published.
+  /// @param ip_forward May the host's forwarding be switched on?
+  firewall_work(std::unique_ptr<netns::kernel> kernel,
+                std::unique_ptr<drivers::port_book> ports,
+                netns::firewall::settings rules, bool ip_forward);
+
+  /// Brings the kernel to what these owners want, all in one transaction. On
+  /// error all of them want what they wanted before, but those whose job is
+  /// final: what the kernel lacks or keeps is a difference to mend. Without
+  /// nf_tables nothing is done and nothing fails; `missing` tells.
+  result<void> apply(std::vector<firewall_job> jobs);
+
+  /// Loads everything that is wanted anew; removes the tables if nothing is.
+  result<void> load();
+
+  /// Makes sure that the host forwards what the network needs. Errors:
+  /// `forbidden` if it does not and we may not change that.
+  result<void>
+  open_forwarding(const drivers::driver& driver, const network_spec& network);
+
+  /// Publishes the endpoint's ports that are not published yet.
+  result<std::vector<port_binding>>
+  publish(const drivers::driver& driver, const protect_endpoint& what);
+
+  /// Gives back an endpoint's ports but these, and forgets the connections to
+  /// them.
+  void release_but(const endpoint_spec& endpoint,
+                   const std::vector<port_binding>& kept);
+
+  /// Forgets all connections of an endpoint that is gone.
+  void forget_addresses(const endpoint_spec& endpoint);
+
+  /// Differences between kernel and wishes, one line each. Reads only.
+  result<std::vector<std::string>> differences();
+
+  /// Why there are no rules; empty: there are.
+  const std::optional<error>& missing() const {
+    return missing_;
+  }
+
+  /// What the user should know, e.g. chains of others that drop our packets.
+  std::vector<std::string> warnings();
+
+  const firewall_book& book() const {
+    return book_;
+  }
+
+  /// Null if nothing can be published.
+  drivers::port_book* ports() const {
+    return ports_.get();
+  }
+
+private:
+  result<void> remove();
+  result<void> change(const firewall_book::changes& changes);
+  void forget_connections(const port_binding& binding);
+
+  std::unique_ptr<netns::kernel> kernel_;
+  std::unique_ptr<drivers::port_book> ports_;
+  netns::firewall::settings rules_;
+  bool ip_forward_ = false;
+  firewall_book book_;
+  bool loaded_ = false;        ///< The kernel has what the book says.
+  bool worked_ = false;        ///< Rules were loaded once.
+  bool maybe_present_ = false; ///< There may be tables of ours.
+  std::optional<error> missing_;
+  std::vector<std::string> forwarding_; ///< Families we switched on.
+};
+
+} // namespace troupe

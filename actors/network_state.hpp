@@ -1,0 +1,75 @@
+#pragma once
+
+// Private to the sources of the network.
+
+#include "troupe/actors/network.hpp"
+#include "troupe/actors/network_book.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct network_state;
+using network_pointer = network_actor::stateful_pointer<network_state>;
+
+struct network_state {
+  static inline const char* name = "network";
+
+  explicit network_state(network_pointer selfptr) : self{selfptr} {
+  }
+
+  struct member {
+    endpoint_spec spec;
+    endpoint_actor handle;
+  };
+
+  // -- create and remove, in network_create.cpp -------------------------------
+
+  void start(promise<network_status> reply);
+  void
+  claim_subnets(std::vector<prefix> exclude, promise<network_status> reply);
+  void protect(promise<network_status> reply);
+  void build(promise<network_status> reply);
+  void commit(promise<network_status> reply);
+  void fail_start(error why, bool built, promise<network_status> reply);
+  void claim_again(promise<done> reply);
+  void drop(promise<done> reply);
+  void raze_after_drop(promise<done> reply);
+
+  // -- endpoints --------------------------------------------------------------
+
+  result<endpoint_actor> add_endpoint(endpoint_spec wanted);
+  void spawn_endpoint(endpoint_spec endpoint);
+  result<endpoint_actor> find(std::string_view reference) const;
+  std::vector<endpoint_actor> handles() const;
+  void list(promise<endpoint_list> reply);
+
+  // -- check ------------------------------------------------------------------
+
+  void check(promise<mend_report> reply);
+  void check_members(const check_endpoints& msg, promise<mend_report> reply);
+
+  network_status status() const;
+  result<void> is_open() const;
+  std::string title() const;
+
+  network_pointer self;
+  context_ptr context;
+  std::shared_ptr<const network_spec> spec;
+  driver_actor driver;
+  std::unique_ptr<drivers::driver> rules; ///< For its pure checks.
+  network_book book;
+  std::map<endpoint_id, member> members;
+  std::map<std::string, endpoint_id> links; ///< By host interface.
+  std::vector<std::string> leases;
+  bool filtered = false; ///< It has rules in the firewall.
+  bool started = false;
+  bool dropping = false;
+  std::string problem; ///< Why the network is degraded.
+  seen_time changed = {};
+};
+
+} // namespace troupe

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "troupe/config/model/port.hpp"
+
+#include <vector>
+
+namespace troupe {
+
+/// Does a request to unpublish mean this binding? By protocol and container
+/// port, and by host address and port where they are given.
+bool means(const port_spec& request, const port_binding& binding);
+
+/// The wishes without the container ports that were unpublished; ranges are
+/// cut into single ports where only some of them go.
+std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
+                                     const std::vector<port_binding>& removed);
+
+/// Bindings apart: those that a request to unpublish means, and the rest.
+struct parted_bindings {
+  std::vector<port_binding> removed;
+  std::vector<port_binding> kept;
+};
+
+parted_bindings part_bindings(const std::vector<port_binding>& all,
+                              const std::vector<port_spec>& requests);
+
+} // namespace troupe

@@ -1,0 +1,69 @@
+#include "troupe/actors/embedded.hpp"
+#include "troupe/actors/log.hpp"
+#include "troupe/config/model/instance.hpp"
+#include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/netns/ports/proxy_client.hpp"
+
+#include <filesystem>
+
+#include <unistd.h>
+
+namespace troupe {
+
+namespace {
+
+/// Where `troupe-proxy` is; empty if it is nowhere.
+std::string find_proxy(const settings& how) {
+  if (!how.proxy_program.empty())
+    return how.proxy_program;
+  auto problem = std::error_code{};
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", problem);
+  for (const auto& directory :
+       {self.parent_path(), std::filesystem::path{TROUPE_LIBEXEC_DIR},
+        std::filesystem::path{"/usr/libexec/troupe"}}) {
+    auto program = directory / "troupe-proxy";
+    if (::access(program.c_str(), X_OK) == 0)
+      return program;
+  }
+  return {};
+}
+
+std::unique_ptr<netns::port_proxy> make_proxy(const settings& how) {
+  auto where = netns::proxy_settings{};
+  where.run_dir = how.run_dir;
+  where.program = find_proxy(how);
+  if (!where.program.empty())
+    return netns::make_proxy_client(std::move(where));
+  log().warn("published ports: troupe-proxy was not found; they are not served "
+             "on loopback addresses");
+  return nullptr;
+}
+
+} // namespace
+
+embedded_parts real_parts(const settings& how) {
+  const auto pins = how.run_dir + "/netns";
+  // Whose changes of the firewall are ours: the watch tells only the others'.
+  auto senders = std::make_shared<netns::firewall::sender_list>();
+  auto table = netns::firewall::table_name(instance::of(how.run_dir));
+  return {
+    [=] {
+      return netns::open_netlink_kernel(pins, senders);
+    },
+    [=] {
+      return persistence::open_lmdb(how.state_dir, how.run_dir);
+    },
+    [=]() -> result<std::unique_ptr<netns::event_source>> {
+      return netns::watch::open(pins, {table, senders});
+    },
+    [pins] {
+      return netns::read_audit(pins);
+    },
+    [how] {
+      return std::make_unique<drivers::port_book>(netns::make_port_sockets(),
+                                                  make_proxy(how));
+    },
+  };
+}
+
+} // namespace troupe

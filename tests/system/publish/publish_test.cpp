@@ -1,0 +1,343 @@
+// Published ports of the real daemon: who reaches them, who does not, and that
+// they and their connections outlive the daemon.
+
+#include "troupe/tests/system/firewall/traffic.hpp"
+#include "troupe/tests/system/harness/system_test.hpp"
+
+#include <thread>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace troupe::test {
+
+namespace {
+
+using nlohmann::json;
+using kind = probe::kind;
+
+ip_address ip(const std::string& text) {
+  return ip_address::parse(text).value();
+}
+
+constexpr auto uplink_v4 = "192.0.2.1";
+constexpr auto uplink_v6 = "2001:db8:ffff::1";
+
+/// A socket that is closed at the end.
+class connection {
+public:
+  explicit connection(int fd) : fd_{fd} {
+  }
+  ~connection() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  int fd() const {
+    return fd_;
+  }
+
+  bool say(const std::string& text) const {
+    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL)
+           == static_cast<ssize_t>(text.size());
+  }
+
+  /// What comes within two seconds.
+  std::string hear() const {
+    auto patience = timeval{2, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    char buffer[64];
+    auto size = ::recv(fd_, buffer, sizeof(buffer), 0);
+    return size > 0 ? std::string(buffer, static_cast<size_t>(size)) : "";
+  }
+
+private:
+  int fd_;
+};
+
+sockaddr_in address_v4(const char* text, uint16_t port) {
+  auto result = sockaddr_in{};
+  result.sin_family = AF_INET;
+  result.sin_port = htons(port);
+  ::inet_pton(AF_INET, text, &result.sin_addr);
+  return result;
+}
+
+int connect_from(const place& where, const char* text, uint16_t port) {
+  auto fd = open_socket(where, AF_INET, SOCK_STREAM);
+  auto to = address_v4(text, port);
+  auto patience = timeval{2, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0)
+    return fd;
+  ::close(fd);
+  return -1;
+}
+
+int listen_in(const place& where, uint16_t port) {
+  auto fd = open_socket(where, AF_INET, SOCK_STREAM);
+  auto on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  auto at = address_v4("0.0.0.0", port);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0
+      && ::listen(fd, 8) == 0)
+    return fd;
+  ::close(fd);
+  return -1;
+}
+
+/// A neighbour on the uplink; the networks `a` (with the sandboxes `web` and
+/// `peer`) and `b` (with `far`), both of both families.
+class Publish : public system_test {
+protected:
+  void SetUp() override {
+    system_test::SetUp();
+    if (IsSkipped() || HasFatalFailure())
+      return;
+    for (const auto& words : std::vector<std::vector<std::string>>{
+           {"ip", "netns", "add", "street"},
+           {"ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0",
+            "netns", "street"},
+           {"ip", "address", "add", "192.0.2.1/24", "dev", "up0"},
+           {"ip", "address", "add", "2001:db8:ffff::1/64", "dev", "up0",
+            "nodad"},
+           {"ip", "link", "set", "up0", "up"},
+           {"ip", "-n", "street", "address", "add", "192.0.2.2/24", "dev",
+            "eth0"},
+           {"ip", "-n", "street", "address", "add", "2001:db8:ffff::2/64",
+            "dev", "eth0", "nodad"},
+           {"ip", "-n", "street", "link", "set", "eth0", "up"},
+           {"ip", "-n", "street", "route", "add", "default", "via", uplink_v4},
+           {"ip", "-n", "street", "-6", "route", "add", "default", "via",
+            uplink_v6}}) {
+      auto ran = run(words);
+      ASSERT_EQ(ran.code, 0) << ran.err;
+    }
+    for (const auto* name : {"a", "b"})
+      create_network(name, {{"enable_ipv6", true}});
+    for (const auto* name : {"web", "peer", "far"})
+      keys_[name] = create_sandbox(name).value("key", "");
+    attach("a", "peer");
+    attach("b", "far");
+    ASSERT_FALSE(HasFailure());
+  }
+
+  void TearDown() override {
+    if (!IsSkipped()) {
+      // The daemon keeps its connection with the proxy.
+      remove_everything();
+      observe_daemon();
+      run({"ip", "link", "del", "up0"});
+      run({"ip", "netns", "del", "street"});
+    }
+    system_test::TearDown();
+  }
+
+  /// Attaches `web` to `a`; ports as `-p` has them. @returns its addresses.
+  std::vector<ip_address> attach_web(const std::vector<std::string>& ports) {
+    auto words = std::vector<std::string>{"attach", "a", "web", "--name", "w"};
+    for (const auto& x : ports) {
+      words.push_back("-p");
+      words.push_back(x);
+    }
+    auto ran = daemon().troupe(words);
+    EXPECT_EQ(ran.code, 0) << ran.err << daemon().log();
+    auto seen = must("GET", "/v1/networks/a/endpoints/w");
+    auto result = std::vector<ip_address>{};
+    for (const auto& x : seen.at("spec").at("addresses"))
+      result.push_back(ip(without_length(x.get<std::string>())));
+    return result;
+  }
+
+  const std::string street_ = "/run/netns/street";
+  std::map<std::string, std::string> keys_;
+};
+
+struct attempt {
+  std::string from; ///< A sandbox, `street`, or empty for the host.
+  kind what;
+  std::string to;
+  uint16_t port;
+  bool reached;
+};
+
+} // namespace
+
+TEST_F(Publish, IsReachedFromEverywhereAndNothingElseIs) {
+  auto own = attach_web({"8080:80", "5353:53/udp", "127.0.0.1:8081:80"});
+  ASSERT_EQ(own.size(), 2U);
+  auto service = echo_service{};
+  for (uint16_t port : {80, 81, 53})
+    service.add(keys_["web"], port);
+  service.start();
+  auto direct_v4 = to_string(own[0]);
+  auto direct_v6 = to_string(own[1]);
+  const auto attempts = std::vector<attempt>{
+    {"street", kind::tcp, uplink_v4, 8080, true},
+    {"street", kind::tcp, uplink_v6, 8080, true},
+    {"street", kind::udp, uplink_v4, 5353, true},
+    {"street", kind::udp, uplink_v6, 5353, true},
+    {"", kind::tcp, uplink_v4, 8080, true},
+    {"", kind::tcp, uplink_v6, 8080, true},
+    {"", kind::tcp, "127.0.0.1", 8080, true},
+    {"", kind::tcp, "::1", 8080, true},
+    {"", kind::udp, "127.0.0.1", 5353, true},
+    {"", kind::udp, "::1", 5353, true},
+    {"peer", kind::tcp, uplink_v4, 8080, true},
+    {"peer", kind::tcp, uplink_v6, 8080, true},
+    {"far", kind::tcp, uplink_v4, 8080, true},
+    {"far", kind::tcp, uplink_v6, 8080, true},
+    {"web", kind::tcp, uplink_v4, 8080, true},
+    {"web", kind::tcp, uplink_v6, 8080, true},
+    // Only on loopback.
+    {"", kind::tcp, "127.0.0.1", 8081, true},
+    {"street", kind::tcp, uplink_v4, 8081, false},
+    {"far", kind::tcp, uplink_v4, 8081, false},
+    // The container itself: from its network and the host only.
+    {"peer", kind::tcp, direct_v4, 80, true},
+    {"peer", kind::tcp, direct_v6, 80, true},
+    {"", kind::tcp, direct_v4, 81, true},
+    {"far", kind::tcp, direct_v4, 80, false},
+    {"far", kind::tcp, direct_v6, 80, false},
+    {"far", kind::ping, direct_v4, 0, false},
+    {"street", kind::tcp, direct_v4, 80, false},
+    {"street", kind::tcp, direct_v6, 80, false},
+    {"street", kind::ping, direct_v4, 0, false},
+    {"street", kind::ping, direct_v6, 0, false},
+    // Out into the world.
+    {"web", kind::ping, "192.0.2.2", 0, true},
+    {"web", kind::ping, "2001:db8:ffff::2", 0, true},
+  };
+  auto probes = std::vector<probe>{};
+  for (const auto& x : attempts)
+    probes.push_back({x.from == "street" ? street_
+                      : x.from.empty()   ? ""
+                                         : keys_[x.from],
+                      x.what,
+                      ip(x.to),
+                      x.port,
+                      {}});
+  run(probes);
+  for (size_t i = 0; i < attempts.size(); ++i)
+    EXPECT_EQ(!probes[i].seen_as.empty(), attempts[i].reached)
+      << "from " << (attempts[i].from.empty() ? "host" : attempts[i].from)
+      << " to " << attempts[i].to << " port " << attempts[i].port;
+  // The client's address is kept where the kernel does the work.
+  EXPECT_EQ(reach(street_, kind::tcp, ip(uplink_v4), 8080), "192.0.2.2");
+}
+
+TEST_F(Publish, OutlivesTheDaemonWithItsConnections) {
+  attach_web({"8080:80"});
+  const auto server = connection{listen_in(keys_["web"], 80)};
+  const auto outside = connection{connect_from(street_, uplink_v4, 8080)};
+  const auto through_rules
+    = connection{::accept(server.fd(), nullptr, nullptr)};
+  const auto inside = connection{connect_from("", "127.0.0.1", 8080)};
+  const auto through_proxy
+    = connection{::accept(server.fd(), nullptr, nullptr)};
+  ASSERT_GE(outside.fd(), 0);
+  ASSERT_GE(inside.fd(), 0);
+  for (auto round = 0; round < 3; ++round) {
+    daemon().kill();
+    EXPECT_TRUE(outside.say("while it is dead"));
+    EXPECT_EQ(through_rules.hear(), "while it is dead");
+    EXPECT_TRUE(inside.say("also here"));
+    EXPECT_EQ(through_proxy.hear(), "also here");
+    ASSERT_EQ(daemon().start(), "");
+    reconnect();
+    EXPECT_TRUE(through_rules.say("back"));
+    EXPECT_EQ(outside.hear(), "back");
+    EXPECT_TRUE(through_proxy.say("back as well"));
+    EXPECT_EQ(inside.hear(), "back as well");
+  }
+  auto seen = must("GET", "/v1/networks/a/endpoints/w");
+  EXPECT_EQ(seen.at("bindings").size(), 2U) << seen.dump();
+  EXPECT_EQ(doctor(), "");
+}
+
+TEST_F(Publish, ConflictsNameWhoHasThePort) {
+  attach_web({"8080:80"});
+  auto taken = daemon().troupe({"attach", "b", "web", "-p", "8080:80"});
+  EXPECT_EQ(taken.code, 4) << taken.err;
+  EXPECT_NE(taken.err.find("8080"), std::string::npos) << taken.err;
+  EXPECT_NE(taken.err.find("w"), std::string::npos) << taken.err;
+  const auto foreign = connection{listen_in("", 9090)};
+  ASSERT_GE(foreign.fd(), 0);
+  auto busy = daemon().troupe({"attach", "b", "web", "-p", "9090:80"});
+  EXPECT_EQ(busy.code, 4) << busy.err;
+  EXPECT_NE(busy.err.find("system_publish"), std::string::npos) << busy.err;
+  // All or nothing: the first of the two is free again.
+  auto half
+    = daemon().troupe({"attach", "b", "web", "-p", "9091:80", "-p", "9090:81"});
+  EXPECT_EQ(half.code, 4) << half.err;
+  auto whole = daemon().troupe({"attach", "b", "web", "-p", "9091:80"});
+  EXPECT_EQ(whole.code, 0) << whole.err;
+}
+
+TEST_F(Publish, PortsComeAndGoLater) {
+  attach_web({});
+  auto service = echo_service{};
+  service.add(keys_["web"], 80);
+  service.start();
+  auto published = daemon().troupe({"publish", "a/w", "8080:80"});
+  EXPECT_EQ(published.code, 0) << published.err;
+  EXPECT_EQ(published.out, "0.0.0.0:8080->80/tcp\n[::]:8080->80/tcp\n");
+  EXPECT_EQ(reach(street_, kind::tcp, ip(uplink_v4), 8080), "192.0.2.2");
+  auto removed = daemon().troupe({"unpublish", "a/w", "80"});
+  EXPECT_EQ(removed.code, 0) << removed.err;
+  EXPECT_EQ(removed.out, "");
+  EXPECT_EQ(reach(street_, kind::tcp, ip(uplink_v4), 8080), "");
+  EXPECT_EQ(daemon().troupe({"unpublish", "a/w", "80"}).code, 3);
+  const auto free_again = connection{listen_in("", 8080)};
+  EXPECT_GE(free_again.fd(), 0);
+}
+
+TEST_F(Publish, ClosesWithTheSandbox) {
+  attach_web({"8080:80"});
+  must("DELETE", "/v1/sandboxes/web");
+  const auto free_again = connection{listen_in("", 8080)};
+  EXPECT_GE(free_again.fd(), 0);
+}
+
+TEST_F(Publish, SomebodyElseFlushesTheRules) {
+  attach_web({"8080:80"});
+  auto service = echo_service{};
+  service.add(keys_["web"], 80);
+  service.start();
+  ASSERT_EQ(run({"nft", "flush", "ruleset"}).code, 0);
+  auto seen = std::string{};
+  for (auto i = 0; i < 20 && seen.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{25});
+    if (run({"nft", "list", "tables"}).out.find("troupe_") != std::string::npos)
+      seen = "there";
+  }
+  EXPECT_EQ(seen, "there") << "not mended within 500 ms";
+  EXPECT_EQ(reach(street_, kind::tcp, ip(uplink_v4), 8080), "192.0.2.2");
+  EXPECT_EQ(reach(keys_["far"], kind::tcp, ip(uplink_v4), 8080).empty(), false);
+  EXPECT_EQ(doctor(), "");
+}
+
+TEST_F(Publish, BadPortsAreRefusedBeforeAnythingIsTouched) {
+  for (const auto* port :
+       {"0:80", "80/foo", "8080:0", "99999:80", "80-70", "1-3:80-81", "",
+        "8080:80; flush ruleset", "1.2.3:80:80", "[::1:80:80", "8080:80\n81"}) {
+    auto ran = daemon().troupe({"attach", "a", "web", "-p", port});
+    EXPECT_EQ(ran.code, 2) << port << ": " << ran.err;
+    EXPECT_TRUE(ran.err.starts_with("Error: ")) << ran.err;
+  }
+  auto nowhere
+    = daemon().troupe({"attach", "a", "web", "-p", "203.0.113.9:80:80"});
+  EXPECT_NE(nowhere.code, 0);
+  EXPECT_NE(nowhere.err.find("203.0.113.9"), std::string::npos) << nowhere.err;
+  create_network("closed", {{"internal", true}});
+  auto internal = daemon().troupe({"attach", "closed", "web", "-p", "8080:80"});
+  EXPECT_EQ(internal.code, 1) << internal.err;
+  EXPECT_NE(internal.err.find("internal"), std::string::npos) << internal.err;
+  must("DELETE", "/v1/networks/closed");
+  EXPECT_EQ(must("GET", "/v1/sandboxes/web").at("endpoints").size(), 0U);
+}
+
+} // namespace troupe::test

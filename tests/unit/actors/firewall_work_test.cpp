@@ -1,0 +1,151 @@
+#include "troupe/actors/firewall_work.hpp"
+#include "troupe/drivers/registry.hpp"
+#include "troupe/netns/faulty_kernel.hpp"
+#include "troupe/netns/simulated_kernel.hpp"
+
+#include <gtest/gtest.h>
+
+namespace troupe::test {
+
+namespace {
+
+using netns::firewall::element;
+using netns::firewall::make_element;
+using netns::firewall::set_id;
+
+element guarded(std::string_view port) {
+  return make_element(set_id::guarded, {port}).value();
+}
+
+/// The firewall's work in front of a kernel that can be told to fail.
+class FirewallWork : public testing::Test {
+protected:
+  FirewallWork() : work{make(true)} {
+  }
+
+  std::unique_ptr<firewall_work> make(bool ip_forward) {
+    auto kernel = netns::faulty_kernel_factory(
+      netns::simulated_kernel_factory(world), faults)();
+    auto rules = netns::firewall::settings{};
+    rules.table = table;
+    return std::make_unique<firewall_work>(std::move(*kernel), nullptr, rules,
+                                           ip_forward);
+  }
+
+  /// Elements in the kernel; -1: there are no tables.
+  int present() {
+    auto there = netns::open_simulated_kernel(world)->list_elements(table);
+    return there ? static_cast<int>(there->size()) : -1;
+  }
+
+  void plan(unsigned nth, bool for_ever, netns::fault_rule::effect what) {
+    faults->reset_counters();
+    auto rule = netns::fault_rule{};
+    rule.what = what;
+    rule.nth = nth;
+    rule.for_ever = for_ever;
+    rule.os_error = ENOBUFS;
+    faults->add(rule);
+  }
+
+  const std::string table
+    = netns::firewall::table_name(instance::of("/run/troupe-test"));
+  std::shared_ptr<netns::simulated_world> world
+    = std::make_shared<netns::simulated_world>();
+  std::shared_ptr<netns::fault_plan> faults
+    = std::make_shared<netns::fault_plan>();
+  std::unique_ptr<firewall_work> work;
+};
+
+} // namespace
+
+TEST_F(FirewallWork, TablesComeWithTheFirstWishAndGoWithTheLast) {
+  EXPECT_EQ(present(), -1);
+  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  EXPECT_EQ(present(), 1);
+  ASSERT_TRUE(
+    work->apply({{"a", {}}, {"b", {guarded("trp2"), guarded("trp3")}}}));
+  EXPECT_EQ(present(), 2);
+  ASSERT_TRUE(work->apply({{"b", {}}}));
+  EXPECT_EQ(present(), -1);
+}
+
+TEST_F(FirewallWork, OneFailureIsMadeGoodByLoadingEverything) {
+  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  plan(0, false, netns::fault_rule::effect::fail);
+  EXPECT_TRUE(work->apply({{"b", {guarded("trp2")}, false}}));
+  EXPECT_EQ(faults->faults(), 1U);
+  EXPECT_EQ(present(), 2);
+}
+
+TEST_F(FirewallWork, AfterAFailureEverybodyWantsWhatTheyWanted) {
+  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  plan(0, true, netns::fault_rule::effect::fail);
+  EXPECT_FALSE(work->apply({{"a", {guarded("trp9")}}, {"b", {guarded("x")}}}));
+  faults->clear();
+  EXPECT_EQ(work->book().of("a"), std::vector{guarded("trp1")});
+  EXPECT_TRUE(work->book().of("b").empty());
+  EXPECT_EQ(present(), 1);
+  EXPECT_TRUE(work->differences()->empty());
+}
+
+TEST_F(FirewallWork, WhoIsGoneStaysGone) {
+  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}}, {"b", {guarded("b")}}}));
+  plan(0, true, netns::fault_rule::effect::fail);
+  EXPECT_FALSE(work->apply({{"a", {}, true}}));
+  EXPECT_FALSE(work->apply({{"b", {}, true}}));
+  faults->clear();
+  EXPECT_TRUE(work->book().empty());
+  EXPECT_EQ(work->differences()->size(), 2U);
+  ASSERT_TRUE(work->load());
+  EXPECT_EQ(present(), -1);
+  EXPECT_TRUE(work->differences()->empty());
+}
+
+TEST_F(FirewallWork, ALostReplyLeavesNoElementBehind) {
+  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  plan(0, true, netns::fault_rule::effect::lose_reply);
+  EXPECT_FALSE(work->apply({{"b", {guarded("trp2")}, false}}));
+  faults->clear();
+  ASSERT_TRUE(work->apply({{"c", {guarded("trp3")}, false}}));
+  EXPECT_EQ(present(), 2);
+}
+
+TEST_F(FirewallWork, SeesAndMendsWhatOthersChanged) {
+  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  auto other = netns::open_simulated_kernel(world);
+  auto steps = std::vector<netns::firewall::element_change>{
+    {false, guarded("trp1")}, {true, guarded("trp2")}};
+  ASSERT_TRUE(other->change_elements(table, steps));
+  EXPECT_EQ(work->differences()->size(), 2U);
+  ASSERT_TRUE(work->load());
+  EXPECT_TRUE(work->differences()->empty());
+  ASSERT_TRUE(other->remove_firewall(table));
+  EXPECT_EQ(work->differences()->size(), 1U);
+}
+
+TEST_F(FirewallWork, ForwardingIsOpenedOnlyWhereThatIsAllowed) {
+  auto driver = drivers::make("bridge", instance::of("/run/troupe-test"));
+  auto network = network_spec{};
+  network.id = network_id{std::string(64, 'a')};
+  network.name = "web";
+  auto host = netns::open_simulated_kernel(world);
+  const auto forwards = [&] {
+    return host->read_sysctl(netns::sysctl::ipv4_forwarding, "all").value();
+  };
+  ASSERT_EQ(forwards(), 0);
+  auto refused = make(false)->open_forwarding(*driver, network);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ec::forbidden);
+  EXPECT_NE(refused.error().hint.find("net.ipv4.ip_forward=1"),
+            std::string::npos);
+  EXPECT_EQ(forwards(), 0);
+  network.internal = true;
+  EXPECT_TRUE(make(false)->open_forwarding(*driver, network));
+  network.internal = false;
+  EXPECT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_EQ(forwards(), 1);
+  EXPECT_EQ(work->warnings().size(), 1U);
+}
+
+} // namespace troupe::test
