@@ -104,14 +104,14 @@ job_of(const system_context& context, const network_spec& network,
 
 result<firewall_job>
 prepare(firewall_work& work, const system_context& context,
-        const network_spec& network, bool may_forward = true) {
+        const network_spec& network, bool only_rules = false) {
   auto driver = drivers::make(network.driver, context.owner);
   if (!driver)
     return fail(ec::invalid_argument, "unknown driver " + network.driver);
   auto wanted = driver->network_elements(network);
   if (!wanted)
     return fail(std::move(wanted.error()));
-  if (may_forward)
+  if (!only_rules)
     if (auto open = work.open_forwarding(*driver, network); !open)
       return fail(std::move(open.error()));
   return firewall_job{network.id.value, std::move(*wanted), false};
@@ -160,11 +160,15 @@ restored_firewall restore(firewall_work& work, const system_context& context,
                           const restore_firewall& msg) {
   auto result = restored_firewall{};
   auto jobs = std::vector<firewall_job>{};
-  for (const auto& x : msg.networks)
-    if (auto job = prepare(work, context, x))
-      jobs.push_back(std::move(*job));
-    else
+  for (const auto& x : msg.networks) {
+    auto job = prepare(work, context, x);
+    if (!job) { // Without forwarding, but not without isolation.
       result.problems.push_back(job.error().message);
+      job = prepare(work, context, x, true);
+    }
+    if (job)
+      jobs.push_back(std::move(*job));
+  }
   for (const auto& x : msg.endpoints) {
     auto prepared = prepare(work, context, x);
     if (prepared) {
@@ -178,6 +182,8 @@ restored_firewall restore(firewall_work& work, const system_context& context,
   if (work.ports() != nullptr)
     if (auto done = work.ports()->finish_restore(); !done)
       result.problems.push_back(done.error().message);
+  for (auto& x : jobs)
+    x.is_final = true; // The records say so.
   auto done = jobs.empty() ? work.load() : work.apply(std::move(jobs));
   if (!done)
     result.problems.push_back(done.error().message);
@@ -292,7 +298,10 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     [=](const restore_firewall& msg) -> caf::result<restored_firewall> {
       if (auto why = lost())
         return to_caf(std::move(*why));
-      return restore(*state_of(self).work, *context, msg);
+      auto restored = restore(*state_of(self).work, *context, msg);
+      if (!restored.problems.empty())
+        try_again_later(self);
+      return restored;
     },
     [=](const check_firewall& msg) -> caf::result<mend_report> {
       auto& state = state_of(self);

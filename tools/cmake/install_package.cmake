@@ -17,6 +17,7 @@ foreach(header
     drivers/driver.hpp
     drivers/ipam/driver.hpp
     drivers/registry.hpp
+    netns/firewall/element.hpp
     netns/kernel.hpp
     persistence/store.hpp)
   get_filename_component(folder "${header}" DIRECTORY)

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include <net/if.h>
 #include <sched.h>
@@ -79,6 +80,15 @@ const std::string& isolation_refusal() {
   return refusal();
 }
 
+// As on a host with containers; the daemon would switch it on.
+bool forward_packets() {
+  for (const auto* path : {"/proc/sys/net/ipv4/ip_forward",
+                           "/proc/sys/net/ipv6/conf/all/forwarding"})
+    if (!(std::ofstream{path} << "1" << std::flush))
+      return false;
+  return true;
+}
+
 bool enter_fresh_network() {
   if (unshare(CLONE_NEWNET) != 0)
     return false;
@@ -90,7 +100,7 @@ bool enter_fresh_network() {
   change.ifr_flags = IFF_UP;
   auto done = ioctl(fd, SIOCSIFFLAGS, &change) == 0;
   close(fd);
-  return done;
+  return done && forward_packets();
 }
 
 } // namespace troupe::test

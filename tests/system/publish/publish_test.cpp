@@ -30,6 +30,9 @@ public:
   explicit connection(int fd) : fd_{fd} {
   }
   ~connection() {
+    // At once: a connection that is being closed keeps its namespace alive.
+    auto now = linger{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     if (fd_ >= 0)
       ::close(fd_);
   }
@@ -130,8 +133,10 @@ protected:
       // The daemon keeps its connection with the proxy.
       remove_everything();
       observe_daemon();
+      run({"pkill", "-x", "troupe-proxy"}); // Of this program's namespace.
       run({"ip", "link", "del", "up0"});
       run({"ip", "netns", "del", "street"});
+      run({"umount", "/run/netns"});
     }
     system_test::TearDown();
   }

@@ -24,9 +24,10 @@ struct live_system : testing::Test {
 
   /// As the host's own settings do, before the daemon starts.
   void forward() {
+    auto host = netns::open_simulated_kernel(machine.world);
     for (auto key :
          {netns::sysctl::ipv4_forwarding, netns::sysctl::ipv6_forwarding})
-      ASSERT_TRUE(machine.kernel->set_sysctl(key, "all", 1));
+      ASSERT_TRUE(host->set_sysctl(key, "all", 1));
   }
 
   void start() {

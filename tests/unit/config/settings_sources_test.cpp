@@ -28,6 +28,8 @@ TEST(LoadSettings, ReadsAFileWithComments) {
       "request-timeout-ms": 3600000,
       "max-requests": 2,
       "max-queue": 3,
+      "ip-forward": false,
+      "ready-namespaces": 0,
       "remove-leftovers": true
     })",
                               {}, {});
@@ -44,6 +46,8 @@ TEST(LoadSettings, ReadsAFileWithComments) {
   EXPECT_EQ(loaded->request_timeout_ms, 3'600'000);
   EXPECT_EQ(loaded->max_requests, 2);
   EXPECT_EQ(loaded->max_queue, 3);
+  EXPECT_FALSE(loaded->ip_forward);
+  EXPECT_EQ(loaded->ready_namespaces, 0);
   EXPECT_TRUE(loaded->remove_leftovers);
 }
 
@@ -60,6 +64,10 @@ TEST(LoadSettings, ReadsEveryKeyFromTheEnvironmentAndFromFlags) {
                 {"TROUPE_REQUEST_TIMEOUT_MS", "12"},
                 {"TROUPE_MAX_REQUESTS", "13"},
                 {"TROUPE_MAX_QUEUE", "14"},
+                {"TROUPE_IP_FORWARD", "false"},
+                {"TROUPE_ACCEPT_MARK", "0x2/0x3"},
+                {"TROUPE_PROXY_PROGRAM", "/p"},
+                {"TROUPE_READY_NAMESPACES", "15"},
                 {"TROUPE_REMOVE_LEFTOVERS", "true"}};
   auto flags = overrides{};
   for (const auto& [variable, text] : environment) {
@@ -76,6 +84,10 @@ TEST(LoadSettings, ReadsEveryKeyFromTheEnvironmentAndFromFlags) {
   ASSERT_TRUE(from_flags) << from_flags.error().message;
   EXPECT_EQ(*from_environment, *from_flags);
   EXPECT_EQ(from_flags->max_queue, 14);
+  EXPECT_FALSE(from_flags->ip_forward);
+  EXPECT_EQ(from_flags->accept_mark, "0x2/0x3");
+  EXPECT_EQ(from_flags->proxy_program, "/p");
+  EXPECT_EQ(from_flags->ready_namespaces, 15);
   EXPECT_TRUE(from_flags->remove_leftovers);
   ASSERT_EQ(from_flags->default_address_pools.size(), 2U);
   EXPECT_EQ(from_flags->default_address_pools[1].size, 64);
