@@ -169,7 +169,8 @@ public:
   /// calling thread stays where it is. In the new namespace `lo` is up and
   /// IPv6 is disabled (`all` and `default`), so that links of IPv4-only
   /// networks stay quiet; router advertisements and redirects are not listened
-  /// to (`default`, IPv4 redirects `all` as well). Errors: EEXIST if the pin exists.
+  /// to (`default`, IPv4 redirects `all` as well). Errors: EEXIST if the pin
+  /// exists.
   virtual result<namespace_ref> create_namespace(const std::string& name) = 0;
 
   /// Makes one more namespace for a later `create_namespace` to take, if fewer

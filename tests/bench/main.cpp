@@ -19,12 +19,10 @@ struct scenario {
   void (*run)(const setting& how, report& out);
 };
 
-constexpr scenario scenarios[] = {{"rounds", measure_rounds},
-                                  {"overhead", measure_overhead},
-                                  {"growth", measure_growth},
-                                  {"memory", measure_memory},
-                                  {"restart", measure_restart},
-                                  {"ports", measure_ports}};
+constexpr scenario scenarios[]
+  = {{"rounds", measure_rounds},   {"overhead", measure_overhead},
+     {"growth", measure_growth},   {"memory", measure_memory},
+     {"restart", measure_restart}, {"ports", measure_ports}};
 
 constexpr auto usage = R"(usage: troupe_bench [OPTION]...
   --quick          fewer repetitions
