@@ -4,6 +4,8 @@
 #include "troupe/actors/port_changes.hpp"
 #include "troupe/drivers/registry.hpp"
 
+#include <utility>
+
 namespace troupe {
 
 // -- rules and ports while joined ---------------------------------------------
@@ -43,36 +45,70 @@ join_spec endpoint_state::join_record() const {
 
 // -- changes of the published ports -------------------------------------------
 
+/// While joined it takes the sandbox's turn, as a leave does: else the record
+/// of a join could be written again after the sandbox has removed it.
 void endpoint_state::change_ports(const std::vector<port_spec>& ports,
                                   bool publish,
                                   promise<endpoint_status> reply) {
-  auto wanted = *spec;
-  auto refuse = [&](error why) {
-    reply.deliver(with_context(std::move(why), (publish ? "publish ports of "
-                                                        : "unpublish "
-                                                          "ports of ")
-                                                 + title()));
-    settle();
+  if (ports.empty())
+    return refuse_ports({ec::invalid_argument, "no port is given", "", 0},
+                        reply);
+  auto work = [=, this] {
+    publish ? publish_ports(ports, reply) : unpublish_ports(ports, reply);
   };
-  if (publish) {
-    auto driver = drivers::make(network->driver, context->owner);
-    if (auto ok = check_ports(ports, *network, *driver); !ok)
-      return refuse(std::move(ok.error()));
-    wanted.ports.insert(wanted.ports.end(), ports.begin(), ports.end());
-    return joined ? publish_more(std::move(wanted), ports, reply)
-                  : commit_ports(std::move(wanted), {}, reply);
-  }
+  if (!joined)
+    return work();
+  ask<done>(
+    self, sandbox, context->operation_deadline(), reserve_leave{spec->id},
+    [=, this](done&) {
+      has_turn = true;
+      work();
+    },
+    [=, this](error why) {
+      // Whoever stops waiting for the turn says so.
+      has_turn = joined && why.code == ec::timeout;
+      refuse_ports(std::move(why), reply);
+    });
+}
+
+void endpoint_state::refuse_ports(error why, promise<endpoint_status> reply) {
+  reply.deliver(with_context(std::move(why), "ports of " + title()));
+  end_change();
+}
+
+/// Every change of the ports ends here.
+void endpoint_state::end_change() {
+  if (std::exchange(has_turn, false))
+    tell(sandbox, finish_leave{spec->id, false});
+  settle();
+}
+
+void endpoint_state::publish_ports(const std::vector<port_spec>& ports,
+                                   promise<endpoint_status> reply) {
+  auto driver = drivers::make(network->driver, context->owner);
+  if (auto ok = check_ports(ports, *network, *driver); !ok)
+    return refuse_ports(std::move(ok.error()), reply);
+  auto wanted = *spec;
+  wanted.ports.insert(wanted.ports.end(), ports.begin(), ports.end());
+  return joined ? publish_more(std::move(wanted), ports, reply)
+                : commit_ports(std::move(wanted), {}, reply);
+}
+
+void endpoint_state::unpublish_ports(const std::vector<port_spec>& ports,
+                                     promise<endpoint_status> reply) {
+  auto wanted = *spec;
   auto parted = part_bindings(bindings, ports);
   auto gone = parted.removed;
-  if (!joined)
+  if (!joined) // Wishes for the next join.
     for (const auto& wish : spec->ports)
       for (const auto& x : ports)
         if (x.proto == wish.proto && x.port == wish.port)
           gone.push_back({wish.proto, wish.port,
                           wish.host_ip.value_or(ip_address{}), wish.host_port});
   if (gone.empty())
-    return refuse({ec::not_found, "no such port is published",
-                   "troupe endpoint inspect shows what is", 0});
+    return refuse_ports({ec::not_found, "no such port is published",
+                         "troupe endpoint inspect shows what is", 0},
+                        reply);
   wanted.ports = without_ports(spec->ports, gone);
   retract(std::move(wanted), std::move(parted.kept), std::move(parted.removed),
           reply);
@@ -122,7 +158,7 @@ void endpoint_state::commit_ports(endpoint_spec wanted,
 void endpoint_state::suit_link(promise<endpoint_status> reply) {
   auto finish = [=, this](auto&&) mutable {
     reply.deliver(status());
-    settle();
+    end_change();
   };
   if (!joined)
     return finish(done{});
@@ -134,8 +170,7 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
 void endpoint_state::take_ports_back(error why,
                                      promise<endpoint_status> reply) {
   auto fail_now = [=, this](auto&&) mutable {
-    reply.deliver(with_context(why, "publish ports of " + title()));
-    settle();
+    refuse_ports(why, reply);
   };
   auto retract_new = [=, this](auto&&) mutable {
     if (!joined)
@@ -179,10 +214,8 @@ void endpoint_state::retract(endpoint_spec wanted,
       ask<done>(self, context->firewall, context->step_deadline(),
                 retract_ports{*network, *spec, kept}, finish, finish);
     },
-    [=, this](error why) mutable {
-      reply.deliver(
-        with_context(std::move(why), "unpublish ports of " + title()));
-      settle();
+    [=, this](error why) {
+      refuse_ports(std::move(why), reply);
     });
 }
 

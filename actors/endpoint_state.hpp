@@ -45,6 +45,12 @@ struct endpoint_state {
 
   void change_ports(const std::vector<port_spec>& ports, bool publish,
                     promise<endpoint_status> reply);
+  void publish_ports(const std::vector<port_spec>& ports,
+                     promise<endpoint_status> reply);
+  void unpublish_ports(const std::vector<port_spec>& ports,
+                       promise<endpoint_status> reply);
+  void refuse_ports(error why, promise<endpoint_status> reply);
+  void end_change();
   void publish_more(endpoint_spec wanted, const std::vector<port_spec>& ports,
                     promise<endpoint_status> reply);
   void commit_ports(endpoint_spec wanted, std::vector<port_binding> all,
@@ -89,6 +95,7 @@ struct endpoint_state {
   std::vector<port_binding> bindings; ///< Published ports, while joined.
   const char* phase = "created";
   bool joined = false;
+  bool has_turn = false; ///< Of the sandbox, for a change of the ports.
   bool ended = false;
   bool quits_when_idle = false;
   turn_queue turns;

@@ -58,6 +58,7 @@ private:
   request any_request();
   request any_creation();
   request any_removal();
+  std::vector<port_spec> any_ports();
   void send();
   void receive(uint64_t number, result<reply> x);
   void acknowledge(const reply& x);

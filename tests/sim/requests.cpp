@@ -47,9 +47,18 @@ std::string to_string(const request& what) {
     what);
 }
 
+/// Few host ports, so that they are taken now and then.
+std::vector<port_spec> random_run::any_ports() {
+  auto port = port_spec{};
+  port.port = static_cast<uint16_t>(80 + pick(3));
+  port.host_port = chance(50) ? static_cast<uint16_t>(8'080 + pick(4)) : 0;
+  port.proto = chance(30) ? protocol::udp : protocol::tcp;
+  return {port};
+}
+
 /// Few names, so that requests meet; none could be a prefix of an id.
 request random_run::any_creation() {
-  switch (pick(5)) {
+  switch (pick(6)) {
   case 0: {
     auto spec = network_spec{};
     spec.name = name("n", 4);
@@ -74,16 +83,21 @@ request random_run::any_creation() {
   }
   case 3:
     return join_endpoint{name("n", 4), name("w", 4), name("s", 4)};
+  case 4:
+    return publish_ports{name("n", 4), chance(50) ? name("w", 4) : name("s", 4),
+                         any_ports()};
   default: {
     auto spec = endpoint_spec{};
     spec.priority = static_cast<int>(pick(3));
+    if (chance(40))
+      spec.ports = any_ports();
     return attach_sandbox{name("n", 4), name("s", 4), spec};
   }
   }
 }
 
 request random_run::any_removal() {
-  switch (pick(5)) {
+  switch (pick(6)) {
   case 0:
     return remove_network{name("n", 4)};
   case 1:
@@ -92,6 +106,9 @@ request random_run::any_removal() {
     return remove_endpoint{name("n", 4), name("w", 4), chance(50)};
   case 3:
     return leave_endpoint{name("n", 4), name("w", 4)};
+  case 4:
+    return unpublish_ports{
+      name("n", 4), chance(50) ? name("w", 4) : name("s", 4), any_ports()};
   default:
     return detach_sandbox{name("n", 4), name("s", 4)};
   }
