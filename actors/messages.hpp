@@ -265,7 +265,7 @@ struct get_status {
 
 /// One step of start-up.
 struct startup_step {
-  std::string name; ///< `loaded`, `rebuilt`, `reconciled`, `ready`.
+  std::string name; ///< `loaded`, …, `ready`; docs/actors.md.
   int64_t duration_us = 0;
   std::string detail;
 

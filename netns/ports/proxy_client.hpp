@@ -16,11 +16,12 @@ struct proxy_settings {
   int patience_ms = 5'000; ///< For its start, and for each answer.
 };
 
-/// Speaks to the one `troupe-proxy` of a run directory; starts it, in a session
-/// of its own, when it is not there. A call that finds it dead starts it anew
-/// and asks again once; ports that it lost are not taken again by this class.
-/// Errors: `unavailable` (it cannot be started, with its own reason; it does
-/// not answer), `not_found` (a new target for a port that it does not have).
+/// Speaks to the one `troupe-proxy` of a run directory; `add` and `remove`
+/// start it, in a session of its own, when it is not there. A call that finds
+/// it dead starts it anew and asks again once; ports that it lost are not taken
+/// again by this class. Errors: `unavailable` (it cannot be started, with its
+/// own reason; it does not answer), `not_found` (a new target for a port that
+/// it does not have).
 std::unique_ptr<port_proxy> make_proxy_client(proxy_settings settings);
 
 } // namespace troupe::netns
