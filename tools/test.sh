@@ -113,7 +113,7 @@ sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
 export TEST_KILLS=40 TEST_CYCLES=60
 
 # What is kept for running the sanitized programs, in seconds.
-readonly test_time=300
+readonly test_time=240
 
 seconds_left() {
   echo $((minutes * 60 - SECONDS - test_time))
