@@ -141,8 +141,6 @@ void endpoint_state::be_gone_with_sandbox(promise<done> reply) {
   sandbox = sandbox_actor{};
   const auto goes = spec->ephemeral && !ended;
   ended = ended || goes;
-  // Ports are closed when the reply comes; of mere guards nobody waits for the
-  // end: the firewall takes requests in order.
   auto finish = [=, this]() mutable {
     if (goes)
       tell(owner, endpoint_gone{spec->id});
@@ -153,11 +151,7 @@ void endpoint_state::be_gone_with_sandbox(promise<done> reply) {
     if (!turns.busy())
       self->quit();
   };
-  if (!bindings.empty())
-    return unprotect(finish);
-  if (filtered)
-    tell(context->firewall, unprotect_endpoint{*spec});
-  finish();
+  unprotect(finish);
 }
 
 } // namespace troupe

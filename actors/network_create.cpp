@@ -77,6 +77,18 @@ void network_state::protect(promise<network_status> reply) {
     });
 }
 
+/// Takes the rules away, then goes on, whatever the kernel says: the firewall
+/// tries again on its own.
+void network_state::unprotect(std::function<void()> next) {
+  if (!filtered)
+    return next();
+  auto go_on = [next](auto&&) {
+    next();
+  };
+  ask<done>(self, context->firewall, context->step_deadline(),
+            unprotect_network{spec->id}, go_on, go_on);
+}
+
 void network_state::build(promise<network_status> reply) {
   ask<done>(
     self, driver, context->step_deadline(), build_network{*spec},
@@ -112,10 +124,10 @@ void network_state::fail_start(error why, bool built,
     self->quit();
   };
   auto release = [=, this](auto&&) {
-    if (filtered)
-      tell(context->firewall, unprotect_network{spec->id});
-    ask<done>(self, context->ipam, context->step_deadline(),
-              release_pools{spec->ipam_driver, leases}, finish, finish);
+    unprotect([=, this] {
+      ask<done>(self, context->ipam, context->step_deadline(),
+                release_pools{spec->ipam_driver, leases}, finish, finish);
+    });
   };
   auto raze = [=, this](auto&&) {
     ask<done>(self, driver, context->step_deadline(), raze_network{*spec},
@@ -185,10 +197,10 @@ void network_state::raze_after_drop(promise<done> reply) {
     self->quit();
   };
   auto release = [=, this] {
-    if (filtered)
-      tell(context->firewall, unprotect_network{spec->id});
-    ask<done>(self, context->ipam, context->step_deadline(),
-              release_pools{spec->ipam_driver, leases}, finish, finish);
+    unprotect([=, this] {
+      ask<done>(self, context->ipam, context->step_deadline(),
+                release_pools{spec->ipam_driver, leases}, finish, finish);
+    });
   };
   ask<done>(
     self, driver, context->step_deadline(), raze_network{*spec},

@@ -32,6 +32,7 @@ struct network_state {
   void
   claim_subnets(std::vector<prefix> exclude, promise<network_status> reply);
   void protect(promise<network_status> reply);
+  void unprotect(std::function<void()> next);
   void build(promise<network_status> reply);
   void commit(promise<network_status> reply);
   void fail_start(error why, bool built, promise<network_status> reply);
