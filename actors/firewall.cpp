@@ -221,8 +221,7 @@ void unprotect(pointer self, const unprotect_endpoint& msg,
                         quoted(msg.endpoint.name), removed.error().message);
              try_again_later(self);
            }
-           state.work->release_but(msg.endpoint, {});
-           state.work->forget_addresses(msg.endpoint);
+           state.work->release_all(msg.endpoint);
            reply.deliver(done{});
          });
 }

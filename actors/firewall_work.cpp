@@ -191,7 +191,11 @@ void firewall_work::forget_connections(const port_binding& binding) {
                done.error().message);
 }
 
-void firewall_work::forget_addresses(const endpoint_spec& endpoint) {
+void firewall_work::release_all(const endpoint_spec& endpoint) {
+  if (ports_)
+    if (auto done = ports_->release(endpoint.id); !done)
+      log().warn("endpoint {}: give ports back: {}", quoted(endpoint.name),
+                 done.error().message);
   for (const auto& x : endpoint.addresses) {
     auto filter = netns::conntrack_filter{};
     filter.family = x.address.family();

@@ -53,8 +53,9 @@ public:
   void release_but(const endpoint_spec& endpoint,
                    const std::vector<port_binding>& kept);
 
-  /// Forgets all connections of an endpoint that is gone.
-  void forget_addresses(const endpoint_spec& endpoint);
+  /// Gives back all ports of an endpoint that is gone, and forgets its
+  /// connections: those to its ports as well, for they led to its addresses.
+  void release_all(const endpoint_spec& endpoint);
 
   /// Differences between kernel and wishes, one line each. Reads only.
   result<std::vector<std::string>> differences();
