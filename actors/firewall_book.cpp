@@ -9,8 +9,7 @@ namespace troupe {
 firewall_book::changes
 firewall_book::replace(const std::string& owner, elements wanted) {
   std::ranges::sort(wanted);
-  const auto twice = std::ranges::unique(wanted);
-  wanted.erase(twice.begin(), twice.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   auto before = of(owner);
   auto result = changes{};
   auto gone = elements{};

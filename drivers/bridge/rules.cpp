@@ -33,8 +33,8 @@ public:
     if (first_)
       return fail(std::move(*first_));
     std::ranges::sort(elements_);
-    auto [from, to] = std::ranges::unique(elements_);
-    elements_.erase(from, to);
+    elements_.erase(std::unique(elements_.begin(), elements_.end()),
+                    elements_.end());
     return std::move(elements_);
   }
 
