@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <numeric>
+
 namespace troupe::test {
 
 namespace {
@@ -197,16 +200,32 @@ TEST_F(EventStreams, EndWhenTheServerStops) {
 }
 
 TEST_F(EventStreams, CarryManyEventsToManyReaders) {
+  constexpr auto events = size_t{500};
   start();
-  auto readers = std::vector<std::unique_ptr<raw_client>>{};
-  for (auto i = 0; i < 20; ++i)
-    readers.push_back(std::make_unique<raw_client>(reader()));
-  for (auto i = 0; i < 500; ++i)
-    fake_->publish("network", "create", "web");
-  for (auto& x : readers) {
-    auto text = x->receive_until("id: 500\n");
-    EXPECT_EQ(count(text, "id: "), 500U);
+  auto seen = std::vector<std::vector<uint64_t>>(20);
+  auto complete = std::atomic<size_t>{0};
+  auto readers = std::vector<std::unique_ptr<event_reader>>{};
+  for (auto& mine : seen) {
+    readers.push_back(
+      std::make_unique<event_reader>(socket_, [&](const event& x) {
+        if (x.type != "network")
+          return; // the reader's own word that it is connected
+        mine.push_back(x.sequence);
+        if (mine.size() == events)
+          ++complete;
+      }));
+    ASSERT_TRUE(readers.back()->wait_until_open());
   }
+  for (auto i = size_t{0}; i < events; ++i)
+    fake_->publish("network", "create", "web");
+  EXPECT_TRUE(eventually([&] {
+    return complete == seen.size();
+  }));
+  readers.clear(); // joins their threads
+  auto all = std::vector<uint64_t>(events);
+  std::iota(all.begin(), all.end(), 1);
+  for (auto& mine : seen)
+    EXPECT_EQ(mine, all);
 }
 
 } // namespace
