@@ -1,9 +1,10 @@
 #include "troupe/actors/firewall.hpp"
 
-#include "troupe/actors/firewall_work.hpp"
+#include "troupe/actors/firewall_jobs.hpp"
 #include "troupe/actors/log.hpp"
-#include "troupe/drivers/registry.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace troupe {
@@ -20,6 +21,8 @@ struct firewall_state {
   std::unique_ptr<firewall_work> work;
   error problem{ec::unavailable, "open the firewall: not done yet", "", 0};
   std::vector<waiting_job> waiting;
+  /// Their ports were taken by somebody else at start; each repair tries again.
+  std::vector<protect_endpoint> unrestored;
   bool retrying = false;
 };
 
@@ -86,65 +89,9 @@ void flush(pointer self) {
   }
 }
 
-result<std::unique_ptr<drivers::driver>>
-driver_of(const system_context& context, const network_spec& network) {
-  if (auto driver = drivers::make(network.driver, context.owner))
-    return driver;
-  return fail(ec::invalid_argument, "unknown driver " + network.driver);
-}
-
-/// The elements of an endpoint with these ports.
-result<firewall_job>
-job_of(const drivers::driver& driver, const network_spec& network,
-       const endpoint_spec& endpoint,
-       const std::vector<port_binding>& bindings) {
-  auto wanted = driver.endpoint_elements(network, endpoint, bindings);
-  if (!wanted)
-    return fail(std::move(wanted.error()));
-  return firewall_job{endpoint.id.value, std::move(*wanted), false};
-}
-
-/// The elements of a network.
-result<firewall_job>
-job_of(const drivers::driver& driver, const network_spec& network) {
-  auto wanted = driver.network_elements(network);
-  if (!wanted)
-    return fail(std::move(wanted.error()));
-  return firewall_job{network.id.value, std::move(*wanted), false};
-}
-
-/// Lets the host forward as well.
-result<firewall_job> prepare(firewall_work& work, const drivers::driver& driver,
-                             const network_spec& network) {
-  auto job = job_of(driver, network);
-  if (job)
-    if (auto open = work.open_forwarding(driver, network); !open)
-      return fail(std::move(open.error()));
-  return job;
-}
-
-/// An endpoint's elements, and all the ports that it then has.
-struct prepared_endpoint {
-  firewall_job job;
-  std::vector<port_binding> bindings;
-};
-
-/// Takes the ports.
-result<prepared_endpoint>
-prepare(firewall_work& work, const drivers::driver& driver,
-        const protect_endpoint& msg) {
-  auto fresh = work.publish(driver, msg);
-  if (!fresh)
-    return fail(std::move(fresh.error()));
-  auto all = msg.kept;
-  all.insert(all.end(), fresh->begin(), fresh->end());
-  drivers::sort_bindings(all);
-  auto job = job_of(driver, msg.network, msg.endpoint, all);
-  if (!job) {
-    work.release_but(msg.endpoint, msg.kept);
-    return fail(std::move(job.error()));
-  }
-  return prepared_endpoint{std::move(*job), std::move(all)};
+std::string unpublished(const protect_endpoint& x) {
+  return "endpoint " + quoted(x.endpoint.name)
+         + ": its ports are not published, somebody else had one of them";
 }
 
 // -- messages -----------------------------------------------------------------
@@ -191,6 +138,9 @@ void submit_final(pointer self, firewall_job job, std::string title,
 
 void retract(pointer self, const drivers::driver& driver,
              const retract_ports& msg, promise<done> reply) {
+  for (auto& x : state_of(self).unrestored)
+    if (x.endpoint.id == msg.endpoint.id)
+      x.restored = msg.kept;
   auto job = job_of(driver, msg.network, msg.endpoint, msg.kept);
   if (!job)
     return reply.deliver(std::move(job.error()));
@@ -206,6 +156,9 @@ void retract(pointer self, const drivers::driver& driver,
 /// or a port next comes here first.
 void unprotect(pointer self, const unprotect_endpoint& msg,
                promise<done> reply) {
+  std::erase_if(state_of(self).unrestored, [&](const auto& x) {
+    return x.endpoint.id == msg.endpoint.id;
+  });
   submit_final(self, {msg.endpoint.id.value, {}},
                "endpoint " + quoted(msg.endpoint.name) + ": remove its rules",
                [=, &state = state_of(self)]() mutable {
@@ -213,62 +166,6 @@ void unprotect(pointer self, const unprotect_endpoint& msg,
                  reply.deliver(done{});
                  state.work->forget_connections(msg.endpoint);
                });
-}
-
-/// What a recorded network wants. A problem is told; without forwarding is not
-/// without isolation.
-void restore(firewall_work& work, const drivers::driver& driver,
-             const network_spec& network, std::vector<firewall_job>& jobs,
-             std::vector<std::string>& problems) {
-  auto job = prepare(work, driver, network);
-  if (!job) {
-    problems.push_back(job.error().message);
-    job = job_of(driver, network);
-  }
-  if (job)
-    jobs.push_back(std::move(*job));
-}
-
-/// The same for a recorded endpoint: without its ports is not without guard.
-void restore(firewall_work& work, const drivers::driver& driver,
-             const protect_endpoint& msg, std::vector<firewall_job>& jobs,
-             std::vector<std::string>& problems) {
-  auto prepared = prepare(work, driver, msg);
-  if (prepared)
-    return jobs.push_back(std::move(prepared->job));
-  problems.push_back(prepared.error().message);
-  if (auto bare = job_of(driver, msg.network, msg.endpoint, {}))
-    jobs.push_back(std::move(*bare));
-}
-
-/// Everything of the records in one transaction. What cannot be restored is a
-/// problem to tell, not a reason to leave the others without rules.
-restored_firewall restore(firewall_work& work, const system_context& context,
-                          const restore_firewall& msg) {
-  auto jobs = std::vector<firewall_job>{};
-  auto problems = std::vector<std::string>{};
-  auto note = [&](const result<void>& x) {
-    if (!x)
-      problems.push_back(x.error().message);
-  };
-  auto take = [&](const network_spec& network, const auto& what) {
-    if (auto driver = driver_of(context, network))
-      restore(work, **driver, what, jobs, problems);
-    else
-      problems.push_back(driver.error().message);
-  };
-  for (const auto& x : msg.networks)
-    take(x, x);
-  for (const auto& x : msg.endpoints)
-    take(x.network, x);
-  if (work.ports() != nullptr)
-    note(work.ports()->finish_restore());
-  for (auto& x : jobs)
-    x.is_final = true; // The records say so.
-  note(jobs.empty() ? work.load() : work.apply(std::move(jobs)));
-  if (work.missing())
-    problems.push_back(work.missing()->message);
-  return {std::move(problems)};
 }
 
 result<mend_report> check(firewall_work& work, const check_firewall& msg) {
@@ -352,7 +249,8 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     [=](const restore_firewall& msg) -> caf::result<restored_firewall> {
       if (!state_of(self).work)
         return to_caf(state_of(self).problem);
-      auto restored = restore(*state_of(self).work, *context, msg);
+      auto restored = restore(*state_of(self).work, *context, msg,
+                              state_of(self).unrestored);
       if (!restored.problems.empty())
         try_again_later(self);
       return restored;
@@ -366,16 +264,26 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       auto report = check(*state.work, msg);
       if (!report && msg.repair)
         try_again_later(self);
-      if (report && msg.repair)
-        for (const auto& x : report->differences)
+      if (!report)
+        return to_caf(std::move(report));
+      auto& found = report->differences;
+      if (msg.repair) {
+        for (const auto& x : found)
           publish(*context, "firewall", "repair", {}, {}, {{"reason", x}});
+        restore_ports(*state.work, *context, state.unrestored);
+      }
+      for (const auto& x : state.unrestored)
+        found.push_back(unpublished(x));
       return to_caf(std::move(report));
     },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
       auto& state = state_of(self);
       if (!state.work)
         return firewall_notes{{state.problem.message}};
-      return firewall_notes{state.work->warnings()};
+      auto notes = firewall_notes{state.work->warnings()};
+      for (const auto& x : state.unrestored)
+        notes.warnings.push_back(unpublished(x));
+      return notes;
     },
     [=](const flush_firewall&) -> caf::result<done> {
       flush(self);

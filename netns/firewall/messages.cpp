@@ -278,6 +278,14 @@ bool read_elements(const nlmsghdr& message, const set_schema& schema,
   return true;
 }
 
+netlink_message ask_table(table_family family, const std::string& table) {
+  auto result
+    = netlink_message{type_of(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE), 0,
+                      nfgenmsg{number_of(family), NFNETLINK_V0, 0}};
+  result.put_text(NFTA_TABLE_NAME, table);
+  return result;
+}
+
 netlink_message ask_generation() {
   return {type_of(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN), 0,
           nfgenmsg{AF_UNSPEC, NFNETLINK_V0, 0}};

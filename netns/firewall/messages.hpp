@@ -22,6 +22,9 @@ encode(const std::string& table, std::span<const element_change> changes);
 std::vector<uint8_t>
 encode_delete(table_family family, const std::string& table);
 
+/// Asks for a table; the answer is ENOENT if it is not there.
+netlink_message ask_table(table_family family, const std::string& table);
+
 /// Asks for all elements of a set.
 netlink_message
 ask_elements(const std::string& table, const set_schema& schema);

@@ -16,8 +16,10 @@ public:
   ~connection();
   connection(connection&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {
   }
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
+  connection& operator=(connection&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
 
   bool is_open() const {
     return fd_ >= 0;

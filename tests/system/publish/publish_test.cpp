@@ -112,6 +112,36 @@ TEST_F(Publish, OutlivesTheDaemonWithItsConnections) {
   EXPECT_EQ(doctor(), "");
 }
 
+TEST_F(Publish, ReturnsWhenSomebodyElseGivesThePortBack) {
+  attach_web({"8080:80"});
+  const auto server = listen_in(keys_["web"], 80);
+  daemon().kill();
+  ASSERT_EQ(run({"pkill", "-x", "troupe-proxy"}).code, 0);
+  {
+    auto thief = connection{};
+    for (auto i = 0; i < 100 && !thief.is_open(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+      thief = listen_in("", 8080);
+    }
+    ASSERT_TRUE(thief.is_open());
+    ASSERT_EQ(daemon().start(), "");
+    reconnect();
+    EXPECT_NE(must("GET", "/v1/status").dump().find("not published"),
+              std::string::npos);
+  }
+  must("POST", "/v1/doctor", {{"repair", true}});
+  EXPECT_EQ(must("GET", "/v1/status").dump().find("not published"),
+            std::string::npos);
+  for (const auto& [from, to] :
+       {std::pair{street_, uplink_v4}, std::pair{std::string{}, "127.0.0.1"}}) {
+    const auto client = connect_from(from, to, 8080);
+    const auto served = server.accept();
+    EXPECT_TRUE(client.say("again"));
+    EXPECT_EQ(served.hear(), "again");
+  }
+  EXPECT_EQ(doctor(), "");
+}
+
 TEST_F(Publish, ConflictsNameWhoHasThePort) {
   attach_web({"8080:80"});
   auto taken = daemon().troupe({"attach", "b", "web", "-p", "8080:80"});
