@@ -22,7 +22,7 @@ void fail_collection(const collection_ptr& x, error why) {
 void read_firewall(controller_state& state, const collection_ptr& x) {
   ask<mend_report>(
     state.self, state.context->firewall, state.context->step_deadline(),
-    check_firewall{false},
+    check_firewall{.repair = false, .elements = !x->views.kernel.rules},
     [x, &state](mend_report& found) {
       auto report = doctor_report{diagnose(x->views, state.context->owner)};
       for (auto& problem : found.differences)

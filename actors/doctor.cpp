@@ -1,5 +1,6 @@
 #include "troupe/actors/doctor.hpp"
 
+#include "troupe/actors/doctor_rules.hpp"
 #include "troupe/actors/joined_endpoints.hpp"
 #include "troupe/actors/pins.hpp"
 #include "troupe/drivers/registry.hpp"
@@ -29,6 +30,9 @@ public:
         check_sandbox(sandbox);
       check_leftovers();
     }
+    if (views_.kernel.rules)
+      for (auto& x : diagnose_rules(views_.store, *views_.kernel.rules, owner_))
+        findings_.push_back(std::move(x));
     return std::move(findings_);
   }
 

@@ -172,7 +172,8 @@ result<mend_report> check(firewall_work& work, const check_firewall& msg) {
   // Perhaps it is there by now; if not, the status keeps saying so.
   if (work.missing() && msg.repair)
     (void)work.load();
-  auto found = work.differences();
+  auto found
+    = msg.elements ? work.differences() : result<std::vector<std::string>>{};
   if (!found)
     return fail(std::move(found.error()));
   if (found->empty() && msg.changed && !work.book().empty())

@@ -228,6 +228,7 @@ struct restored_firewall {
 struct check_firewall {
   bool repair = true;
   bool changed = false; ///< Somebody else has changed the rules.
+  bool elements = true; ///< False: somebody else compares those.
 };
 
 /// Replied to with `firewall_notes`: what the user should know.

@@ -56,8 +56,8 @@ embedded_parts real_parts(const settings& how) {
     [=]() -> result<std::unique_ptr<netns::event_source>> {
       return netns::watch::open(pins, {table, senders});
     },
-    [pins] {
-      return netns::read_audit(pins);
+    [=] {
+      return netns::read_audit(pins, table);
     },
     [how] {
       return std::make_unique<drivers::port_book>(netns::make_port_sockets(),

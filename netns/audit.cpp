@@ -1,6 +1,7 @@
 #include "troupe/netns/audit.hpp"
 
 #include "troupe/netns/audit_socket.hpp"
+#include "troupe/netns/firewall/nft.hpp"
 #include "troupe/netns/unique_fd.hpp"
 
 #include <algorithm>
@@ -192,9 +193,26 @@ result<std::vector<audit_pin>> read_pins(const std::string& pin_dir) {
   return pins;
 }
 
+// -- firewall -----------------------------------------------------------------
+
+// Nothing if nft does not work here.
+std::optional<std::vector<std::string>> read_rules(const std::string& table) {
+  auto result = std::vector<std::string>{};
+  for (const auto* family : {"inet", "bridge"}) {
+    auto printed = firewall::ask_nft({"-j", "list", "table", family, table});
+    if (printed)
+      result.push_back(std::move(*printed));
+    else if (printed.error().message.find("No such file or directory")
+             == std::string::npos)
+      return std::nullopt;
+  }
+  return result;
+}
+
 } // namespace
 
-result<audit_view> read_audit(const std::string& pin_dir) {
+result<audit_view>
+read_audit(const std::string& pin_dir, const std::string& table) {
   auto socket = audit_socket::open();
   if (!socket)
     return fail(std::move(socket.error()));
@@ -213,7 +231,8 @@ result<audit_view> read_audit(const std::string& pin_dir) {
   }
   if (!pins)
     return fail(std::move(pins.error()));
-  return audit_view{std::move(*links), std::move(*pins)};
+  return audit_view{std::move(*links), std::move(*pins),
+                    table.empty() ? std::nullopt : read_rules(table)};
 }
 
 } // namespace troupe::netns

@@ -38,12 +38,17 @@ struct audit_pin {
 struct audit_view {
   std::vector<audit_link> links;
   std::vector<audit_pin> pins;
+  /// What `nft` prints of our tables, in JSON; empty: there are none. Nothing:
+  /// it was not asked, or does not work here.
+  std::optional<std::vector<std::string>> rules;
 };
 
 /// Reads the kernel for the doctor. Shares no code with `netlink_kernel`, so
 /// that a mistake there does not hide itself: own sockets, own parsing.
+/// @param table Name of our tables in the firewall; empty: they are not read.
 /// @thread_safety Any thread; the calling thread's namespace is the host's.
 /// Errors: `internal` when something cannot be read; never a part.
-result<audit_view> read_audit(const std::string& pin_dir);
+result<audit_view>
+read_audit(const std::string& pin_dir, const std::string& table = {});
 
 } // namespace troupe::netns

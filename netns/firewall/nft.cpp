@@ -38,17 +38,26 @@ result<unique_fd> make_file(const char* name, std::string_view text) {
   return fd;
 }
 
-std::string first_line_of(int fd) {
-  auto buffer = std::array<char, 1024>{};
-  auto size = ::pread(fd, buffer.data(), buffer.size(), 0);
-  auto text
-    = std::string_view{buffer.data(), static_cast<size_t>(size < 0 ? 0 : size)};
-  return std::string{text.substr(0, text.find('\n'))};
+std::string content_of(int fd) {
+  auto result = std::string{};
+  auto buffer = std::array<char, 16'384>{};
+  for (;;) {
+    auto size = ::pread(fd, buffer.data(), buffer.size(),
+                        static_cast<off_t>(result.size()));
+    if (size <= 0)
+      return result;
+    result.append(buffer.data(), static_cast<size_t>(size));
+  }
 }
 
-// Starts the child in the calling thread's namespace. @returns its process
+std::string first_line_of(int fd) {
+  auto text = content_of(fd);
+  return text.substr(0, text.find('\n'));
+}
+
+// Starts `nft WORDS` in the calling thread's namespace. @returns its process
 // number, 0 and errno on failure.
-pid_t start(int in, int out, bool only_check) {
+pid_t start(int in, int out, std::vector<std::string> words) {
   auto actions = posix_spawn_file_actions_t{};
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, in, 0);
@@ -61,18 +70,20 @@ pid_t start(int in, int out, bool only_check) {
   sigemptyset(&none);
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  char name[] = "nft", file[] = "-f", input[] = "-", check[] = "-c";
+  words.insert(words.begin(), "nft");
+  auto arguments = std::vector<char*>{};
+  for (auto& x : words)
+    arguments.push_back(x.data());
+  arguments.push_back(nullptr);
   char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
-  char* arguments[]
-    = {name, file, input, only_check ? check : nullptr, nullptr};
   char* environment[] = {path, locale, nullptr};
   auto child = pid_t{0};
   auto problem = ENOENT;
   for (const auto* program :
        {"/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft", "/usr/local/sbin/nft"})
     if (problem == ENOENT)
-      problem = ::posix_spawn(&child, program, &actions, &attributes, arguments,
-                              environment);
+      problem = ::posix_spawn(&child, program, &actions, &attributes,
+                              arguments.data(), environment);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   errno = problem;
@@ -102,7 +113,37 @@ std::optional<int> wait_for(pid_t child) {
   return ended ? std::optional{status} : std::nullopt;
 }
 
+error no_program() {
+  return {ec::unsupported, "run nft: there is no such program",
+          "install the package nftables", ENOENT};
+}
+
+// Waits for the child. @param out Where it writes.
+result<void> finish(pid_t child, int out) {
+  auto status = wait_for(child);
+  if (!status)
+    return fail(ec::timeout, "run nft: it took longer than 30 s");
+  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0)
+    return fail(ec::internal, "run nft: " + first_line_of(out));
+  return {};
+}
+
 } // namespace
+
+result<std::string> ask_nft(std::vector<std::string> words) {
+  auto in = make_file("troupe-nft-input", "");
+  if (!in)
+    return fail(std::move(in.error()));
+  auto out = make_file("troupe-nft-output", "");
+  if (!out)
+    return fail(std::move(out.error()));
+  auto child = start(in->get(), out->get(), std::move(words));
+  if (child == 0)
+    return fail(errno == ENOENT ? no_program() : os_failure(errno, "run nft"));
+  if (auto done = finish(child, out->get()); !done)
+    return fail(std::move(done.error()));
+  return content_of(out->get());
+}
 
 result<void>
 run_nft(int ns, const std::string& text, sender_list* ours, bool only_check) {
@@ -117,7 +158,10 @@ run_nft(int ns, const std::string& text, sender_list* ours, bool only_check) {
   // descriptor that is returned is of no use but to say that it worked.
   auto spawn = [&] {
     auto go = [&] {
-      child = start(in->get(), out->get(), only_check);
+      auto words = std::vector<std::string>{"-f", "-"};
+      if (only_check)
+        words.emplace_back("-c");
+      child = start(in->get(), out->get(), std::move(words));
       return static_cast<uint32_t>(child);
     };
     if (ours != nullptr)
@@ -129,17 +173,9 @@ run_nft(int ns, const std::string& text, sender_list* ours, bool only_check) {
   auto started = open_in(ns, spawn, "run nft");
   if (child == 0) {
     auto why = started.error();
-    if (why.os_error != ENOENT)
-      return fail(std::move(why));
-    return fail(ec::unsupported, "run nft: there is no such program",
-                "install the package nftables");
+    return fail(why.os_error == ENOENT ? no_program() : std::move(why));
   }
-  auto status = wait_for(child);
-  if (!status)
-    return fail(ec::timeout, "run nft: it took longer than 30 s");
-  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0)
-    return fail(ec::internal, "run nft: " + first_line_of(out->get()));
-  return {};
+  return finish(child, out->get());
 }
 
 std::vector<std::string> missing_features(int ns) {

@@ -21,6 +21,10 @@ namespace troupe::netns::firewall {
 result<void> run_nft(int ns, const std::string& text, sender_list* ours,
                      bool only_check = false);
 
+/// Runs `nft WORDS` in the calling thread's namespace, at most 30 s.
+/// @returns what it prints. Errors as above.
+result<std::string> ask_nft(std::vector<std::string> words);
+
 /// What of the ruleset this kernel does not know, with the name of the
 /// kernel's option, e.g. `fib (CONFIG_NFT_FIB_INET)`. Takes some 5 ms each.
 std::vector<std::string> missing_features(int ns);
