@@ -8,6 +8,9 @@ namespace troupe::tools::remote {
 namespace {
 
 constexpr size_t name_digits = 32;
+
+/// Requests count from 1.
+constexpr uint64_t no_sequence = 0;
 constexpr auto least_silence = std::chrono::minutes{1};
 
 bool is_client_name(const std::string& text) {
@@ -59,7 +62,7 @@ request_memory::begin(const std::string& name, uint64_t sequence,
   if (is_new) {
     x.fingerprint = fingerprint;
     x.waiting.push_back(who);
-    make_room(owner);
+    make_room(owner, sequence);
     return verdict{};
   }
   if (x.fingerprint != fingerprint)
@@ -82,7 +85,7 @@ request_memory::finish(const std::string& name, uint64_t sequence, outcome x) {
   bytes_ += x.body.size();
   at->second.known = std::move(x);
   auto waiting = std::exchange(at->second.waiting, {});
-  make_room(found->second);
+  make_room(found->second, sequence);
   return waiting;
 }
 
@@ -114,18 +117,18 @@ bool request_memory::expire(steady_time now) {
 }
 
 // Old outcomes go; requests that are under way stay, and are few.
-void request_memory::make_room(client& x) {
+void request_memory::make_room(client& x, uint64_t newest) {
   while ((x.requests.size() > max_outcomes || bytes_ > max_bytes)
-         && drop_oldest(x)) {
+         && drop_oldest(x, newest)) {
   }
-  // All of it may be other clients'.
-  while (bytes_ > max_bytes && drop_most_silent(steady_time::max())) {
+  // Most of it may be other clients'.
+  while (bytes_ > max_bytes && drop_most_silent(steady_time::max(), &x)) {
   }
 }
 
-bool request_memory::drop_oldest(client& x) {
-  auto oldest = std::ranges::find_if(x.requests, [](const auto& y) {
-    return y.second.known.has_value();
+bool request_memory::drop_oldest(client& x, uint64_t newest) {
+  auto oldest = std::ranges::find_if(x.requests, [&](const auto& y) {
+    return y.first != newest && y.second.known.has_value();
   });
   if (oldest == x.requests.end())
     return false;
@@ -139,20 +142,21 @@ void request_memory::drop(request_map& from, request_map::iterator at) {
 }
 
 // A client with requests under way is not silent.
-bool request_memory::drop_most_silent(steady_time before) {
+bool request_memory::drop_most_silent(steady_time before,
+                                      const client* except) {
   auto silent = clients_.end();
   for (auto i = clients_.begin(); i != clients_.end(); ++i) {
     auto is_busy = std::ranges::any_of(i->second.requests, [](const auto& y) {
       return !y.second.known;
     });
-    if (!is_busy && i->second.last_used < before
+    if (!is_busy && &i->second != except && i->second.last_used < before
         && (silent == clients_.end()
             || i->second.last_used < silent->second.last_used))
       silent = i;
   }
   if (silent == clients_.end())
     return false;
-  while (drop_oldest(silent->second)) {
+  while (drop_oldest(silent->second, no_sequence)) {
   }
   clients_.erase(silent);
   return true;

@@ -94,10 +94,10 @@ private:
     request_map requests;
   };
 
-  void make_room(client& x);
-  bool drop_oldest(client& x);
+  void make_room(client& x, uint64_t newest);
+  bool drop_oldest(client& x, uint64_t newest);
   void drop(request_map& from, request_map::iterator at);
-  bool drop_most_silent(steady_time before);
+  bool drop_most_silent(steady_time before, const client* except = nullptr);
 
   std::map<std::string, client> clients_;
   size_t bytes_ = 0; ///< Of all outcomes.
