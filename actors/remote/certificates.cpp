@@ -46,6 +46,7 @@ read_file(const char* what, const std::string& path, bool is_secret) {
     auto why = os_failure(errno, std::string{what} + " " + quoted(path));
     why.code = ec::invalid_argument;
     why.os_error = 0;
+    why.hint = pki_hint;
     return fail(std::move(why));
   }
   if (!S_ISREG(status.st_mode) || status.st_size > max_file_bytes)
@@ -168,7 +169,8 @@ check_chain(const pem_files& x, const std::string& path, certificate_use use) {
                   std::string{"the authority's certificates do not vouch for "
                               "it as a "}
                     + (use == certificate_use::server ? "server" : "client")
-                    + ": " + X509_verify_cert_error_string(number));
+                    + ": " + X509_verify_cert_error_string(number),
+                  "is it of another authority, or made for the other side?");
 }
 
 } // namespace

@@ -148,7 +148,7 @@ std::string failure_text(SSL* session, int returned) {
   auto kind = SSL_get_error(session, returned);
   auto code = ERR_peek_error();
   auto verdict = SSL_get_verify_result(session);
-  if (code != 0 && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+  if (code != 0 && verdict != X509_V_OK)
     return std::string{"its certificate is not accepted: "}
            + X509_verify_cert_error_string(verdict);
   if (code != 0)

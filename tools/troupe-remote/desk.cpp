@@ -71,6 +71,12 @@ desk::desk(std::shared_ptr<backend> daemon, peer_limits limits,
   : daemon_{std::move(daemon)}, limits_{limits}, around_{std::move(around)} {
 }
 
+bool desk::has_waiting() const {
+  return std::ranges::any_of(peers_, [](const auto& x) {
+    return !x.second.waiting.empty();
+  });
+}
+
 bool desk::enter(const std::string& peer, steady_time now) {
   auto& x = record_of(peer, now);
   if (x.connections >= limits_.connections || !x.arrivals.take(now))
@@ -81,6 +87,7 @@ bool desk::enter(const std::string& peer, steady_time now) {
 
 void desk::leave(const std::string& peer, uint64_t connection) {
   feed_.drop(connection);
+  drop_early(connection);
   auto found = peers_.find(peer);
   if (found != peers_.end() && found->second.connections > 0)
     --found->second.connections;
@@ -250,10 +257,29 @@ void desk::tick(steady_time now) {
 
 // -- events -------------------------------------------------------------------
 
+// Nobody is told that he listens before the daemon is heard.
 void desk::events(asker who, const question& q, steady_time now) {
+  if (watching_ == watching::yes)
+    return send(feed_.ask(who, q, now));
+  drop_early(who.connection);
+  early_.emplace_back(who, q);
   if (watching_ == watching::no)
     watch_events();
-  send(feed_.ask(who, q, now));
+}
+
+void desk::drop_early(uint64_t connection) {
+  std::erase_if(early_, [&](const auto& x) {
+    return x.first.connection == connection;
+  });
+}
+
+void desk::start_feed(const result<uint64_t>& subscribed) {
+  watching_ = subscribed ? watching::yes : watching::no;
+  for (auto& [who, q] : std::exchange(early_, {}))
+    if (subscribed)
+      send(feed_.ask(who, q, std::chrono::steady_clock::now()));
+    else
+      refuse(who, subscribed.error());
 }
 
 void desk::send(const std::vector<event_feed::due>& pages) {
@@ -276,8 +302,8 @@ void desk::watch_events() {
     });
     if (subscribed)
       subscription_ = *subscribed;
-    post([this, worked = subscribed.has_value()] {
-      watching_ = worked ? watching::yes : watching::no;
+    post([this, subscribed] {
+      start_feed(subscribed);
     });
   }};
 }

@@ -47,8 +47,11 @@ public:
   /// Counts a connection out.
   void leave(const std::string& peer, uint64_t connection);
 
-  /// Lets those go on who waited for their turn, and forgets silent peers. To
-  /// be called some times a second.
+  /// Does somebody wait for his turn? Then `tick` must come soon.
+  bool has_waiting() const;
+
+  /// Lets those go on who waited for their turn, ends long waits for events,
+  /// and forgets silent peers. To be called once a second.
   void tick(steady_time now);
 
 private:
@@ -92,6 +95,8 @@ private:
   void refuse(asker who, const error& why);
   void send(const std::vector<event_feed::due>& pages);
   void watch_events();
+  void start_feed(const result<uint64_t>& subscribed);
+  void drop_early(uint64_t connection);
 
   std::shared_ptr<backend> daemon_;
   peer_limits limits_;
@@ -100,6 +105,7 @@ private:
   event_feed feed_;
   steady_time next_expiry_;
   enum class watching : uint8_t { no, starting, yes } watching_ = watching::no;
+  std::vector<std::pair<asker, question>> early_; ///< Asked before `yes`.
   std::thread subscriber_;    ///< Waits for the daemon to subscribe.
   uint64_t subscription_ = 0; ///< Its result; read after its end.
 };

@@ -15,8 +15,11 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// How late a turn, a handshake's end or a long wait may be noticed.
-constexpr int tick_ms = 20;
+/// How late a handshake's end or a long wait may be noticed.
+constexpr int tick_ms = 1'000;
+
+/// As long as a turn of ten requests takes at the default rate.
+constexpr int turn_ms = 20;
 
 /// Accepts in one round, so that those inside get their turn.
 constexpr int max_accepts = 16;
@@ -47,7 +50,7 @@ void front::run(int interrupt) {
   while (!is_interrupted) {
     auto polls = watched(interrupt);
     (void)::poll(polls.data(), polls.size(),
-                 connections_.empty() ? 1'000 : tick_ms);
+                 desk_.has_waiting() ? turn_ms : tick_ms);
     auto now = clock::now();
     is_interrupted = polls[0].revents != 0;
     posts_->run();

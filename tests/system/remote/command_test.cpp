@@ -76,7 +76,7 @@ TEST_F(RemoteCommand, FilesThatCannotBeUsedAreNamed) {
   expect_refused({"--tls-cert", "/nosuch", "status"}, 1, "/nosuch");
   expect_refused({"--tls-key", "/nosuch", "status"}, 1, "/nosuch");
   expect_refused({"--tls-ca", "/nosuch", "status"}, 1, "/nosuch");
-  expect_refused({"--host", "caf+tls://", "status"}, 1, "caf+tls");
+  expect_refused({"--host", "caf+tls://", "status"}, 1, "no valid host");
 }
 
 TEST_F(RemoteCommand, NobodyThereIsUnreachable) {

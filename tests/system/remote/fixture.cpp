@@ -47,10 +47,14 @@ remote_test::remote_test() {
 }
 
 void remote_test::SetUp() {
+  // Before the kernel is looked at for the first time.
+  if (isolation_refusal().empty()) {
+    ASSERT_TRUE(bind_program());
+  }
   system_test::SetUp();
   if (IsSkipped() || HasFatalFailure())
     return;
-  ASSERT_TRUE(bind_program());
+  descriptors_ = descriptors_of(daemon().pid());
   auto made
     = init_pki({pki(), {"127.0.0.1", "localhost"}, {"client", "other"}, 2});
   ASSERT_TRUE(made) << made.error().message;
@@ -63,6 +67,8 @@ void remote_test::TearDown() {
   if (remote_ > 0) {
     EXPECT_EQ(stop_remote(), 0);
   }
+  if (!IsSkipped())
+    let_everything_end();
   if (HasFailure())
     std::fprintf(stderr, "troupe-remote's log:\n%s\n", remote_log().c_str());
   system_test::TearDown();
@@ -74,6 +80,27 @@ std::vector<std::string> remote_test::remote_flags() const {
           "--key",    pki() + "/server.key",
           "--ca",     pki() + "/ca.crt",
           "--daemon", const_cast<remote_test*>(this)->daemon().uri()};
+}
+
+void remote_test::let_everything_end() {
+  EXPECT_TRUE(eventually([] {
+    return processes_named("troupe-worker").empty();
+  }))
+    << "workers outlive their front";
+  if (!daemon().is_running())
+    return;
+  // The proxy outlives the daemon, which keeps its connection with it.
+  if (auto proxies = processes_named("troupe-proxy"); !proxies.empty()) {
+    remove_everything();
+    observe_daemon();
+    for (auto pid : proxies)
+      ::kill(pid, SIGKILL);
+    return;
+  }
+  // It sees the end of a reader of events when it looks next.
+  eventually([this] {
+    return descriptors_of(daemon().pid()).size() <= descriptors_.size();
+  });
 }
 
 std::string remote_test::start_remote(const std::vector<std::string>& flags) {
@@ -135,7 +162,9 @@ credentials remote_test::files_of(const std::string& who) const {
 }
 
 credentials remote_test::expired_files() {
-  EXPECT_TRUE(init_pki({pki(), {}, {"late"}, -1}));
+  if (!std::filesystem::exists(pki() + "/late.key")) {
+    EXPECT_TRUE(init_pki({pki(), {}, {"late"}, -1}));
+  }
   return files_of("late");
 }
 
@@ -177,6 +206,15 @@ std::vector<std::string> remote_test::local_networks() {
   if (answer && answer->ok())
     for (const auto& x : answer->body.at("networks"))
       result.push_back(x.at("spec").at("name"));
+  return result;
+}
+
+std::vector<pid_t> processes_named(const std::string& name) {
+  auto result = std::vector<pid_t>{};
+  for (const auto& x : std::filesystem::directory_iterator{"/proc"})
+    if (read_file(x.path() / "comm") == name + "\n"
+        && read_file(x.path() / "stat").find(") Z ") == std::string::npos)
+      result.push_back(std::stoi(x.path().filename()));
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include "troupe/tests/system/harness/system_test.hpp"
 
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,8 +63,15 @@ protected:
   std::vector<std::string> local_networks();
 
 private:
+  void let_everything_end();
+
   pid_t remote_ = -1;
+  std::multiset<std::string> descriptors_; ///< Of the daemon, before.
 };
+
+/// Processes of this name in the test program's own process namespace, without
+/// those that have ended and nobody has collected.
+std::vector<pid_t> processes_named(const std::string& name);
 
 /// Waits until something holds, at most so long.
 bool eventually(const std::function<bool()>& holds,

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <mutex>
+
 namespace troupe::tools::remote {
 
 namespace {
@@ -17,6 +20,8 @@ public:
     requests.push_back({std::move(what), deadline, std::move(handler)});
   }
   result<uint64_t> subscribe(event_handler x) override {
+    if (is_away)
+      return fail(ec::unavailable, "cannot reach the daemon");
     handler = std::move(x);
     return 1;
   }
@@ -30,6 +35,7 @@ public:
   };
   std::vector<held> requests;
   event_handler handler;
+  std::atomic<bool> is_away = false;
 };
 
 class Desk : public ::testing::Test {
@@ -41,7 +47,9 @@ protected:
                                                        std::move(y));
                                 },
                                 [this](std::function<void()> what) {
+                                  auto guard = std::lock_guard{mutex};
                                   posted.push_back(std::move(what));
+                                  arrived.notify_all();
                                 },
                                 [this](const std::string& line) {
                                   log.push_back(line);
@@ -77,9 +85,28 @@ protected:
     return q;
   }
 
+  // Also from the thread that subscribes, for which it waits.
   void run_posted() {
-    for (auto& what : std::exchange(posted, {}))
+    auto fresh = std::vector<std::function<void()>>{};
+    {
+      auto guard = std::unique_lock{mutex};
+      arrived.wait_for(guard, 10s, [this] {
+        return !posted.empty();
+      });
+      fresh.swap(posted);
+    }
+    for (auto& what : fresh)
       what();
+  }
+
+  question next_events(uint64_t feed = 0, uint64_t next = 0) {
+    auto q = question{};
+    q.kind = "events";
+    q.number = ++last_number;
+    q.feed = feed;
+    q.next = next;
+    q.wait_ms = 1'000;
+    return q;
   }
 
   void finish(size_t i) {
@@ -93,7 +120,9 @@ protected:
 
   std::shared_ptr<held_backend> daemon = std::make_shared<held_backend>();
   std::vector<std::pair<uint64_t, answer>> answers;
-  std::vector<std::function<void()>> posted;
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::vector<std::function<void()>> posted; ///< Under the mutex.
   std::vector<std::string> log;
   std::string client = std::string(32, 'a');
   uint64_t last_number = 0;
@@ -243,6 +272,38 @@ TEST_F(Desk, AnAnswerForSomebodyWhoLeftIsKeptForHisReturn) {
   ASSERT_EQ(answers.size(), 1U);
   EXPECT_EQ(answers[0].second.status, 201);
   EXPECT_EQ(daemon->requests.size(), 1U);
+}
+
+TEST_F(Desk, ReadersOfEventsListenOnceTheDaemonIsHeard) {
+  open();
+  ask(next_events());
+  EXPECT_TRUE(answers.empty());
+  run_posted();
+  ASSERT_EQ(answers.size(), 1U);
+  auto start = *from_json<events_page>(*parse_json(answers[0].second.body),
+                                       unknown_fields::refuse, "page");
+  ask(next_events(start.feed, start.next));
+  EXPECT_EQ(answers.size(), 1U);
+  auto x = event{};
+  x.name = "made";
+  daemon->handler(x);
+  run_posted();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_NE(answers[1].second.body.find("made"), std::string::npos);
+}
+
+TEST_F(Desk, ReadersOfEventsAreToldThatTheDaemonIsAway) {
+  open();
+  daemon->is_away = true;
+  ask(next_events());
+  run_posted();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(error_of(answers[0].second).code, ec::unavailable);
+  daemon->is_away = false;
+  ask(next_events());
+  run_posted();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[1].second.status, 200);
 }
 
 TEST_F(Desk, ErrorsOfTheDaemonComeThroughUnchanged) {

@@ -5,6 +5,8 @@
 #include "troupe/tools/troupe-remote/worker/completion.hpp"
 #include "troupe/tools/version.hpp"
 
+#include <unistd.h>
+
 namespace troupe::tools::remote {
 
 namespace wire = troupe::remote;
@@ -241,13 +243,23 @@ door(self_of<door_facade> self, const front_ptr& front,
 
 } // namespace
 
+// A peer can end an actor by a message that no handler sees. With one missing
+// the others are of no use: the peer may connect again and gets new ones.
+template <class Handle>
+Handle vital(Handle x) {
+  caf::actor_cast<caf::abstract_actor*>(x)->attach_functor([] {
+    ::_exit(1);
+  });
+  return x;
+}
+
 wire::door_actor
 spawn_facade(caf::actor_system& system, const front_ptr& front) {
   auto behind = facade_handles{
-    system.spawn(controller, front), system.spawn(network, front),
-    system.spawn(endpoint, front), system.spawn(sandbox, front),
-    system.spawn(events, front)};
-  return system.spawn(door, front, behind);
+    vital(system.spawn(controller, front)), vital(system.spawn(network, front)),
+    vital(system.spawn(endpoint, front)), vital(system.spawn(sandbox, front)),
+    vital(system.spawn(events, front))};
+  return vital(system.spawn(door, front, behind));
 }
 
 void add_remote_messages(caf::actor_system_config& config) {

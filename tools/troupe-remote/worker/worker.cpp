@@ -37,6 +37,8 @@ int run_worker() {
   // Each arena would reserve 64 MiB of the allowance.
   (void)::mallopt(M_ARENA_MAX, 2);
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Else it would be called "exe", as the link that it was started by.
+  (void)::prctl(PR_SET_NAME, "troupe-worker");
   auto front = std::make_shared<channel>(netns::unique_fd{worker_channel_fd});
   auto config = worker_config{};
   auto system = caf::actor_system{config};
