@@ -65,8 +65,9 @@ public:
     move(channel, out_of_the_way + 1);
     move(out_of_the_way, worker_stream_fd);
     move(out_of_the_way + 1, worker_channel_fd);
-    for (auto fd : {out_of_the_way, out_of_the_way + 1})
-      ::posix_spawn_file_actions_addclose(&actions_, fd);
+    // Some libraries' sockets would be inherited, those to the daemon too.
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_,
+                                               worker_channel_fd + 1);
   }
 
   // What this process blocks or ignores is no business of the worker's.

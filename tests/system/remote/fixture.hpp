@@ -4,7 +4,6 @@
 #include "troupe/tests/system/harness/system_test.hpp"
 
 #include <chrono>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -66,7 +65,6 @@ private:
   void let_everything_end();
 
   pid_t remote_ = -1;
-  std::multiset<std::string> descriptors_; ///< Of the daemon, before.
 };
 
 /// Processes of this name in the test program's own process namespace, without

@@ -218,10 +218,11 @@ TEST_F(HostilePeer, AWorkerHasNoRightsAndTheDaemonNoPartOfCafsNetwork) {
   for (const auto& [field, value] : std::map<std::string, long>{
          {"Uid", 65'534}, {"Seccomp", 2}, {"NoNewPrivs", 1}, {"CapEff", 0}})
     EXPECT_EQ(status_field(workers[0], field), value) << field;
+  // Its two sockets and CAF's own pipes and loops: none to the daemon.
   auto open = descriptors_of(workers[0]);
-  EXPECT_EQ(open.count("/run"), 0U);
   for (const auto& x : open)
     EXPECT_FALSE(x.starts_with(pki())) << x;
+  EXPECT_LE(open.count("socket"), 2U);
   auto linked = run({"ldd", daemon_path()});
   EXPECT_EQ(linked.out.find("caf_io"), std::string::npos) << linked.out;
 }
