@@ -177,15 +177,21 @@ TEST_F(Break, EventsGoOnWithoutAGap) {
     seen.push_back(x);
   });
   ASSERT_TRUE(subscribed) << subscribed.error().message;
+  auto last_is = [&](const char* name) {
+    auto guard = std::lock_guard{mutex};
+    return !seen.empty() && seen.back().name == name;
+  };
   create_network("before");
+  EXPECT_TRUE(eventually([&] {
+    return last_is("before");
+  }));
   network.hold(true);
   create_network("meanwhile");
   network.cut();
   network.hold(false);
   create_network("after");
   EXPECT_TRUE(eventually([&] {
-    auto guard = std::lock_guard{mutex};
-    return !seen.empty() && seen.back().name == "after";
+    return last_is("after");
   }));
   controller.unsubscribe(*subscribed);
   auto texts = std::vector<std::string>{};
