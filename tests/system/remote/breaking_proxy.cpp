@@ -67,10 +67,19 @@ void breaking_proxy::cut() {
     std::this_thread::sleep_for(1ms);
 }
 
+// The round that is under way may not have seen it.
+void breaking_proxy::hold(bool on) {
+  held_ = on;
+  auto enough = rounds_ + 2;
+  while (rounds_ < enough)
+    std::this_thread::sleep_for(1ms);
+}
+
 void breaking_proxy::run() {
   auto wake = netns::unique_fd{::eventfd(0, EFD_CLOEXEC)};
   auto pairs = std::vector<pair>{};
   while (!stopping_) {
+    ++rounds_;
     if (cutting_) {
       for (const auto& x : pairs) {
         reset(x.client.get());

@@ -24,9 +24,8 @@ public:
   void cut();
 
   /// Passes nothing on, in neither direction, as if a cable were out.
-  void hold(bool on) {
-    held_ = on;
-  }
+  /// Has its effect when it returns.
+  void hold(bool on);
 
   /// Connections made so far.
   int count() const {
@@ -41,6 +40,7 @@ private:
   std::atomic<bool> cutting_ = false;
   std::atomic<bool> held_ = false;
   std::atomic<int> count_ = 0;
+  std::atomic<int> rounds_ = 0;
   std::thread thread_;
 };
 
