@@ -60,7 +60,7 @@ struct peer_limits {
 /// What strangers may use before they have shown a certificate.
 struct stranger_limits {
   /// Connections in all, peers included: three descriptors and a process of
-  /// some 10 MiB each.
+  /// some 2 MiB each.
   size_t connections = 64;
 
   /// Handshakes under way from one address, and in all: most of the time there
