@@ -67,4 +67,21 @@ result<std::shared_ptr<backend>> open_backend(const settings& how);
 /// shows with the first request (`unavailable`).
 result<std::shared_ptr<backend>> connect_backend(const std::string& uri);
 
+/// Who this program is for a remote daemon, and whom it trusts; PEM files. They
+/// are read once, when the connection is made.
+struct credentials {
+  std::string certificate; ///< Ours, followed by intermediates if any.
+  std::string key;         ///< Of the certificate; not readable by others.
+  std::string authority;   ///< Certificates of the private CA.
+};
+
+/// Speaks to a daemon's `troupe-remote`, docs/remote.md.
+/// @param uri `caf+tls://host[:port]`; another scheme goes to the function
+/// above. @note In the library `troupe::remote`.
+/// Errors: `invalid_argument` for a bad address or credentials that cannot be
+/// used (unreadable, expired, not a pair). Whether the other side is there
+/// shows with the first request.
+result<std::shared_ptr<backend>>
+connect_backend(const std::string& uri, const credentials& who);
+
 } // namespace troupe

@@ -63,6 +63,16 @@ public:
   /// Uses the daemon behind `unix:///path`.
   static result<controller> connect(const std::string& uri);
 
+  /// Uses a daemon on another host, `caf+tls://host[:port]`, through its
+  /// `troupe-remote`. A request that was sent when the connection broke is
+  /// repeated on the next one, within its deadline and with one effect.
+  /// @note In the library `troupe::remote`.
+  static result<controller>
+  connect(const std::string& uri, const credentials& who);
+
+  /// Uses a connection that is already there.
+  static controller over(std::shared_ptr<backend> link);
+
   /// Errors: see `create_network` in messages.hpp; so for all methods.
   result<network> create_network(std::string driver, std::string name,
                                  network_options options = {});

@@ -27,7 +27,9 @@ SHARED_HEADERS = {"troupe/netns/unique_fd.hpp",
 
 # A library's headers appear only where these patterns match.
 LIBRARIES = {
+    r"caf/(io|openssl)/": r"actors/remote/|tools/troupe-remote/|tests/",
     r"caf/": r"actors/|tools/|tests/",
+    r"openssl/": r"actors/remote/|tools/troupe-remote/|tests/",
     r"netlink/": r"netns/|tests/",
     r"lmdb\.h": r"persistence/|tests/",
     r"nlohmann/": r"config/|persistence/|drivers/|actors/|tools/|tests/",

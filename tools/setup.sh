@@ -10,6 +10,7 @@ build_packages=(
   ca-certificates cmake g++ make ninja-build pkg-config ccache
   libcaf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev
   liblmdb-dev libmicrohttpd-dev libnl-3-dev libnl-route-3-dev libspdlog-dev
+  libssl-dev
   nlohmann-json3-dev
   iproute2 iputils-ping mount nftables procps util-linux
 )

@@ -2,7 +2,8 @@
 # them). troupeConfig.cmake.in finds the same ones again for embedders.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(CAF REQUIRED COMPONENTS core)
+find_package(CAF REQUIRED COMPONENTS core io)
+find_package(OpenSSL 3.0 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(tl-expected REQUIRED)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0 libnl-route-3.0)

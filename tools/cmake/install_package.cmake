@@ -11,8 +11,11 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/config"
         FILES_MATCHING PATTERN "*.hpp")
 foreach(header
+    actors/api_type_ids.hpp
     actors/backend.hpp
+    actors/caf.hpp
     actors/messages.hpp
+    actors/remote.hpp
     actors/troupe.hpp
     drivers/driver.hpp
     drivers/ipam/driver.hpp
@@ -48,10 +51,12 @@ install(FILES
         DESTINATION "${package_dir}")
 
 # -- pkg-config ------------------------------------------------------------------
-configure_file("${CMAKE_CURRENT_LIST_DIR}/troupe.pc.in"
-               "${PROJECT_BINARY_DIR}/troupe.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/troupe.pc"
-        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+foreach(name troupe troupe-remote)
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in"
+                 "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${name}.pc"
+          DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()
 
 # -- documents -------------------------------------------------------------------
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md"

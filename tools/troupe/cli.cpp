@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <ostream>
 #include <string_view>
 
@@ -19,10 +20,21 @@ constexpr auto exit_code_help = R"(Exit codes:
 
 constexpr double longest_timeout_seconds = 86'400;
 
+void add_tls_option(CLI::App& app, const char* name, std::string& into,
+                    const char* what) {
+  app.add_option(name, into, what)->type_name("FILE");
+}
+
 void add_global_options(CLI::App& app, session& s) {
   app.set_version_flag("-v,--version", std::string{"troupe "} + version);
   app.add_option("--host", s.host, "Address of the daemon [TROUPE_HOST]")
-    ->type_name("unix://PATH");
+    ->type_name("unix://PATH|caf+tls://HOST");
+  add_tls_option(app, "--tls-cert", s.tls_files.certificate,
+                 "Of a caf+tls:// host: our certificate [TROUPE_TLS_CERT]");
+  add_tls_option(app, "--tls-key", s.tls_files.key,
+                 "Its private key [TROUPE_TLS_KEY]");
+  add_tls_option(app, "--tls-ca", s.tls_files.authority,
+                 "The authority of both sides [TROUPE_TLS_CA]");
   app
     .add_option("--timeout", s.timeout_seconds,
                 "Give up after so many seconds [60]")
@@ -36,8 +48,10 @@ bool is_option(std::string_view word) {
 
 // The place of the next word that is no option and no option's value.
 size_t next_word(const std::vector<std::string>& words, size_t i) {
+  constexpr auto with_value = std::array<std::string_view, 5>{
+    "--host", "--timeout", "--tls-cert", "--tls-key", "--tls-ca"};
   while (i < words.size() && is_option(words[i]))
-    i += words[i] == "--host" || words[i] == "--timeout" ? 2 : 1;
+    i += std::ranges::find(with_value, words[i]) != with_value.end() ? 2 : 1;
   return std::min(i, words.size());
 }
 
@@ -70,9 +84,10 @@ std::string command_path(const CLI::App& app) {
 } // namespace
 
 int run_cli(int argc, const char* const* argv, terminal io,
-            const std::string& default_host) {
+            const std::string& default_host, const credentials& default_files) {
   auto s = session{io};
   s.host = default_host;
+  s.tls_files = default_files;
   auto app = CLI::App{"Manages container networks.", "troupe"};
   app.require_subcommand(1);
   app.fallthrough();

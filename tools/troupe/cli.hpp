@@ -7,8 +7,10 @@
 namespace troupe::tools {
 
 /// Runs one command line. @param default_host the address used without
-/// `--host`. @returns the exit code.
+/// `--host`. @param default_files the credentials used without `--tls-…`.
+/// @returns the exit code.
 int run_cli(int argc, const char* const* argv, terminal io,
-            const std::string& default_host);
+            const std::string& default_host,
+            const credentials& default_files = {});
 
 } // namespace troupe::tools

@@ -9,7 +9,7 @@ _troupe_names() {
 _troupe_value() {
   case "$1" in
     --format) COMPREPLY=($(compgen -W "table json name" -- "$cur")) ;;
-    --netns) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    --netns | --tls-cert | --tls-key | --tls-ca) COMPREPLY=($(compgen -f -- "$cur")) ;;
     -d | --driver) COMPREPLY=($(compgen -W "bridge host null" -- "$cur")) ;;
     --filter) COMPREPLY=($(compgen -W "name= id= driver= network= label=" -S "" -- "$cur")) ;;
     *) return 1 ;;

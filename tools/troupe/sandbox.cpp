@@ -96,6 +96,11 @@ void run_inside(session& s, const std::string& name,
     return s.report_usage({ec::invalid_argument,
                            "sandbox exec: there is no command",
                            "troupe sandbox exec NAME -- COMMAND...", 0});
+  // The namespace is on the daemon's host, where this process is not.
+  if (s.is_remote())
+    return s.report({ec::unsupported,
+                     "sandbox exec: works on the daemon's own host only",
+                     "for example ssh HOST troupe sandbox exec " + name, 0});
   auto found = s.ask<sandbox_status>(inspect_sandbox{name});
   if (!found)
     return;

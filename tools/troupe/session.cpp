@@ -45,7 +45,7 @@ result<reply> session::call(request what) {
 
 result<std::shared_ptr<backend>> session::link() {
   if (!link_) {
-    auto connection = connect_backend(host);
+    auto connection = connect_backend(host, tls_files);
     if (!connection)
       return connection;
     link_ = std::move(*connection);

@@ -60,7 +60,13 @@ public:
   /// Asks the daemon and leaves the error to the caller.
   result<reply> call(request what);
 
-  /// The connection. Errors: `invalid_argument` for a wrong --host.
+  /// Is the daemon asked through another host's `troupe-remote`?
+  bool is_remote() const {
+    return host.starts_with("caf+tls://");
+  }
+
+  /// The connection. Errors: `invalid_argument` for a wrong --host, or for
+  /// certificates that cannot be used.
   result<std::shared_ptr<backend>> link();
 
   /// Prints an error; the first one decides the exit code.
@@ -74,6 +80,7 @@ public:
 
   terminal io;
   std::string host;
+  credentials tls_files; ///< For a `caf+tls://` host.
   double timeout_seconds = 60;
   int code = exit_success;
 
