@@ -63,8 +63,12 @@ result<controller> controller::connect(const std::string& uri) {
   auto link = connect_backend(uri);
   if (!link)
     return fail(std::move(link.error()));
+  return over(std::move(*link));
+}
+
+controller controller::over(std::shared_ptr<backend> link) {
   auto x = std::make_shared<shared>();
-  x->link = std::move(*link);
+  x->link = std::move(link);
   return controller{std::move(x)};
 }
 

@@ -63,6 +63,10 @@ public:
   /// Uses the daemon behind `unix:///path`.
   static result<controller> connect(const std::string& uri);
 
+  /// Uses any other way to a controller, e.g. a simulated one in tests.
+  /// @pre `link` is not null.
+  static controller over(std::shared_ptr<backend> link);
+
   /// Errors: see `create_network` in messages.hpp; so for all methods.
   result<network> create_network(std::string driver, std::string name,
                                  network_options options = {});

@@ -16,7 +16,7 @@ constexpr size_t most_failures = 8;
 constexpr unsigned most_calls = 400;
 
 /// One scenario under all faults.
-class sweep : public testing::TestWithParam<scenario> {
+class sweep : public ::testing::TestWithParam<scenario> {
 protected:
   /// Strikes call 0, 1, 2, … until there is no such call.
   template <class Body>
@@ -122,13 +122,13 @@ TEST_P(sweep, RecoversFromACrashInTheRecovery) {
       });
 }
 
-INSTANTIATE_TEST_SUITE_P(Requests, sweep, testing::ValuesIn(scenarios()),
+INSTANTIATE_TEST_SUITE_P(Requests, sweep, ::testing::ValuesIn(scenarios()),
                          [](const auto& x) {
                            return x.param.name;
                          });
 
 /// Prints how much was done; a sweep that shrinks unseen proves nothing.
-class run_counter : public testing::Environment {
+class run_counter : public ::testing::Environment {
 public:
   void TearDown() override {
     std::cout << "fault runs: " << runs() << std::endl;
@@ -136,7 +136,7 @@ public:
 };
 
 [[maybe_unused]] const auto* const counter
-  = testing::AddGlobalTestEnvironment(new run_counter);
+  = ::testing::AddGlobalTestEnvironment(new run_counter);
 
 } // namespace
 

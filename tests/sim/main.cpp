@@ -8,7 +8,6 @@
 #include <iostream>
 #include <optional>
 #include <string_view>
-#include <thread>
 
 namespace {
 
@@ -30,17 +29,16 @@ void add(troupe::sim::tally& sum, const troupe::sim::tally& x) {
   sum.interferences += x.interferences;
 }
 
-/// On a thread of its own, whose ids follow from the seed alone.
 std::string run_one(uint64_t seed, bool verbose, troupe::sim::tally& sum) {
   auto wrong = std::string{};
-  std::thread{[&] {
+  troupe::testing::with_seed(seed, [&] {
     auto run = troupe::sim::random_run{seed};
     wrong = run.go();
     add(sum, run.counts());
     if (verbose)
       for (const auto& line : run.history())
         std::cout << line << "\n";
-  }}.join();
+  });
   return wrong;
 }
 

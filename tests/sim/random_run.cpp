@@ -1,6 +1,6 @@
 #include "troupe/tests/sim/random_run.hpp"
 
-#include "troupe/tests/fixtures/invariants.hpp"
+#include "troupe/testing/invariants.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,7 +19,6 @@ constexpr std::array errors{EPERM,  EINTR,  EAGAIN, ENOMEM,  EBUSY,
 } // namespace
 
 random_run::random_run(uint64_t seed) : rng_{seed} {
-  fixtures::seed_ids(rng_());
 }
 
 // -- clients ------------------------------------------------------------------
@@ -196,7 +195,7 @@ std::string random_run::be_quiet() {
     note("quiet: restart");
     restart();
   }
-  wrong += fixtures::check_all(system_);
+  wrong += testing::check_all(system_);
   wrong += check_acknowledged();
   return wrong;
 }
@@ -222,10 +221,10 @@ std::string random_run::go() {
   }
   auto wrong = be_quiet();
   restart();
-  if (auto after = fixtures::check_all(system_); !after.empty())
+  if (auto after = testing::check_all(system_); !after.empty())
     wrong += "  after a restart:\n" + after;
   wrong += check_acknowledged();
-  wrong += fixtures::remove_everything(system_);
+  wrong += testing::remove_everything(system_);
   if (auto now = netns::fingerprint(*system_.world); now != empty)
     wrong += "  after removing everything the machine has\n" + now;
   return wrong;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/tests/fixtures/simulated_system.hpp"
+#include "troupe/testing/simulated_system.hpp"
 
 #include <cstdint>
 #include <map>
@@ -70,7 +70,7 @@ private:
   std::string be_quiet();
 
   std::mt19937_64 rng_;
-  fixtures::simulated_system system_;
+  testing::simulated_system system_;
   tally counts_;
   std::vector<std::string> history_;
   std::map<uint64_t, pending> in_work_;

@@ -17,9 +17,19 @@ foreach(header
     drivers/driver.hpp
     drivers/ipam/driver.hpp
     drivers/registry.hpp
+    netns/faulty_kernel.hpp
     netns/firewall/element.hpp
     netns/kernel.hpp
-    persistence/store.hpp)
+    netns/ports/port_proxy.hpp
+    netns/ports/port_sockets.hpp
+    netns/ports/simulated_ports.hpp
+    netns/simulated_kernel.hpp
+    persistence/faulty_store.hpp
+    persistence/store.hpp
+    testing/invariants.hpp
+    testing/message_rule.hpp
+    testing/seeded_random.hpp
+    testing/simulated_system.hpp)
   get_filename_component(folder "${header}" DIRECTORY)
   install(FILES "${PROJECT_SOURCE_DIR}/${header}"
           DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/${folder}")
@@ -48,9 +58,12 @@ install(FILES
         DESTINATION "${package_dir}")
 
 # -- pkg-config ------------------------------------------------------------------
-configure_file("${CMAKE_CURRENT_LIST_DIR}/troupe.pc.in"
-               "${PROJECT_BINARY_DIR}/troupe.pc" @ONLY)
+foreach(module troupe troupe-testing)
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/${module}.pc.in"
+                 "${PROJECT_BINARY_DIR}/${module}.pc" @ONLY)
+endforeach()
 install(FILES "${PROJECT_BINARY_DIR}/troupe.pc"
+              "${PROJECT_BINARY_DIR}/troupe-testing.pc"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 # -- documents -------------------------------------------------------------------
