@@ -152,6 +152,7 @@ result<void> admit_network(
                                "driver " + quoted(wanted.driver)
                                  + " has no addresses, a subnet is given"));
   }
+  (*driver)->resolve(wanted, existing);
   wanted.id = network_id::random();
   wanted.created_ms = unix_time_ms();
   auto admitted = (*driver)->validate(wanted);

@@ -9,6 +9,23 @@ caf::error to_caf(error why) {
                          static_cast<int32_t>(why.os_error));
 }
 
+deadlines* deadlines_of(const caf::actor_system& system) {
+  auto own = dynamic_cast<const system_config*>(&system.config());
+  return own != nullptr ? &own->due : nullptr;
+}
+
+deadlines::ticket
+watch_request(deadlines& due, caf::strong_actor_ptr self, caf::message_id id,
+              std::chrono::milliseconds deadline) {
+  return due.watch(deadline, [to = caf::actor_cast<caf::weak_actor_ptr>(self),
+                              id] {
+    if (auto who = caf::actor_cast<caf::strong_actor_ptr>(to))
+      who->enqueue(
+        nullptr, id,
+        caf::make_message(caf::make_error(caf::sec::request_timeout)), nullptr);
+  });
+}
+
 namespace {
 
 /// CAF's own errors: what they mean for somebody who waits for a reply.

@@ -3,6 +3,7 @@
 // The only place that knows CAF's version. Written for 0.17.6 and 1.x: no other
 // file uses a CAF macro or a type that one of the two lacks.
 
+#include "troupe/actors/deadlines.hpp"
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/field.hpp"
 #include "troupe/config/model/named.hpp"
@@ -168,6 +169,23 @@ caf::result<T> to_caf(result<T> x) {
   return to_caf(std::move(x.error()));
 }
 
+// -- deadlines ----------------------------------------------------------------
+
+/// The configuration of an actor system that keeps the deadlines of `ask`
+/// itself. With any other, CAF's clock keeps them: that of a test stands still.
+struct system_config : caf::actor_system_config {
+  mutable deadlines due;
+};
+
+/// Where a system keeps its deadlines; null: with CAF.
+deadlines* deadlines_of(const caf::actor_system& system);
+
+/// Answers a request with `timeout` when the time has passed, as CAF does.
+/// @param id of the response.
+deadlines::ticket
+watch_request(deadlines& due, caf::strong_actor_ptr self, caf::message_id id,
+              std::chrono::milliseconds deadline);
+
 // -- requests -----------------------------------------------------------------
 
 /// The promise of a reply. Copies share it; deliver exactly once.
@@ -210,14 +228,22 @@ template <class Reply, class Self, class Handle, class Message, class Ok,
           class Failed>
 void ask(Self* self, const Handle& to, std::chrono::milliseconds deadline,
          Message message, Ok ok, Failed failed) {
-  self->request(to, deadline, std::move(message))
-    .then(
-      [ok = std::move(ok)](Reply& x) mutable {
-        ok(x);
-      },
-      [failed = std::move(failed)](caf::error& why) mutable {
-        failed(from_caf(why));
-      });
+  auto* due = deadlines_of(self->system());
+  auto request = due != nullptr
+                   ? self->request(to, caf::infinite, std::move(message))
+                   : self->request(to, deadline, std::move(message));
+  // The handlers go when one of them has run, or with the actor: so the ticket.
+  auto ticket = due != nullptr
+                  ? watch_request(*due, caf::strong_actor_ptr{self->ctrl()},
+                                  request.id(), deadline)
+                  : deadlines::ticket{};
+  request.then(
+    [ok = std::move(ok), ticket](Reply& x) mutable {
+      ok(x);
+    },
+    [failed = std::move(failed), ticket](caf::error& why) mutable {
+      failed(from_caf(why));
+    });
 }
 
 /// Sends a request and delivers whatever comes to a promise.

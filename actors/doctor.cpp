@@ -160,13 +160,10 @@ void examination::check_network(const network_spec& network) {
     return report(object, "bridge " + name + " is missing", "create it again");
   if (!link->up)
     report(object, "bridge " + name + " is down", "set it up");
-  if (network.options.contains("com.docker.network.bridge.inhibit_ipv4")
-      || network.options.contains("inhibit_ipv4"))
-    return;
-  for (const auto& pool : network.pools)
-    if (pool.gateway && !has_address(*link, *pool.gateway))
+  for (const auto& x : driver->network_addresses(network))
+    if (!has_address(*link, x.address))
       report(object,
-             "bridge " + name + " lacks address " + to_string(*pool.gateway),
+             "bridge " + name + " lacks address " + to_string(x.address),
              "add it");
 }
 

@@ -12,11 +12,12 @@ namespace troupe {
 
 namespace {
 
-/// Two threads: pooled actors never block, and a third would only wait.
-constexpr size_t pool_threads = 2;
+/// Pooled actors never block and do little but hand on. With a second thread
+/// each message between them would wake the other one.
+constexpr size_t pool_threads = 1;
 
-struct system_config : caf::actor_system_config {
-  system_config() {
+struct embedded_config : system_config {
+  embedded_config() {
     add_message_types<caf::id_block::troupe>();
     // A round trip costs 10 us with sharing, 32 to 88 us with work stealing.
     set("scheduler.policy", caf::atom("sharing"));
@@ -143,7 +144,7 @@ private:
   }
 
   context_ptr context_;
-  system_config config_; // Outlives the system.
+  embedded_config config_; // Outlives the system.
   caf::actor_system system_;
   controller_actor controller_;
   door_actor door_;

@@ -118,8 +118,7 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
   state.turns = turn_queue{static_cast<size_t>(context->how.max_queue)};
   if (auto driver = drivers::make(state.network->driver, context->owner)) {
     state.host_interface = driver->host_interface(*state.spec);
-    auto rules = driver->network_elements(*state.network);
-    state.filtered = rules && !rules->empty();
+    state.filtered = driver->features().uses_firewall;
   }
   state.context = std::move(context);
   return {

@@ -20,7 +20,7 @@ void endpoint_state::join(const sandbox_actor& into,
     self, sandbox, context->operation_deadline(), reserve_join{std::move(who)},
     [=, this](join_slot& given) {
       slot = std::move(given);
-      protect(reply);
+      build(reply);
     },
     [=, this](error why) {
       give_up_turn(std::move(why), reply);
@@ -43,15 +43,44 @@ drivers::endpoint_plan endpoint_state::plan() const {
   return {*network, *spec, slot.where};
 }
 
+join_spec endpoint_state::join_record(std::vector<port_binding> ports) const {
+  return {spec->id, network->id, slot.sandbox, slot.where.interface,
+          std::move(ports)};
+}
+
+/// Link and rules at the same time, on two threads: a link whose rules are not
+/// there yet cannot send. Both end before a failure is undone.
 void endpoint_state::build(promise<endpoint_status> reply) {
+  struct outcome {
+    size_t missing;
+    std::optional<error> why;
+  };
+  auto both = std::make_shared<outcome>(outcome{filtered ? 2U : 1U, {}});
+  auto one_less = [=, this] {
+    if (--both->missing > 0)
+      return;
+    both->why ? take_back(*both->why, reply)
+              : switch_gateway_then_commit(reply);
+  };
+  auto failed = [=](error why) {
+    both->why = std::move(why);
+    one_less();
+  };
   ask<done>(
     self, driver, context->step_deadline(), build_endpoint{plan()},
-    [=, this](done&) {
-      switch_gateway_then_commit(reply);
+    [=](done&) {
+      one_less();
     },
-    [=, this](error why) {
-      take_back(std::move(why), reply);
-    });
+    failed);
+  if (filtered)
+    ask<published_ports>(
+      self, context->firewall, context->step_deadline(),
+      protect_endpoint{*network, *spec, spec->ports, spec->publish_all, {}},
+      [=, this](published_ports& published) {
+        bindings = std::move(published.bindings);
+        one_less();
+      },
+      failed);
 }
 
 void endpoint_state::switch_gateway_then_commit(
@@ -72,7 +101,7 @@ void endpoint_state::commit_join(promise<endpoint_status> reply) {
   auto changes = std::vector<persistence::change>{};
   if (spec->ephemeral)
     changes.emplace_back(*spec);
-  changes.emplace_back(join_record());
+  changes.emplace_back(join_record(bindings));
   ask<done>(
     self, context->store, context->step_deadline(),
     commit_changes{std::move(changes)},
@@ -99,31 +128,23 @@ void endpoint_state::finish_joining(promise<endpoint_status> reply) {
 /// driver get their messages in order, so what is still under way is undone as
 /// well.
 void endpoint_state::take_back(error why, promise<endpoint_status> reply) {
-  auto leave_sandbox = [=, this] {
-    auto failed = [=, this](auto&&) {
-      fail_join(why, reply);
-    };
-    ask<done>(self, sandbox, context->operation_deadline(),
-              finish_join{spec->id, false}, failed, failed);
-  };
-  auto raze = [=, this] {
-    auto razed = [=, this](auto&&) {
-      unprotect(leave_sandbox);
-    };
-    ask<done>(self, driver, context->step_deadline(), raze_endpoint{plan()},
-              razed, razed);
+  auto undo = [=, this](auto&&) {
+    raze([=, this] {
+      auto failed = [=, this](auto&&) {
+        fail_join(why, reply);
+      };
+      ask<done>(self, sandbox, context->operation_deadline(),
+                finish_join{spec->id, false}, failed, failed);
+    });
   };
   if (why.code != ec::timeout)
-    return raze();
+    return undo(done{});
   auto changes = std::vector<persistence::change>{
     persistence::remove_join_record{spec->id}};
   if (spec->ephemeral)
     changes.emplace_back(persistence::remove_endpoint_record{spec->id, true});
-  auto uncommitted = [=](auto&&) {
-    raze();
-  };
   ask<done>(self, context->store, context->step_deadline(),
-            commit_changes{std::move(changes)}, uncommitted, uncommitted);
+            commit_changes{std::move(changes)}, undo, undo);
 }
 
 void endpoint_state::fail_join(error why, promise<endpoint_status> reply) {

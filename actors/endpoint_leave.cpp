@@ -84,22 +84,42 @@ void endpoint_state::raze_then_finish(bool remove, promise<done> reply) {
     reply.deliver(done{});
     settle();
   };
-  auto leave_sandbox = [=, this] {
+  raze([=, this] {
     ask<done>(self, sandbox, context->operation_deadline(),
               finish_leave{spec->id, true}, left, left);
-  };
-  auto razed = [=, this] {
-    unprotect(leave_sandbox);
+  });
+}
+
+/// Takes link and rules away at the same time, then goes on, whatever the
+/// kernel says: driver and firewall try again on their own.
+void endpoint_state::raze(std::function<void()> next) {
+  auto missing = std::make_shared<size_t>(2);
+  auto one_less = [=] {
+    if (--*missing == 0)
+      next();
   };
   ask<done>(
     self, driver, context->step_deadline(), raze_endpoint{plan()},
-    [razed](done&) {
-      razed();
+    [=](done&) {
+      one_less();
     },
-    [razed, this](const error& why) {
-      log().warn("leave {}: {}; removed later", title(), why.message);
-      razed();
+    [=, this](const error& why) {
+      log().warn("{}: {}; removed later", title(), why.message);
+      one_less();
     });
+  unprotect(one_less);
+}
+
+/// Takes rules and ports away, then goes on.
+void endpoint_state::unprotect(std::function<void()> next) {
+  bindings.clear();
+  if (!filtered)
+    return next();
+  auto go_on = [next](auto&&) {
+    next();
+  };
+  ask<done>(self, context->firewall, context->step_deadline(),
+            unprotect_endpoint{*spec}, go_on, go_on);
 }
 
 void endpoint_state::drop(bool force, promise<done> reply) {

@@ -1,47 +1,11 @@
 #include "troupe/actors/admission.hpp"
 #include "troupe/actors/endpoint_state.hpp"
-#include "troupe/actors/log.hpp"
 #include "troupe/actors/port_changes.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <utility>
 
 namespace troupe {
-
-// -- rules and ports while joined ---------------------------------------------
-
-/// Before anything can be sent: the guard is there when the link comes.
-void endpoint_state::protect(promise<endpoint_status> reply) {
-  if (!filtered)
-    return build(reply);
-  ask<published_ports>(
-    self, context->firewall, context->step_deadline(),
-    protect_endpoint{*network, *spec, spec->ports, spec->publish_all, {}},
-    [=, this](published_ports& published) {
-      bindings = std::move(published.bindings);
-      build(reply);
-    },
-    [=, this](error why) {
-      take_back(std::move(why), reply);
-    });
-}
-
-/// Takes rules and ports away, then goes on, whatever the kernel says: the
-/// firewall tries again on its own.
-void endpoint_state::unprotect(std::function<void()> next) {
-  if (!filtered)
-    return next();
-  auto go_on = [next](auto&&) {
-    next();
-  };
-  bindings.clear();
-  ask<done>(self, context->firewall, context->step_deadline(),
-            unprotect_endpoint{*spec}, go_on, go_on);
-}
-
-join_spec endpoint_state::join_record() const {
-  return {spec->id, network->id, slot.sandbox, slot.where.interface, bindings};
-}
 
 // -- changes of the published ports -------------------------------------------
 
@@ -96,9 +60,8 @@ void endpoint_state::publish_ports(const std::vector<port_spec>& ports,
 
 void endpoint_state::unpublish_ports(const std::vector<port_spec>& ports,
                                      promise<endpoint_status> reply) {
-  auto wanted = *spec;
   auto parted = part_bindings(bindings, ports);
-  auto gone = parted.removed;
+  auto gone = std::move(parted.removed);
   if (!joined) // Wishes for the next join.
     for (const auto& wish : spec->ports)
       for (const auto& x : ports)
@@ -109,9 +72,9 @@ void endpoint_state::unpublish_ports(const std::vector<port_spec>& ports,
     return refuse_ports({ec::not_found, "no such port is published",
                          "troupe endpoint inspect shows what is", 0},
                         reply);
+  auto wanted = *spec;
   wanted.ports = without_ports(spec->ports, gone);
-  retract(std::move(wanted), std::move(parted.kept), std::move(parted.removed),
-          reply);
+  retract(std::move(wanted), std::move(parted.kept), reply);
 }
 
 void endpoint_state::publish_more(endpoint_spec wanted,
@@ -128,24 +91,42 @@ void endpoint_state::publish_more(endpoint_spec wanted,
     });
 }
 
+/// The firewall gives all ports but these back, then goes on.
+template <class Next>
+void endpoint_state::retract_but(std::vector<port_binding> kept, Next next) {
+  if (!joined)
+    return next(done{});
+  ask<done>(self, context->firewall, context->step_deadline(),
+            retract_ports{*network, *spec, std::move(kept)}, next, next);
+}
+
+/// What the store is to know of the endpoint's ports.
+commit_changes
+endpoint_state::port_records(const endpoint_spec& wanted,
+                             const std::vector<port_binding>& all) const {
+  auto result = commit_changes{{wanted}};
+  if (joined)
+    result.changes.emplace_back(join_record(all));
+  return result;
+}
+
+void endpoint_state::adopt_ports(const endpoint_spec& wanted,
+                                 std::vector<port_binding> all,
+                                 const char* action) {
+  spec = std::make_shared<const endpoint_spec>(wanted);
+  bindings = std::move(all);
+  publish(*context, "endpoint", action, spec->id.value, spec->name,
+          {{"network", network->name}});
+}
+
 /// The record follows; if it cannot, the ports go back.
-void endpoint_state::commit_ports(endpoint_spec wanted,
+void endpoint_state::commit_ports(const endpoint_spec& wanted,
                                   std::vector<port_binding> all,
                                   promise<endpoint_status> reply) {
-  auto changes = std::vector<persistence::change>{wanted};
-  if (joined) {
-    auto record = join_record();
-    record.bindings = all;
-    changes.emplace_back(std::move(record));
-  }
   ask<done>(
-    self, context->store, context->step_deadline(),
-    commit_changes{std::move(changes)},
-    [=, this](done&) mutable {
-      spec = std::make_shared<const endpoint_spec>(wanted);
-      bindings = all;
-      publish(*context, "endpoint", "publish", spec->id.value, spec->name,
-              {{"network", network->name}});
+    self, context->store, context->step_deadline(), port_records(wanted, all),
+    [=, this](done&) {
+      adopt_ports(wanted, all, "publish");
       suit_link(reply);
     },
     [=, this](error why) {
@@ -169,50 +150,29 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
 /// Back to the ports of before; a commit that may still come is overwritten.
 void endpoint_state::take_ports_back(error why,
                                      promise<endpoint_status> reply) {
-  auto fail_now = [=, this](auto&&) mutable {
+  auto fail_now = [=, this](auto&&) {
     refuse_ports(why, reply);
   };
-  auto retract_new = [=, this](auto&&) mutable {
-    if (!joined)
-      return fail_now(done{});
-    ask<done>(self, context->firewall, context->step_deadline(),
-              retract_ports{*network, *spec, bindings}, fail_now, fail_now);
+  auto retract_new = [=, this](auto&&) {
+    retract_but(bindings, fail_now);
   };
   if (why.code != ec::timeout)
     return retract_new(done{});
-  auto changes = std::vector<persistence::change>{*spec};
-  if (joined)
-    changes.emplace_back(join_record());
   ask<done>(self, context->store, context->step_deadline(),
-            commit_changes{std::move(changes)}, retract_new, retract_new);
+            port_records(*spec, bindings), retract_new, retract_new);
 }
 
 /// The record first: from then on the ports are given back, sooner or later.
-void endpoint_state::retract(endpoint_spec wanted,
+void endpoint_state::retract(const endpoint_spec& wanted,
                              std::vector<port_binding> kept,
-                             std::vector<port_binding> removed,
                              promise<endpoint_status> reply) {
-  auto changes = std::vector<persistence::change>{wanted};
-  if (joined) {
-    auto record = join_record();
-    record.bindings = kept;
-    changes.emplace_back(std::move(record));
-  }
   ask<done>(
-    self, context->store, context->step_deadline(),
-    commit_changes{std::move(changes)},
-    [=, this](done&) mutable {
-      spec = std::make_shared<const endpoint_spec>(wanted);
-      bindings = kept;
-      publish(*context, "endpoint", "unpublish", spec->id.value, spec->name,
-              {{"network", network->name}});
-      auto finish = [=, this](auto&&) mutable {
+    self, context->store, context->step_deadline(), port_records(wanted, kept),
+    [=, this](done&) {
+      adopt_ports(wanted, kept, "unpublish");
+      retract_but(kept, [=, this](auto&&) {
         suit_link(reply);
-      };
-      if (removed.empty())
-        return finish(done{});
-      ask<done>(self, context->firewall, context->step_deadline(),
-                retract_ports{*network, *spec, kept}, finish, finish);
+      });
     },
     [=, this](error why) {
       refuse_ports(std::move(why), reply);

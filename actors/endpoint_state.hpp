@@ -23,7 +23,6 @@ struct endpoint_state {
 
   void start(promise<endpoint_status> reply);
   void join(const sandbox_actor& into, promise<endpoint_status> reply);
-  void protect(promise<endpoint_status> reply);
   void build(promise<endpoint_status> reply);
   void switch_gateway_then_commit(promise<endpoint_status> reply);
   void commit_join(promise<endpoint_status> reply);
@@ -31,6 +30,7 @@ struct endpoint_state {
   void give_up_turn(error why, promise<endpoint_status> reply);
   void take_back(error why, promise<endpoint_status> reply);
   void fail_join(error why, promise<endpoint_status> reply);
+  join_spec join_record(std::vector<port_binding> ports) const;
 
   // -- steps of a leave and a removal -----------------------------------------
 
@@ -38,6 +38,8 @@ struct endpoint_state {
   void commit_leave(bool remove, promise<done> reply);
   void stay_joined(error why, promise<done> reply);
   void raze_then_finish(bool remove, promise<done> reply);
+  void raze(std::function<void()> next);
+  void unprotect(std::function<void()> next);
   void drop(bool force, promise<done> reply);
   void forget(promise<done> reply);
 
@@ -53,15 +55,18 @@ struct endpoint_state {
   void end_change();
   void publish_more(endpoint_spec wanted, const std::vector<port_spec>& ports,
                     promise<endpoint_status> reply);
-  void commit_ports(endpoint_spec wanted, std::vector<port_binding> all,
+  commit_changes port_records(const endpoint_spec& wanted,
+                              const std::vector<port_binding>& all) const;
+  void adopt_ports(const endpoint_spec& wanted, std::vector<port_binding> all,
+                   const char* action);
+  void commit_ports(const endpoint_spec& wanted, std::vector<port_binding> all,
                     promise<endpoint_status> reply);
   void suit_link(promise<endpoint_status> reply);
   void take_ports_back(error why, promise<endpoint_status> reply);
-  void
-  retract(endpoint_spec wanted, std::vector<port_binding> kept,
-          std::vector<port_binding> removed, promise<endpoint_status> reply);
-  void unprotect(std::function<void()> next);
-  join_spec join_record() const;
+  void retract(const endpoint_spec& wanted, std::vector<port_binding> kept,
+               promise<endpoint_status> reply);
+  template <class Next>
+  void retract_but(std::vector<port_binding> kept, Next next);
 
   // -- the rest ---------------------------------------------------------------
 
@@ -88,7 +93,7 @@ struct endpoint_state {
   network_actor owner;
   driver_actor driver;
   std::string host_interface; ///< Empty for drivers without one.
-  bool filtered = false;      ///< Its network has rules in the firewall.
+  bool filtered = false;      ///< Its driver uses the firewall.
 
   sandbox_actor sandbox; ///< While joining, joined or leaving.
   join_slot slot;

@@ -4,7 +4,6 @@
 #include "troupe/actors/log.hpp"
 #include "troupe/drivers/registry.hpp"
 
-#include <iterator>
 #include <utility>
 
 namespace troupe {
@@ -38,8 +37,7 @@ void open(pointer self, const system_context& context) {
     state.problem = std::move(kernel.error());
     return;
   }
-  auto rules = netns::firewall::settings{};
-  rules.table = netns::firewall::table_name(context.owner);
+  auto rules = netns::firewall::settings_of(context.owner);
   if (!context.how.accept_mark.empty())
     if (auto mark
         = netns::firewall::accept_mark::parse(context.how.accept_mark))
@@ -88,108 +86,189 @@ void flush(pointer self) {
   }
 }
 
+result<std::unique_ptr<drivers::driver>>
+driver_of(const system_context& context, const network_spec& network) {
+  if (auto driver = drivers::make(network.driver, context.owner))
+    return driver;
+  return fail(ec::invalid_argument, "unknown driver " + network.driver);
+}
+
 /// The elements of an endpoint with these ports.
 result<firewall_job>
-job_of(const system_context& context, const network_spec& network,
+job_of(const drivers::driver& driver, const network_spec& network,
        const endpoint_spec& endpoint,
        const std::vector<port_binding>& bindings) {
-  auto driver = drivers::make(network.driver, context.owner);
-  if (!driver)
-    return fail(ec::invalid_argument, "unknown driver " + network.driver);
-  auto wanted = driver->endpoint_elements(network, endpoint, bindings);
+  auto wanted = driver.endpoint_elements(network, endpoint, bindings);
   if (!wanted)
     return fail(std::move(wanted.error()));
   return firewall_job{endpoint.id.value, std::move(*wanted), false};
 }
 
+/// The elements of a network.
 result<firewall_job>
-prepare(firewall_work& work, const system_context& context,
-        const network_spec& network, bool only_rules = false) {
-  auto driver = drivers::make(network.driver, context.owner);
-  if (!driver)
-    return fail(ec::invalid_argument, "unknown driver " + network.driver);
-  auto wanted = driver->network_elements(network);
+job_of(const drivers::driver& driver, const network_spec& network) {
+  auto wanted = driver.network_elements(network);
   if (!wanted)
     return fail(std::move(wanted.error()));
-  if (!only_rules)
-    if (auto open = work.open_forwarding(*driver, network); !open)
-      return fail(std::move(open.error()));
   return firewall_job{network.id.value, std::move(*wanted), false};
 }
 
-/// Takes the ports and names all that the endpoint then has.
-result<std::pair<firewall_job, std::vector<port_binding>>>
-prepare(firewall_work& work, const system_context& context,
+/// Lets the host forward as well.
+result<firewall_job> prepare(firewall_work& work, const drivers::driver& driver,
+                             const network_spec& network) {
+  auto job = job_of(driver, network);
+  if (job)
+    if (auto open = work.open_forwarding(driver, network); !open)
+      return fail(std::move(open.error()));
+  return job;
+}
+
+/// An endpoint's elements, and all the ports that it then has.
+struct prepared_endpoint {
+  firewall_job job;
+  std::vector<port_binding> bindings;
+};
+
+/// Takes the ports.
+result<prepared_endpoint>
+prepare(firewall_work& work, const drivers::driver& driver,
         const protect_endpoint& msg) {
-  auto driver = drivers::make(msg.network.driver, context.owner);
-  if (!driver)
-    return fail(ec::invalid_argument, "unknown driver " + msg.network.driver);
-  auto fresh = work.publish(*driver, msg);
+  auto fresh = work.publish(driver, msg);
   if (!fresh)
     return fail(std::move(fresh.error()));
   auto all = msg.kept;
   all.insert(all.end(), fresh->begin(), fresh->end());
   drivers::sort_bindings(all);
-  auto job = job_of(context, msg.network, msg.endpoint, all);
+  auto job = job_of(driver, msg.network, msg.endpoint, all);
   if (!job) {
     work.release_but(msg.endpoint, msg.kept);
     return fail(std::move(job.error()));
   }
-  return std::pair{std::move(*job), std::move(all)};
+  return prepared_endpoint{std::move(*job), std::move(all)};
 }
 
-void protect(pointer self, const system_context& context, protect_endpoint& msg,
+// -- messages -----------------------------------------------------------------
+
+void protect(pointer self, const drivers::driver& driver,
+             const protect_network& msg, promise<done> reply) {
+  auto job = prepare(*state_of(self).work, driver, msg.network);
+  if (!job)
+    return reply.deliver(std::move(job.error()));
+  submit(self, std::move(*job), [reply](const result<void>& x) mutable {
+    x ? reply.deliver(done{}) : reply.deliver(x.error());
+  });
+}
+
+void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
              promise<published_ports> reply) {
-  auto prepared = prepare(*state_of(self).work, context, msg);
+  auto prepared = prepare(*state_of(self).work, driver, msg);
   if (!prepared)
     return reply.deliver(std::move(prepared.error()));
-  auto& [job, bindings] = *prepared;
-  submit(self, std::move(job),
+  submit(self, std::move(prepared->job),
          [=, &state = state_of(self), msg = std::move(msg),
-          bindings = std::move(bindings)](const result<void>& done) mutable {
-           if (done)
-             return reply.deliver(published_ports{std::move(bindings)});
+          all = std::move(prepared->bindings)](const result<void>& x) mutable {
+           if (x)
+             return reply.deliver(published_ports{std::move(all)});
            state.work->release_but(msg.endpoint, msg.kept);
-           reply.deliver(done.error());
+           reply.deliver(x.error());
          });
+}
+
+/// Removals have happened: what the kernel refuses to give up is tried again.
+void submit_final(pointer self, firewall_job job, std::string title,
+                  std::function<void()> finish) {
+  job.is_final = true;
+  submit(self, std::move(job),
+         [self, title = std::move(title),
+          finish = std::move(finish)](const result<void>& x) {
+           if (!x) {
+             log().warn("{}: {}; tried again later", title, x.error().message);
+             try_again_later(self);
+           }
+           finish();
+         });
+}
+
+void retract(pointer self, const drivers::driver& driver,
+             const retract_ports& msg, promise<done> reply) {
+  auto job = job_of(driver, msg.network, msg.endpoint, msg.kept);
+  if (!job)
+    return reply.deliver(std::move(job.error()));
+  submit_final(self, std::move(*job),
+               "endpoint " + quoted(msg.endpoint.name) + ": retract ports",
+               [=, &state = state_of(self)]() mutable {
+                 state.work->release_but(msg.endpoint, msg.kept);
+                 reply.deliver(done{});
+               });
+}
+
+/// Nobody waits for the connections to be forgotten: whoever gets the address
+/// or a port next comes here first.
+void unprotect(pointer self, const unprotect_endpoint& msg,
+               promise<done> reply) {
+  submit_final(self, {msg.endpoint.id.value, {}},
+               "endpoint " + quoted(msg.endpoint.name) + ": remove its rules",
+               [=, &state = state_of(self)]() mutable {
+                 state.work->release_all(msg.endpoint);
+                 reply.deliver(done{});
+                 state.work->forget_connections(msg.endpoint);
+               });
+}
+
+/// What a recorded network wants. A problem is told; without forwarding is not
+/// without isolation.
+void restore(firewall_work& work, const drivers::driver& driver,
+             const network_spec& network, std::vector<firewall_job>& jobs,
+             std::vector<std::string>& problems) {
+  auto job = prepare(work, driver, network);
+  if (!job) {
+    problems.push_back(job.error().message);
+    job = job_of(driver, network);
+  }
+  if (job)
+    jobs.push_back(std::move(*job));
+}
+
+/// The same for a recorded endpoint: without its ports is not without guard.
+void restore(firewall_work& work, const drivers::driver& driver,
+             const protect_endpoint& msg, std::vector<firewall_job>& jobs,
+             std::vector<std::string>& problems) {
+  auto prepared = prepare(work, driver, msg);
+  if (prepared)
+    return jobs.push_back(std::move(prepared->job));
+  problems.push_back(prepared.error().message);
+  if (auto bare = job_of(driver, msg.network, msg.endpoint, {}))
+    jobs.push_back(std::move(*bare));
 }
 
 /// Everything of the records in one transaction. What cannot be restored is a
 /// problem to tell, not a reason to leave the others without rules.
 restored_firewall restore(firewall_work& work, const system_context& context,
                           const restore_firewall& msg) {
-  auto result = restored_firewall{};
   auto jobs = std::vector<firewall_job>{};
-  for (const auto& x : msg.networks) {
-    auto job = prepare(work, context, x);
-    if (!job) { // Without forwarding, but not without isolation.
-      result.problems.push_back(job.error().message);
-      job = prepare(work, context, x, true);
-    }
-    if (job)
-      jobs.push_back(std::move(*job));
-  }
-  for (const auto& x : msg.endpoints) {
-    auto prepared = prepare(work, context, x);
-    if (prepared) {
-      jobs.push_back(std::move(prepared->first));
-      continue;
-    }
-    result.problems.push_back(prepared.error().message);
-    if (auto bare = job_of(context, x.network, x.endpoint, {}))
-      jobs.push_back(std::move(*bare));
-  }
+  auto problems = std::vector<std::string>{};
+  auto note = [&](const result<void>& x) {
+    if (!x)
+      problems.push_back(x.error().message);
+  };
+  auto take = [&](const network_spec& network, const auto& what) {
+    if (auto driver = driver_of(context, network))
+      restore(work, **driver, what, jobs, problems);
+    else
+      problems.push_back(driver.error().message);
+  };
+  for (const auto& x : msg.networks)
+    take(x, x);
+  for (const auto& x : msg.endpoints)
+    take(x.network, x);
   if (work.ports() != nullptr)
-    if (auto done = work.ports()->finish_restore(); !done)
-      result.problems.push_back(done.error().message);
+    note(work.ports()->finish_restore());
   for (auto& x : jobs)
     x.is_final = true; // The records say so.
-  auto done = jobs.empty() ? work.load() : work.apply(std::move(jobs));
-  if (!done)
-    result.problems.push_back(done.error().message);
+  note(jobs.empty() ? work.load() : work.apply(std::move(jobs)));
   if (work.missing())
-    result.problems.push_back(work.missing()->message);
-  return result;
+    problems.push_back(work.missing()->message);
+  return {std::move(problems)};
 }
 
 result<mend_report> check(firewall_work& work, const check_firewall& msg) {
@@ -212,18 +291,19 @@ result<mend_report> check(firewall_work& work, const check_firewall& msg) {
   return mend_report{std::move(*found)};
 }
 
-void unprotect(pointer self, const unprotect_endpoint& msg,
-               promise<done> reply) {
-  submit(self, {msg.endpoint.id.value, {}, true},
-         [=, &state = state_of(self)](const result<void>& removed) mutable {
-           if (!removed) {
-             log().warn("endpoint {}: remove its rules: {}; tried again later",
-                        quoted(msg.endpoint.name), removed.error().message);
-             try_again_later(self);
-           }
-           state.work->release_all(msg.endpoint);
-           reply.deliver(done{});
-         });
+/// Runs `work(driver, reply)` with the driver of the network. Without a kernel
+/// nothing can work; each request is told why.
+template <class Reply, class Work>
+caf::result<Reply> with_driver(pointer self, const system_context& context,
+                               const network_spec& network, Work work) {
+  if (!state_of(self).work)
+    return to_caf(state_of(self).problem);
+  auto driver = driver_of(context, network);
+  if (!driver)
+    return to_caf(std::move(driver.error()));
+  auto reply = promise<Reply>{self};
+  work(**driver, reply);
+  return reply;
 }
 
 } // namespace
@@ -232,71 +312,46 @@ firewall_actor::behavior_type
 firewall(firewall_actor::stateful_pointer<firewall_state> self,
          context_ptr context) {
   open(self, *context);
-  // Without a kernel nothing below can work; each request is told why.
-  const auto lost = [self]() -> std::optional<error> {
-    if (state_of(self).work)
-      return {};
-    return state_of(self).problem;
-  };
   return {
-    [=](const protect_network& msg) -> caf::result<done> {
-      if (auto why = lost())
-        return to_caf(std::move(*why));
-      auto job = prepare(*state_of(self).work, *context, msg.network);
-      if (!job)
-        return to_caf(std::move(job.error()));
-      auto reply = promise<done>{self};
-      submit(self, std::move(*job), [reply](const result<void>& x) mutable {
-        x ? reply.deliver(done{}) : reply.deliver(x.error());
-      });
-      return reply;
+    [=](const protect_network& msg) {
+      return with_driver<done>(self, *context, msg.network,
+                               [&](const auto& driver, auto& reply) {
+                                 protect(self, driver, msg, reply);
+                               });
     },
     [=](const unprotect_network& msg) -> caf::result<done> {
-      if (auto why = lost())
-        return to_caf(std::move(*why));
+      if (!state_of(self).work)
+        return to_caf(state_of(self).problem);
       auto reply = promise<done>{self};
-      submit(self, {msg.network.value, {}, true},
-             [=](const result<void>& x) mutable {
-               if (!x)
-                 try_again_later(self);
-               reply.deliver(done{});
-             });
+      submit_final(self, {msg.network.value, {}},
+                   "network " + msg.network.brief() + ": remove its rules",
+                   [reply]() mutable {
+                     reply.deliver(done{});
+                   });
       return reply;
     },
-    [=](protect_endpoint& msg) -> caf::result<published_ports> {
-      if (auto why = lost())
-        return to_caf(std::move(*why));
-      auto reply = promise<published_ports>{self};
-      protect(self, *context, msg, reply);
-      return reply;
+    [=](protect_endpoint& msg) {
+      return with_driver<published_ports>(self, *context, msg.network,
+                                          [&](const auto& driver, auto& reply) {
+                                            protect(self, driver, msg, reply);
+                                          });
     },
-    [=](const retract_ports& msg) -> caf::result<done> {
-      if (auto why = lost())
-        return to_caf(std::move(*why));
-      auto job = job_of(*context, msg.network, msg.endpoint, msg.kept);
-      if (!job)
-        return to_caf(std::move(job.error()));
-      auto reply = promise<done>{self};
-      job->is_final = true;
-      submit(self, std::move(*job),
-             [=, &state = state_of(self)](const result<void>& x) mutable {
-               if (!x)
-                 try_again_later(self);
-               state.work->release_but(msg.endpoint, msg.kept);
-               reply.deliver(done{});
-             });
-      return reply;
+    [=](const retract_ports& msg) {
+      return with_driver<done>(self, *context, msg.network,
+                               [&](const auto& driver, auto& reply) {
+                                 retract(self, driver, msg, reply);
+                               });
     },
     [=](const unprotect_endpoint& msg) -> caf::result<done> {
-      if (auto why = lost())
-        return to_caf(std::move(*why));
+      if (!state_of(self).work)
+        return to_caf(state_of(self).problem);
       auto reply = promise<done>{self};
       unprotect(self, msg, reply);
       return reply;
     },
     [=](const restore_firewall& msg) -> caf::result<restored_firewall> {
-      if (auto why = lost())
-        return to_caf(std::move(*why));
+      if (!state_of(self).work)
+        return to_caf(state_of(self).problem);
       auto restored = restore(*state_of(self).work, *context, msg);
       if (!restored.problems.empty())
         try_again_later(self);
@@ -306,8 +361,8 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       auto& state = state_of(self);
       if (msg.repair)
         state.retrying = false;
-      if (auto why = lost())
-        return to_caf(std::move(*why));
+      if (!state.work)
+        return to_caf(state.problem);
       auto report = check(*state.work, msg);
       if (!report && msg.repair)
         try_again_later(self);
@@ -317,9 +372,10 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       return to_caf(std::move(report));
     },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
-      if (auto why = lost())
-        return firewall_notes{{why->message}};
-      return firewall_notes{state_of(self).work->warnings()};
+      auto& state = state_of(self);
+      if (!state.work)
+        return firewall_notes{{state.problem.message}};
+      return firewall_notes{state.work->warnings()};
     },
     [=](const flush_firewall&) -> caf::result<done> {
       flush(self);

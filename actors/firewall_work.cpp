@@ -21,6 +21,13 @@ drivers::publisher publisher_of(const endpoint_spec& endpoint) {
   return result;
 }
 
+/// Nobody can do more about it: the ports stay taken until they are restored.
+void note_release(const endpoint_spec& endpoint, const result<void>& released) {
+  if (!released)
+    log().warn("endpoint {}: give ports back: {}", quoted(endpoint.name),
+               released.error().message);
+}
+
 std::string describe(const netns::firewall::element& x) {
   return fmt::format("firewall: {} {}", schema_of(x.set).name,
                      to_text(x).value_or("(malformed)"));
@@ -86,12 +93,13 @@ result<std::vector<std::string>> firewall_work::differences() {
   if (missing_ || (book_.empty() && !maybe_present_))
     return result;
   auto there = kernel_->list_elements(rules_.table);
-  if (!there && drivers::is_missing(there.error()) && book_.empty())
-    return result;
-  if (!there && drivers::is_missing(there.error()))
-    return std::vector<std::string>{"firewall: " + there.error().message};
-  if (!there)
+  if (!there && !drivers::is_missing(there.error()))
     return fail(std::move(there.error()));
+  if (!there) { // No table: as it should be, or everything is missing.
+    if (!book_.empty())
+      result.push_back("firewall: " + there.error().message);
+    return result;
+  }
   const auto wanted = book_.all();
   auto lost = firewall_book::elements{};
   auto strange = firewall_book::elements{};
@@ -151,23 +159,19 @@ result<void> firewall_work::open_forwarding(const drivers::driver& driver,
 result<std::vector<port_binding>>
 firewall_work::publish(const drivers::driver& driver,
                        const protect_endpoint& what) {
+  auto wishes = drivers::with_exposed(
+    what.wishes,
+    what.publish_all ? what.endpoint.exposed : std::vector<exposed_port>{});
+  if (what.restored ? what.restored->empty() : wishes.empty())
+    return std::vector<port_binding>{};
+  if (!ports_)
+    return fail(ec::unsupported, "publish ports: there is no port service");
   const auto who = publisher_of(what.endpoint);
   if (what.restored) {
-    if (what.restored->empty())
-      return std::vector<port_binding>{};
-    if (!ports_)
-      return fail(ec::unsupported, "publish ports: there is no port service");
     if (auto done = ports_->restore(who, *what.restored); !done)
       return fail(std::move(done.error()));
     return *what.restored;
   }
-  auto wishes = drivers::with_exposed(
-    what.wishes,
-    what.publish_all ? what.endpoint.exposed : std::vector<exposed_port>{});
-  if (wishes.empty())
-    return std::vector<port_binding>{};
-  if (!ports_)
-    return fail(ec::unsupported, "publish ports: there is no port service");
   if (missing_)
     return fail(with_context(*missing_, "publish ports"));
   auto how = drivers::publish_options{};
@@ -175,6 +179,21 @@ firewall_work::publish(const drivers::driver& driver,
   how.mode_v6 = driver.publishing(what.network, ip_family::v6);
   how.default_address = driver.publish_address(what.network);
   return ports_->publish(who, wishes, how);
+}
+
+void firewall_work::forget(const netns::conntrack_filter& filter,
+                           const std::string& title) {
+  if (auto done = kernel_->flush_conntrack(filter); !done)
+    log().warn("forget connections {}: {}", title, done.error().message);
+}
+
+void firewall_work::forget_connections(const endpoint_spec& endpoint) {
+  for (const auto& x : endpoint.addresses) {
+    auto filter = netns::conntrack_filter{};
+    filter.family = x.address.family();
+    filter.address = x.address;
+    forget(filter, "of " + to_string(x.address));
+  }
 }
 
 void firewall_work::forget_connections(const port_binding& binding) {
@@ -186,24 +205,12 @@ void firewall_work::forget_connections(const port_binding& binding) {
   filter.host_port = binding.host_port;
   if (!binding.host_ip.is_unspecified())
     filter.host_address = binding.host_ip;
-  if (auto done = kernel_->flush_conntrack(filter); !done)
-    log().warn("forget connections to {}: {}", to_string(binding),
-               done.error().message);
+  forget(filter, "to " + to_string(binding));
 }
 
 void firewall_work::release_all(const endpoint_spec& endpoint) {
   if (ports_)
-    if (auto done = ports_->release(endpoint.id); !done)
-      log().warn("endpoint {}: give ports back: {}", quoted(endpoint.name),
-                 done.error().message);
-  for (const auto& x : endpoint.addresses) {
-    auto filter = netns::conntrack_filter{};
-    filter.family = x.address.family();
-    filter.address = x.address;
-    if (auto done = kernel_->flush_conntrack(filter); !done)
-      log().warn("forget connections of {}: {}", to_string(x.address),
-                 done.error().message);
-  }
+    note_release(endpoint, ports_->release(endpoint.id));
 }
 
 void firewall_work::release_but(const endpoint_spec& endpoint,
@@ -218,9 +225,7 @@ void firewall_work::release_but(const endpoint_spec& endpoint,
     return;
   for (const auto& x : gone)
     forget_connections(x);
-  if (auto done = ports_->release(endpoint.id, gone); !done)
-    log().warn("endpoint {}: give ports back: {}", quoted(endpoint.name),
-               done.error().message);
+  note_release(endpoint, ports_->release(endpoint.id, gone));
 }
 
 std::vector<std::string> firewall_work::warnings() {

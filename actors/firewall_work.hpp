@@ -53,9 +53,12 @@ public:
   void release_but(const endpoint_spec& endpoint,
                    const std::vector<port_binding>& kept);
 
-  /// Gives back all ports of an endpoint that is gone, and forgets its
-  /// connections: those to its ports as well, for they led to its addresses.
+  /// Gives back all ports of an endpoint that is gone.
   void release_all(const endpoint_spec& endpoint);
+
+  /// Forgets the connections of an endpoint that is gone: those to its ports as
+  /// well, for they led to its addresses.
+  void forget_connections(const endpoint_spec& endpoint);
 
   /// Differences between kernel and wishes, one line each. Reads only.
   result<std::vector<std::string>> differences();
@@ -81,6 +84,7 @@ private:
   result<void> remove();
   result<void> change(const firewall_book::changes& changes);
   void forget_connections(const port_binding& binding);
+  void forget(const netns::conntrack_filter& filter, const std::string& title);
 
   std::unique_ptr<netns::kernel> kernel_;
   std::unique_ptr<drivers::port_book> ports_;

@@ -140,8 +140,6 @@ void restore(network_state& state, network_origin& origin) {
     }
     state.spawn_endpoint(std::move(endpoint));
   }
-  auto elements = state.rules->network_elements(spec);
-  state.filtered = elements && !elements->empty();
   state.started = true;
 }
 

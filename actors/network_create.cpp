@@ -61,11 +61,7 @@ void network_state::claim_subnets(std::vector<prefix> exclude,
 
 /// Before the bridge is there: its first packet meets the rules.
 void network_state::protect(promise<network_status> reply) {
-  auto elements = rules->network_elements(*spec);
-  if (!elements)
-    return fail_start(std::move(elements.error()), false, reply);
-  filtered = !elements->empty();
-  if (!filtered)
+  if (!rules->features().uses_firewall)
     return build(reply);
   ask<done>(
     self, context->firewall, context->step_deadline(), protect_network{*spec},
@@ -80,7 +76,7 @@ void network_state::protect(promise<network_status> reply) {
 /// Takes the rules away, then goes on, whatever the kernel says: the firewall
 /// tries again on its own.
 void network_state::unprotect(std::function<void()> next) {
-  if (!filtered)
+  if (!rules->features().uses_firewall)
     return next();
   auto go_on = [next](auto&&) {
     next();

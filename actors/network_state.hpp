@@ -66,7 +66,6 @@ struct network_state {
   std::map<endpoint_id, member> members;
   std::map<std::string, endpoint_id> links; ///< By host interface.
   std::vector<std::string> leases;
-  bool filtered = false; ///< It has rules in the firewall.
   bool started = false;
   bool dropping = false;
   std::string problem; ///< Why the network is degraded.

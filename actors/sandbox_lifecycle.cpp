@@ -85,25 +85,40 @@ void sandbox_state::drop(promise<done> reply) {
 /// kernel keeps is removed sooner or later by the driver and the namespaces.
 void sandbox_state::close_after_drop(promise<done> reply) {
   ended = true;
-  auto close = [=, this] {
-    if (spec.use_host_namespace)
-      return dismiss_endpoints(reply);
-    ask<done>(
-      self, context->namespaces, context->step_deadline(),
-      close_namespace{spec.id},
-      [=, this](done&) {
-        dismiss_endpoints(reply);
-      },
-      [=, this](const error& why) {
-        log().warn("remove {}: {}; tried again later", title(), why.message);
-        dismiss_endpoints(reply);
-      });
+  auto missing = std::make_shared<size_t>(2);
+  auto one_less = [=, this]() mutable {
+    if (--*missing > 0)
+      return;
+    publish(*context, "sandbox", "remove", spec.id.value, spec.name);
+    reply.deliver(done{});
+    settle();
+    self->quit();
+  };
+  auto close = [=, this] { // on two threads
+    close_pin(one_less);
+    dismiss_endpoints(one_less);
   };
   if (spec.netns_path.empty() && !spec.use_host_namespace) {
     announce_doomed();
     return close();
   }
   raze_adopted(close);
+}
+
+/// Lets go of the namespace, then goes on.
+void sandbox_state::close_pin(std::function<void()> next) {
+  if (spec.use_host_namespace)
+    return next();
+  ask<done>(
+    self, context->namespaces, context->step_deadline(),
+    close_namespace{spec.id},
+    [=](done&) {
+      next();
+    },
+    [=, this](const error& why) {
+      log().warn("remove {}: {}; tried again later", title(), why.message);
+      next();
+    });
 }
 
 /// The namespace of somebody else lives on: its links are removed one by one.
@@ -133,19 +148,16 @@ void sandbox_state::announce_doomed() {
   }
 }
 
-void sandbox_state::dismiss_endpoints(promise<done> reply) {
+/// Tells the endpoints, which take their rules away, then goes on.
+void sandbox_state::dismiss_endpoints(std::function<void()> next) {
   auto handles = std::vector<endpoint_actor>{};
   for (const auto& [id, who] : members)
     handles.push_back(who.handle);
   members.clear();
   table = joined_endpoints{};
   ask_all<done>(self, handles, context->step_deadline(), sandbox_gone{spec.id},
-                [=, this](std::vector<done>) mutable {
-                  publish(*context, "sandbox", "remove", spec.id.value,
-                          spec.name);
-                  reply.deliver(done{});
-                  settle();
-                  self->quit();
+                [next](const std::vector<done>&) {
+                  next();
                 });
 }
 

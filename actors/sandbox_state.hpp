@@ -37,7 +37,8 @@ struct sandbox_state {
   void close_after_drop(promise<done> reply);
   void raze_adopted(std::function<void()> next);
   void announce_doomed();
-  void dismiss_endpoints(promise<done> reply);
+  void close_pin(std::function<void()> next);
+  void dismiss_endpoints(std::function<void()> next);
 
   // -- join and leave ---------------------------------------------------------
 

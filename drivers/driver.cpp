@@ -2,6 +2,15 @@
 
 namespace troupe::drivers {
 
+void driver::resolve(
+  network_spec&, std::span<const std::shared_ptr<const network_spec>>) const {
+}
+
+std::vector<interface_address>
+driver::network_addresses(const network_spec&) const {
+  return {};
+}
+
 // What holds for networks that the firewall has nothing to do with.
 
 result<firewall_elements> driver::network_elements(const network_spec&) const {

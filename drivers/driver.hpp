@@ -21,6 +21,7 @@ struct traits {
   bool uses_addresses = true;  ///< Networks have pools, endpoints addresses.
   bool single_network = false; ///< At most one network (host, null).
   bool host_namespace = false; ///< Endpoints join host sandboxes only.
+  bool uses_firewall = false;  ///< Networks and endpoints have elements.
 };
 
 /// Where an endpoint's interface goes.
@@ -96,6 +97,13 @@ public:
 
   virtual traits features() const = 0;
 
+  /// Replaces names of other networks in the options by those of their
+  /// interfaces, which is what rules are made of. What is no network's name
+  /// stays as it is. Pure.
+  virtual void
+  resolve(network_spec& network,
+          std::span<const std::shared_ptr<const network_spec>> others) const;
+
   /// Checks a request before anything is touched; pure. Errors:
   /// `invalid_argument` (naming the label and the value), `forbidden`.
   virtual result<void> validate(const network_spec& network) const = 0;
@@ -112,6 +120,10 @@ public:
 
   /// Name of the network's own interface; empty if it has none. Pure.
   virtual std::string network_interface(const network_spec& network) const = 0;
+
+  /// Addresses of the network's own interface, those of the gateways. Pure.
+  virtual std::vector<interface_address>
+  network_addresses(const network_spec& network) const;
 
   /// Name of the endpoint's interface on the host; empty if it has none. Pure.
   virtual std::string host_interface(const endpoint_spec& endpoint) const = 0;

@@ -128,6 +128,7 @@ enum class sysctl : uint8_t {
   ipv6_accept_redirects, ///< net.ipv6.conf.IF.accept_redirects
   ipv6_autoconf,         ///< net.ipv6.conf.IF.autoconf
   ipv6_addr_gen_mode,    ///< net.ipv6.conf.IF.addr_gen_mode (1: no link-local)
+  ipv6_accept_dad,       ///< net.ipv6.conf.IF.accept_dad (0: no detection)
   ipv6_forwarding,       ///< net.ipv6.conf.IF.forwarding
   ipv4_forwarding,       ///< net.ipv4.conf.IF.forwarding
   ipv4_accept_redirects, ///< net.ipv4.conf.IF.accept_redirects

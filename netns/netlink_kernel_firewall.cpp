@@ -98,10 +98,8 @@ netlink_kernel::load_firewall(const firewall::settings& rules,
 
 result<void> netlink_kernel::change_elements(
   const std::string& table, std::span<const firewall::element_change> changes) {
-  for (const auto& x : changes)
-    if (!firewall::fits_schema(x.what))
-      return fail(ec::invalid_argument,
-                  describe(x) + ": its bytes do not fit its set");
+  if (auto done = firewall::check_changes(changes); !done)
+    return done;
   if (changes.empty())
     return {};
   auto socket = firewall_socket();

@@ -12,9 +12,9 @@ using simulation::space;
 using simulation::sysctl_values;
 
 constexpr std::string_view sysctl_names[]
-  = {"ipv6.disable_ipv6", "ipv6.accept_ra",       "ipv6.accept_redirects",
-     "ipv6.autoconf",     "ipv6.addr_gen_mode",   "ipv6.forwarding",
-     "ipv4.forwarding",   "ipv4.accept_redirects"};
+  = {"ipv6.disable_ipv6", "ipv6.accept_ra",     "ipv6.accept_redirects",
+     "ipv6.autoconf",     "ipv6.addr_gen_mode", "ipv6.accept_dad",
+     "ipv6.forwarding",   "ipv4.forwarding",    "ipv4.accept_redirects"};
 static_assert(std::size(sysctl_names) == simulation::sysctl_count);
 
 std::map<sysctl, int> to_map(const sysctl_values& xs) {

@@ -43,10 +43,8 @@ result<void> model::load_firewall(space& ns, const firewall::settings& rules,
 result<void>
 model::change_elements(space& ns, const std::string& table,
                        std::span<const firewall::element_change> changes) {
-  for (const auto& x : changes)
-    if (!firewall::fits_schema(x.what))
-      return fail(ec::invalid_argument,
-                  describe(x) + ": its bytes do not fit its set");
+  if (auto done = firewall::check_changes(changes); !done)
+    return done;
   if (changes.empty())
     return {};
   auto found = ns.firewalls.find(table);

@@ -16,7 +16,7 @@
 namespace troupe::netns::simulation {
 
 /// Number of entries in `enum class sysctl`.
-inline constexpr size_t sysctl_count = 8;
+inline constexpr size_t sysctl_count = 9;
 
 /// IPv6 does not run on a link with a smaller MTU (RFC 8200).
 inline constexpr uint32_t ipv6_least_mtu_bytes = 1280;

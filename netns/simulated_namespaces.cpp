@@ -39,6 +39,7 @@ space& model::make_space() {
   set(sysctl::ipv6_accept_redirects, 1);
   set(sysctl::ipv6_autoconf, 1);
   set(sysctl::ipv4_accept_redirects, 1);
+  ns.defaults[static_cast<size_t>(sysctl::ipv6_accept_dad)] = 1;
   // IPv4 settings come from the host's namespace, IPv6 ones are fresh.
   if (auto it = spaces.find(host); it != spaces.end()) {
     for (auto key : {sysctl::ipv4_forwarding, sysctl::ipv4_accept_redirects}) {

@@ -32,6 +32,8 @@ constexpr location location_of(sysctl key) {
     return {"ipv6", "autoconf"};
   case sysctl::ipv6_addr_gen_mode:
     return {"ipv6", "addr_gen_mode"};
+  case sysctl::ipv6_accept_dad:
+    return {"ipv6", "accept_dad"};
   case sysctl::ipv6_forwarding:
     return {"ipv6", "forwarding"};
   case sysctl::ipv4_forwarding:

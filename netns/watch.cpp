@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -36,6 +37,11 @@ constexpr auto most_datagrams = size_t{1024};
 // Removing a pin takes two steps, each of which is a change of the mounts or
 // the directory; looking a moment later sees the result of both.
 constexpr auto settling_time = std::chrono::milliseconds{100};
+
+// A change is a burst of notifications. Reading each as it comes would take
+// time from those who make the changes, and wake this thread for every single
+// one.
+constexpr auto burst_time = std::chrono::milliseconds{3};
 
 constexpr auto groups
   = std::array{RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
@@ -168,6 +174,8 @@ kernel_watch::wait(std::chrono::milliseconds longest) {
       return fail(std::move(done.error()));
     if (polled[1].revents != 0 && !look_at_)
       look_at_ = clock::now() + settling_time;
+    if (polled[0].revents != 0 || polled[3].revents != 0)
+      std::this_thread::sleep_for(burst_time);
     if (polled[0].revents != 0)
       if (auto done = read_all(notifications_.get(), events); !done)
         return fail(std::move(done.error()));

@@ -22,7 +22,13 @@ public:
   }
 
   traits features() const override {
-    return {};
+    return {.uses_firewall = true};
+  }
+
+  void resolve(network_spec& network,
+               std::span<const std::shared_ptr<const network_spec>> others)
+    const override {
+    resolve_allowed_networks(network, others);
   }
 
   result<void> validate(const network_spec& network) const override {
@@ -41,6 +47,11 @@ public:
 
   std::string network_interface(const network_spec& network) const override {
     return network_bridge(network);
+  }
+
+  std::vector<interface_address>
+  network_addresses(const network_spec& network) const override {
+    return want_bridge(network).value_or(wanted_bridge{}).addresses;
   }
 
   std::string host_interface(const endpoint_spec& endpoint) const override {

@@ -75,8 +75,11 @@ set_sysctls(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
     sysctl key;
     int value;
   };
+  // Without a usable link-local address, which the kernel would first look for
+  // duplicates of, it asks for no neighbour: forwarding would wait two seconds.
   const row rows[] = {{sysctl::ipv6_accept_ra, 0},
                       {sysctl::ipv6_accept_redirects, 0},
+                      {sysctl::ipv6_accept_dad, 0},
                       {sysctl::ipv6_disable, wanted.has_ipv6 ? 0 : 1}};
   for (const auto& [key, value] : rows)
     if (auto done = change_sysctl(k, undo, key, wanted.name, value); !done)

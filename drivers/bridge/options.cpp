@@ -1,6 +1,7 @@
 #include "troupe/drivers/bridge/options.hpp"
 
 #include "troupe/drivers/bridge/names.hpp"
+#include "troupe/drivers/bridge/wanted.hpp"
 #include "troupe/drivers/options.hpp"
 #include "troupe/netns/names.hpp"
 
@@ -54,6 +55,13 @@ constexpr auto network_options = std::array{
   option_name{l_allowed, "allowed_networks"},
   option_name{l_guard, "spoof_guard"},
 };
+
+constexpr std::string_view brief_of(std::string_view label) {
+  for (const auto& x : network_options)
+    if (x.label == label)
+      return x.brief;
+  return {};
+}
 
 constexpr std::string_view l_ifname = "com.docker.network.endpoint.ifname";
 constexpr std::string_view l_mac = "com.docker.network.endpoint.macaddress";
@@ -214,6 +222,32 @@ void read_firewall(option_reader& reader, const network_spec& network,
 }
 
 } // namespace
+
+void resolve_allowed_networks(
+  network_spec& network,
+  std::span<const std::shared_ptr<const network_spec>> others) {
+  auto bridge_of = [&](std::string_view name) {
+    for (const auto& x : others)
+      if (x->driver == "bridge" && x->name == name)
+        return network_bridge(*x);
+    return std::string{name};
+  };
+  for (auto& [key, value] : network.options) {
+    if (key != l_allowed && key != brief_of(l_allowed))
+      continue;
+    auto resolved = std::string{};
+    auto left = std::string_view{value};
+    for (auto more = true; more;) {
+      const auto name = left.substr(0, left.find(':'));
+      resolved += bridge_of(name);
+      more = name.size() < left.size();
+      if (more)
+        resolved += ':';
+      left.remove_prefix(std::min(name.size() + 1, left.size()));
+    }
+    value = std::move(resolved);
+  }
+}
 
 result<bridge_options> parse_bridge_options(const network_spec& network) {
   auto reader = option_reader{network.options, network_options};

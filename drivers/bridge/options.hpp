@@ -4,7 +4,9 @@
 #include "troupe/config/model/endpoint.hpp"
 #include "troupe/config/model/network.hpp"
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,12 @@ struct bridge_options {
 /// `invalid_argument` naming option and value; `unsupported` for a value whose
 /// effect this version does not have.
 result<bridge_options> parse_bridge_options(const network_spec& network);
+
+/// Replaces the names of bridge networks in `allowed_networks` by those of
+/// their bridges. Pure.
+void resolve_allowed_networks(
+  network_spec& network,
+  std::span<const std::shared_ptr<const network_spec>> others);
 
 /// Checks the options of an endpoint. Pure. Errors as above.
 result<void> check_bridge_endpoint_options(const endpoint_spec& endpoint);

@@ -99,7 +99,6 @@ void add_guard(collector& out, const network_spec& network,
     out.add(set_id::guard_ip6, {port, x});
     out.add(set_id::guard_nd, {port, x});
   };
-  out.add(set_id::guarded, {port});
   out.add(set_id::guard_mac, {port, mac});
   for (const auto& x : endpoint.addresses)
     if (x.address.is_v4())
@@ -173,6 +172,8 @@ bridge_endpoint_elements(const network_spec& network,
   auto out = collector{};
   if (options->spoof_guard)
     add_guard(out, network, endpoint, port);
+  else
+    out.add(set_id::unguarded, {port});
   for (const auto& x : bindings)
     add_binding(out, x, bridge_delivery(network, endpoint, x),
                 bridge_publishing(network, x.host_ip.family()));

@@ -74,7 +74,7 @@ const std::array<set_schema, set_count>& schemas() {
      f::inet,
      {nf_proto, ifname},
      {}},
-    {set_id::guarded, "guarded", f::bridge, {ifname}, {}},
+    {set_id::unguarded, "unguarded", f::bridge, {ifname}, {}},
     {set_id::guard_mac, "guard_mac", f::bridge, {ifname, ether_addr}, {}},
     {set_id::guard_ip4, "guard_ip4", f::bridge, {ifname, ipv4_addr}, {}},
     {set_id::guard_ip6, "guard_ip6", f::bridge, {ifname, ipv6_addr}, {}},
@@ -233,6 +233,10 @@ std::string table_name(const instance& owner) {
   for (auto shift = 20; shift >= 0; shift -= 4)
     result += digits[(owner.number >> static_cast<uint32_t>(shift)) & 15U];
   return result;
+}
+
+settings settings_of(const instance& owner) {
+  return {table_name(owner), {}, owner.link_group()};
 }
 
 } // namespace troupe::netns::firewall

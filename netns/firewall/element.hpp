@@ -39,8 +39,8 @@ enum class set_id : uint8_t {
   source4,         ///< Networks that leave with a fixed source address.
   source6,         ///< The same, IPv6.
   masquerade_from, ///< Networks that leave with the host's address.
-  guarded,         ///< Bridge ports with a spoofing guard.
-  guard_mac,       ///< Their MAC addresses.
+  unguarded,       ///< Bridge ports of ours without a spoofing guard.
+  guard_mac,       ///< MAC addresses of the others.
   guard_ip4,       ///< Their IPv4 addresses.
   guard_ip6,       ///< Their IPv6 addresses, link-local ones included.
   guard_nd,        ///< The same, as neighbour discovery announces them.
@@ -158,7 +158,11 @@ struct accept_mark {
 struct settings {
   std::string table; ///< `table_name(owner)`.
   std::optional<accept_mark> mark;
+  uint32_t group = 0; ///< Interface group of our links; its lowest bit is 0.
 };
+
+/// Table and group of a daemon, without a mark.
+settings settings_of(const instance& owner);
 
 /// Name of our two tables, `inet` and `bridge`: `troupe_` and six hex digits,
 /// so that many daemons live on one host.

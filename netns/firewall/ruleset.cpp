@@ -55,6 +55,7 @@ std::string fill(const settings& rules, bool make_user_chain) {
   auto mark = rules.mark.value_or(accept_mark{});
   replace_all(result, "$user_chain", make_user_chain ? user_part() : "");
   replace_all(result, "$table", rules.table);
+  replace_all(result, "$group", std::to_string(rules.group));
   replace_all(result, "$mask", std::to_string(mark.mask));
   replace_all(result, "$mark", std::to_string(mark.value));
   return result;
@@ -72,6 +73,9 @@ render(const settings& rules, std::span<const element> elements,
   if (!is_table_name(rules.table))
     return fail(ec::invalid_argument,
                 "render ruleset: bad name of a table " + quoted(rules.table));
+  if (rules.group == 0 || (rules.group & 1U) != 0) // 0: every link there is
+    return fail(ec::invalid_argument, "render ruleset: bad interface group "
+                                        + std::to_string(rules.group));
   if (auto done = check_elements(elements); !done)
     return fail(std::move(done.error()));
   auto counts = std::array<size_t, set_count>{};

@@ -19,7 +19,8 @@ inline constexpr std::string_view user_chain = "before_troupe";
 /// elements, one transaction.
 /// @param make_user_chain The user's chain is not there.
 /// Errors: `invalid_argument` for a table's name that is not one of
-/// `table_name`, for wrong elements and for an element that comes twice.
+/// `table_name`, for a group that is 0 or odd, for wrong elements and for an
+/// element that comes twice.
 result<std::string>
 render(const settings& rules, std::span<const element> elements,
        bool make_user_chain);

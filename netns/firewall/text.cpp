@@ -183,6 +183,14 @@ std::string describe(const element_change& x) {
   return result;
 }
 
+result<void> check_changes(std::span<const element_change> changes) {
+  for (const auto& x : changes)
+    if (!fits_schema(x.what))
+      return fail(ec::invalid_argument,
+                  describe(x) + ": its bytes do not fit its set");
+  return {};
+}
+
 result<void> check_elements(std::span<const element> elements) {
   using name = std::pair<set_id, const std::vector<uint8_t>*>;
   auto names = std::vector<name>{};

@@ -20,13 +20,15 @@ struct scenario {
 };
 
 constexpr scenario scenarios[]
-  = {{"rounds", measure_rounds},   {"overhead", measure_overhead},
-     {"growth", measure_growth},   {"memory", measure_memory},
-     {"restart", measure_restart}, {"ports", measure_ports}};
+  = {{"rounds", measure_rounds},          {"overhead", measure_overhead},
+     {"growth", measure_growth},          {"memory", measure_memory},
+     {"restart", measure_restart},        {"ports", measure_ports},
+     {"connections", measure_connections}};
 
 constexpr auto usage = R"(usage: troupe_bench [OPTION]...
   --quick          fewer repetitions
-  --only NAME      rounds, overhead, growth, memory, restart or ports; repeatable
+  --only NAME      rounds, overhead, growth, memory, restart, ports or
+                   connections; repeatable
   --json FILE      write the result there as well
   --trouped FILE   the daemon; without it only the embedded way is measured
   --state DIR      an existing directory for durable stores; default /var/tmp

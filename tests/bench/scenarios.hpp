@@ -44,7 +44,11 @@ void measure_memory(const setting& how, report& out);
 void measure_restart(const setting& how, report& out);
 
 /// Attach with 0, 1 and 50 published ports, in turn; one more port with ever
-/// more present; detach with 50.
+/// more present, beside the bare elements; removal with 50; restart with many.
 void measure_ports(const setting& how, report& out);
+
+/// Connections per second and throughput through a published port, beside the
+/// container's own address, with few and with many ports present.
+void measure_connections(const setting& how, report& out);
 
 } // namespace troupe::bench

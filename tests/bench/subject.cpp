@@ -105,18 +105,7 @@ std::pair<sandbox, clock::duration> subject::attach_one(int ports) {
   return {std::move(made), watch.elapsed()};
 }
 
-samples subject::attach(int count, std::vector<sandbox>& sandboxes) {
-  auto result = samples{};
-  for (auto i = 0; i < count; ++i) {
-    auto [made, took] = attach_one();
-    sandboxes.push_back(std::move(made));
-    result.add(took);
-  }
-  return result;
-}
-
-samples subject::attach_with_ports(int count, int ports,
-                                   std::vector<sandbox>& sandboxes) {
+samples subject::attach(int count, std::vector<sandbox>& sandboxes, int ports) {
   auto result = samples{};
   for (auto i = 0; i < count; ++i) {
     auto [made, took] = attach_one(ports);
@@ -138,6 +127,11 @@ samples subject::publish(int count, const sandbox& where) {
     must(joined.unpublish({port}), "unpublish");
   }
   return result;
+}
+
+endpoint_status subject::endpoint_of(const sandbox& where) {
+  auto joined = must(network_->find_endpoint(where.name()), "find endpoint");
+  return must(joined.info(), "inspect endpoint");
 }
 
 samples subject::attach_at_once(int count, int threads,

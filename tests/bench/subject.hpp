@@ -39,19 +39,19 @@ public:
   subject& operator=(const subject&) = delete;
 
   /// Makes sandboxes and attaches each, one after another.
-  /// @param sandboxes gets them, in order. @returns how long each pair of
-  /// requests took.
-  samples attach(int count, std::vector<sandbox>& sandboxes);
-
-  /// The same with so many TCP ports each, at automatic host ports.
-  samples
-  attach_with_ports(int count, int ports, std::vector<sandbox>& sandboxes);
+  /// @param sandboxes gets them, in order.
+  /// @param ports TCP ports that each publishes, at automatic host ports.
+  /// @returns how long each pair of requests took.
+  samples attach(int count, std::vector<sandbox>& sandboxes, int ports = 0);
 
   /// Publishes one more port of a joined endpoint and takes it back, so often.
   /// @returns how long each publication took.
   samples publish(int count, const sandbox& where);
 
-  /// The same from several threads at once, each with its share.
+  /// The endpoint of an attached sandbox.
+  endpoint_status endpoint_of(const sandbox& where);
+
+  /// Attaches from several threads at once, each with its share.
   samples
   attach_at_once(int count, int threads, std::vector<sandbox>& sandboxes);
 
@@ -73,6 +73,11 @@ public:
 
   /// The steps of the daemon's last start, as it tells them.
   std::vector<startup_step> startup();
+
+  /// The namespace it works in.
+  const scratch_host& host() const {
+    return host_;
+  }
 
   /// The daemon's process. @pre there is one.
   pid_t pid() const {

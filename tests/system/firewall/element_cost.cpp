@@ -88,7 +88,7 @@ void measure_all(netns::kernel& kernel) {
     for (auto i = 0U; i < present; ++i)
       wanted.push_back(port(static_cast<uint16_t>(i + 1)));
     auto load_us = time_of([&] {
-      must(kernel.load_firewall({table, {}}, wanted));
+      must(kernel.load_firewall({table, {}, instance{}.link_group()}, wanted));
     });
     auto [add, del] = measure(kernel, 1, 2000);
     auto [add_many, del_many] = measure(kernel, 50, 300);

@@ -71,7 +71,7 @@ void town::SetUp() {
   kernel = std::move(*opened);
   auto owner = instance::of(run_dir());
   driver = drivers::make("bridge", owner);
-  rules.table = netns::firewall::table_name(owner);
+  rules = netns::firewall::settings_of(owner);
   auto raise = netns::link_change{};
   raise.up = true;
   ASSERT_TRUE(kernel->set_link(1, raise));

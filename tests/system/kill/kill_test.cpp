@@ -4,6 +4,7 @@
 #include "troupe/tests/system/harness/system_test.hpp"
 #include "troupe/tests/system/harness/traffic.hpp"
 #include "troupe/tests/system/kill/client.hpp"
+#include "troupe/tests/system/publish/connection.hpp"
 
 #include <random>
 #include <thread>
@@ -131,6 +132,48 @@ struct steady_pair {
   std::vector<std::string> addresses; ///< Of the second; no lengths.
 };
 
+// A published port of a sandbox that nobody touches, and two connections to it
+// that were there before the first kill: one through the rules, one through the
+// proxy.
+class steady_port {
+public:
+  steady_port(const std::string& server, const std::string& client,
+              std::string host)
+    : client_{client}, host_{std::move(host)}, listener_{listen_in(server, 80)},
+      outside_{connect_from(client, host_, 8080)},
+      through_rules_{listener_.accept()}, inside_{connect_from("", "127.0.0.1",
+                                                               8080)},
+      through_proxy_{listener_.accept()} {
+  }
+
+  // Both are alive, and new ones can be made.
+  void check() const {
+    expect_talk(outside_, through_rules_);
+    expect_talk(inside_, through_proxy_);
+    for (const auto& from : {client_, std::string{}}) {
+      auto fresh = connect_from(from, from.empty() ? "127.0.0.1" : host_, 8080);
+      expect_talk(fresh, listener_.accept());
+    }
+  }
+
+private:
+  static void expect_talk(const connection& a, const connection& b) {
+    EXPECT_TRUE(a.is_open() && b.is_open());
+    EXPECT_TRUE(a.say("there"));
+    EXPECT_EQ(b.hear(), "there");
+    EXPECT_TRUE(b.say("and back"));
+    EXPECT_EQ(a.hear(), "and back");
+  }
+
+  std::string client_;
+  std::string host_;
+  connection listener_;
+  connection outside_;
+  connection through_rules_;
+  connection inside_;
+  connection through_proxy_;
+};
+
 std::string text_at(const json& x, const char* name) {
   return x.is_object() ? x.value(name, "") : "";
 }
@@ -143,8 +186,13 @@ TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
   auto pair = steady_pair{};
   pair.from = text_at(create_sandbox("from"), "key");
   pair.to = text_at(create_sandbox("to"), "key");
+  create_network("elsewhere");
+  auto far = text_at(create_sandbox("far"), "key");
   attach("steady", "from");
-  auto endpoint = attach("steady", "to");
+  attach("elsewhere", "far");
+  auto published = daemon().troupe({"attach", "steady", "to", "-p", "8080:80"});
+  ASSERT_EQ(published.code, 0) << published.err;
+  auto endpoint = must("GET", "/v1/networks/steady/endpoints/to");
   ASSERT_FALSE(HasFailure());
   for (const auto& address : endpoint.at("spec").at("addresses"))
     pair.addresses.push_back(without_length(address));
@@ -154,16 +202,23 @@ TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
   auto v6 = traffic{pair.from, pair.to, pair.addresses[1]};
   ASSERT_EQ(v4.refusal() + v6.refusal(), "");
 
+  auto port = std::make_optional<steady_port>(pair.to, far,
+                                              text_at(endpoint, "gateway"));
+  port->check();
+  ASSERT_FALSE(HasFailure()) << daemon().log();
+
   for (auto done = 0UL; done < kills;) {
     SCOPED_TRACE("seed " + std::to_string(seed_) + ", kill "
                  + std::to_string(done));
     work_and_kill();
+    port->check(); // while there is no daemon
     done += 1 + static_cast<unsigned long>(restart());
     ASSERT_TRUE(daemon().is_running());
     observe_daemon();
     check_objects();
     ASSERT_FALSE(HasFailure());
     check_kernel();
+    port->check();
     EXPECT_EQ(doctor(), "");
     ASSERT_FALSE(HasFailure()) << daemon().log();
   }
@@ -186,6 +241,7 @@ TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
   // A run in which nothing was under way would prove nothing.
   EXPECT_GT(acknowledged, kills);
   EXPECT_GT(interrupted, kills / 2);
+  port.reset();
   remove_everything();
   touch_everything();
   observe_daemon();

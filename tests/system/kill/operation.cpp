@@ -116,9 +116,9 @@ offer offer_attach_or_detach(const world& now, const std::string& shared,
     return std::nullopt;
   auto sandbox = any_key(now.sandboxes, random);
   auto network = some_network(now, shared, random);
-  auto what
-    = has_endpoint_of(now, network, sandbox) ? kind::detach : kind::attach;
-  return operation{what, network, "", sandbox};
+  if (has_endpoint_of(now, network, sandbox))
+    return operation{kind::detach, network, "", sandbox};
+  return operation{kind::attach, network, "", sandbox, random() % 2 == 0};
 }
 
 } // namespace
@@ -177,8 +177,11 @@ json operation::body() const {
     return {{"spec", {{"name", sandbox}}}};
   case kind::create_endpoint:
     return {{"spec", {{"name", endpoint}}}};
-  case kind::join:
   case kind::attach:
+    if (publishes)
+      return {{"sandbox", sandbox}, {"spec", {{"ports", {{{"port", 80}}}}}}};
+    [[fallthrough]];
+  case kind::join:
   case kind::detach:
     return {{"sandbox", sandbox}};
   case kind::leave:

@@ -27,8 +27,12 @@ std::string identity_of(const json& status) {
   if (!status.is_object() || !status.contains("spec"))
     return {};
   const auto& spec = status["spec"];
-  return text_at(spec, "id") + " " + text_at(spec, "mac") + " "
-         + spec.value("addresses", json{}).dump();
+  auto result = text_at(spec, "id") + " " + text_at(spec, "mac") + " "
+                + spec.value("addresses", json{}).dump();
+  // Others have ports only while they are joined.
+  if (spec.value("ephemeral", false))
+    result += " " + status.value("bindings", json{}).dump();
+  return result;
 }
 
 // Takes the endpoints that fulfil the condition out of their sandbox.

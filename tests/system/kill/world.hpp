@@ -14,7 +14,8 @@ namespace troupe::test {
 struct known_endpoint {
   bool ephemeral = false;
   std::string sandbox; ///< Empty while it is not joined.
-  /// Id, MAC and addresses as acknowledged; empty if no answer told them.
+  /// Id, MAC, addresses and the published ports of an attached one, as
+  /// acknowledged; empty if no answer told them.
   std::string identity;
 };
 
@@ -45,6 +46,7 @@ struct operation {
   std::string network;
   std::string endpoint;
   std::string sandbox;
+  bool publishes = false; ///< Attach: with a port of the container.
 
   std::string method() const;
   std::string target() const;

@@ -13,8 +13,9 @@ class Sysctls : public test::netlink_test {};
 constexpr sysctl all_keys[]
   = {sysctl::ipv6_disable,          sysctl::ipv6_accept_ra,
      sysctl::ipv6_accept_redirects, sysctl::ipv6_autoconf,
-     sysctl::ipv6_addr_gen_mode,    sysctl::ipv6_forwarding,
-     sysctl::ipv4_forwarding,       sysctl::ipv4_accept_redirects};
+     sysctl::ipv6_addr_gen_mode,    sysctl::ipv6_accept_dad,
+     sysctl::ipv6_forwarding,       sysctl::ipv4_forwarding,
+     sysctl::ipv4_accept_redirects};
 
 TEST_F(Sysctls, EveryKeyCanBeReadAndSet) {
   make_bridge("br0");

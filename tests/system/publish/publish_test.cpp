@@ -1,14 +1,9 @@
 // Published ports of the real daemon: who reaches them, who does not, and that
 // they and their connections outlive the daemon.
 
-#include "troupe/tests/system/firewall/traffic.hpp"
-#include "troupe/tests/system/harness/system_test.hpp"
+#include "troupe/tests/system/publish/fixture.hpp"
 
 #include <thread>
-
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace troupe::test {
 
@@ -16,150 +11,6 @@ namespace {
 
 using nlohmann::json;
 using kind = probe::kind;
-
-ip_address ip(const std::string& text) {
-  return ip_address::parse(text).value();
-}
-
-constexpr auto uplink_v4 = "192.0.2.1";
-constexpr auto uplink_v6 = "2001:db8:ffff::1";
-
-/// A socket that is closed at the end.
-class connection {
-public:
-  explicit connection(int fd) : fd_{fd} {
-  }
-  ~connection() {
-    // At once: a connection that is being closed keeps its namespace alive.
-    auto now = linger{1, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-    if (fd_ >= 0)
-      ::close(fd_);
-  }
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
-
-  int fd() const {
-    return fd_;
-  }
-
-  bool say(const std::string& text) const {
-    return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL)
-           == static_cast<ssize_t>(text.size());
-  }
-
-  /// What comes within two seconds.
-  std::string hear() const {
-    auto patience = timeval{2, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    char buffer[64];
-    auto size = ::recv(fd_, buffer, sizeof(buffer), 0);
-    return size > 0 ? std::string(buffer, static_cast<size_t>(size)) : "";
-  }
-
-private:
-  int fd_;
-};
-
-sockaddr_in address_v4(const char* text, uint16_t port) {
-  auto result = sockaddr_in{};
-  result.sin_family = AF_INET;
-  result.sin_port = htons(port);
-  ::inet_pton(AF_INET, text, &result.sin_addr);
-  return result;
-}
-
-int connect_from(const place& where, const char* text, uint16_t port) {
-  auto fd = open_socket(where, AF_INET, SOCK_STREAM);
-  auto to = address_v4(text, port);
-  auto patience = timeval{2, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0)
-    return fd;
-  ::close(fd);
-  return -1;
-}
-
-int listen_in(const place& where, uint16_t port) {
-  auto fd = open_socket(where, AF_INET, SOCK_STREAM);
-  auto on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  auto at = address_v4("0.0.0.0", port);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof(at)) == 0
-      && ::listen(fd, 8) == 0)
-    return fd;
-  ::close(fd);
-  return -1;
-}
-
-/// A neighbour on the uplink; the networks `a` (with the sandboxes `web` and
-/// `peer`) and `b` (with `far`), both of both families.
-class Publish : public system_test {
-protected:
-  void SetUp() override {
-    system_test::SetUp();
-    if (IsSkipped() || HasFatalFailure())
-      return;
-    for (const auto& words : std::vector<std::vector<std::string>>{
-           {"ip", "netns", "add", "street"},
-           {"ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0",
-            "netns", "street"},
-           {"ip", "address", "add", "192.0.2.1/24", "dev", "up0"},
-           {"ip", "address", "add", "2001:db8:ffff::1/64", "dev", "up0",
-            "nodad"},
-           {"ip", "link", "set", "up0", "up"},
-           {"ip", "-n", "street", "address", "add", "192.0.2.2/24", "dev",
-            "eth0"},
-           {"ip", "-n", "street", "address", "add", "2001:db8:ffff::2/64",
-            "dev", "eth0", "nodad"},
-           {"ip", "-n", "street", "link", "set", "eth0", "up"},
-           {"ip", "-n", "street", "route", "add", "default", "via", uplink_v4},
-           {"ip", "-n", "street", "-6", "route", "add", "default", "via",
-            uplink_v6}}) {
-      auto ran = run(words);
-      ASSERT_EQ(ran.code, 0) << ran.err;
-    }
-    for (const auto* name : {"a", "b"})
-      create_network(name, {{"enable_ipv6", true}});
-    for (const auto* name : {"web", "peer", "far"})
-      keys_[name] = create_sandbox(name).value("key", "");
-    attach("a", "peer");
-    attach("b", "far");
-    ASSERT_FALSE(HasFailure());
-  }
-
-  void TearDown() override {
-    if (!IsSkipped()) {
-      // The daemon keeps its connection with the proxy.
-      remove_everything();
-      observe_daemon();
-      run({"pkill", "-x", "troupe-proxy"}); // Of this program's namespace.
-      run({"ip", "link", "del", "up0"});
-      run({"ip", "netns", "del", "street"});
-      run({"umount", "/run/netns"});
-    }
-    system_test::TearDown();
-  }
-
-  /// Attaches `web` to `a`; ports as `-p` has them. @returns its addresses.
-  std::vector<ip_address> attach_web(const std::vector<std::string>& ports) {
-    auto words = std::vector<std::string>{"attach", "a", "web", "--name", "w"};
-    for (const auto& x : ports) {
-      words.push_back("-p");
-      words.push_back(x);
-    }
-    auto ran = daemon().troupe(words);
-    EXPECT_EQ(ran.code, 0) << ran.err << daemon().log();
-    auto seen = must("GET", "/v1/networks/a/endpoints/w");
-    auto result = std::vector<ip_address>{};
-    for (const auto& x : seen.at("spec").at("addresses"))
-      result.push_back(ip(without_length(x.get<std::string>())));
-    return result;
-  }
-
-  const std::string street_ = "/run/netns/street";
-  std::map<std::string, std::string> keys_;
-};
 
 struct attempt {
   std::string from; ///< A sandbox, `street`, or empty for the host.
@@ -236,15 +87,13 @@ TEST_F(Publish, IsReachedFromEverywhereAndNothingElseIs) {
 
 TEST_F(Publish, OutlivesTheDaemonWithItsConnections) {
   attach_web({"8080:80"});
-  const auto server = connection{listen_in(keys_["web"], 80)};
-  const auto outside = connection{connect_from(street_, uplink_v4, 8080)};
-  const auto through_rules
-    = connection{::accept(server.fd(), nullptr, nullptr)};
-  const auto inside = connection{connect_from("", "127.0.0.1", 8080)};
-  const auto through_proxy
-    = connection{::accept(server.fd(), nullptr, nullptr)};
-  ASSERT_GE(outside.fd(), 0);
-  ASSERT_GE(inside.fd(), 0);
+  const auto server = listen_in(keys_["web"], 80);
+  const auto outside = connect_from(street_, uplink_v4, 8080);
+  const auto through_rules = server.accept();
+  const auto inside = connect_from("", "127.0.0.1", 8080);
+  const auto through_proxy = server.accept();
+  ASSERT_TRUE(outside.is_open());
+  ASSERT_TRUE(inside.is_open());
   for (auto round = 0; round < 3; ++round) {
     daemon().kill();
     EXPECT_TRUE(outside.say("while it is dead"));
@@ -269,8 +118,8 @@ TEST_F(Publish, ConflictsNameWhoHasThePort) {
   EXPECT_EQ(taken.code, 4) << taken.err;
   EXPECT_NE(taken.err.find("8080"), std::string::npos) << taken.err;
   EXPECT_NE(taken.err.find("w"), std::string::npos) << taken.err;
-  const auto foreign = connection{listen_in("", 9090)};
-  ASSERT_GE(foreign.fd(), 0);
+  const auto foreign = listen_in("", 9090);
+  ASSERT_TRUE(foreign.is_open());
   auto busy = daemon().troupe({"attach", "b", "web", "-p", "9090:80"});
   EXPECT_EQ(busy.code, 4) << busy.err;
   EXPECT_NE(busy.err.find("system_publish"), std::string::npos) << busy.err;
@@ -296,15 +145,15 @@ TEST_F(Publish, PortsComeAndGoLater) {
   EXPECT_EQ(removed.out, "");
   EXPECT_EQ(reach(street_, kind::tcp, ip(uplink_v4), 8080), "");
   EXPECT_EQ(daemon().troupe({"unpublish", "a/w", "80"}).code, 3);
-  const auto free_again = connection{listen_in("", 8080)};
-  EXPECT_GE(free_again.fd(), 0);
+  const auto free_again = listen_in("", 8080);
+  EXPECT_TRUE(free_again.is_open());
 }
 
 TEST_F(Publish, ClosesWithTheSandbox) {
   attach_web({"8080:80"});
   must("DELETE", "/v1/sandboxes/web");
-  const auto free_again = connection{listen_in("", 8080)};
-  EXPECT_GE(free_again.fd(), 0);
+  const auto free_again = listen_in("", 8080);
+  EXPECT_TRUE(free_again.is_open());
 }
 
 TEST_F(Publish, SomebodyElseFlushesTheRules) {

@@ -115,6 +115,26 @@ TEST(AdmitNetwork, AnIpv6SubnetTurnsIpv6On) {
   EXPECT_TRUE(x.enable_ipv6);
 }
 
+TEST(AdmitNetwork, AllowedNetworksMayBeNamed) {
+  auto generated = wanted_network("a-network.with_a-long-name");
+  generated.id.value = id_of('c');
+  auto named = wanted_network("own");
+  named.id.value = id_of('d');
+  named.options["name"] = "br7";
+  const auto others
+    = network_list{std::make_shared<const network_spec>(generated),
+                   std::make_shared<const network_spec>(named)};
+  for (const auto* key : {"allowed_networks", "troupe.allowed_networks"}) {
+    auto x = wanted_network();
+    x.options[key] = generated.name + ":own:docker0";
+    ASSERT_TRUE(admit_network(x, owner, others));
+    EXPECT_EQ(x.options[key], "br-cccccccccccc:br7:docker0");
+  }
+  auto odd = wanted_network();
+  odd.options["allowed_networks"] = "own:";
+  EXPECT_EQ(refusal(odd, others).code, ec::invalid_argument);
+}
+
 TEST(AdmitNetwork, SecondHostNetwork) { // LN-04
   auto other = wanted_network("host", "host");
   other.id.value = id_of('c');

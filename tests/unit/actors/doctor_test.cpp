@@ -170,6 +170,20 @@ TEST_F(healthy_world, BridgeLacksItsAddress) {
                          + " lacks address fd00:1::1 -> add it");
 }
 
+TEST_F(healthy_world, BridgeIsNotToHaveItsAddress) {
+  auto set = [this](const char* value) {
+    for (auto* spec : {&views.store.networks[0], &views.networks[0].spec})
+      spec->options["inhibit_ipv4"] = value;
+  };
+  std::erase_if(bridge_link().addresses, [](const auto& x) {
+    return x.address.is_v4();
+  });
+  set("true");
+  EXPECT_EQ(finding(), "");
+  set("false");
+  EXPECT_NE(finding(), "");
+}
+
 // -- endpoint against kernel --------------------------------------------------
 
 TEST_F(healthy_world, HostEndIsMissing) {

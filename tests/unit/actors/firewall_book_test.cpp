@@ -11,8 +11,8 @@ using netns::firewall::make_element;
 using netns::firewall::set_id;
 using netns::firewall::to_text;
 
-element guarded(std::string_view port) {
-  return make_element(set_id::guarded, {port}).value();
+element unguarded(std::string_view port) {
+  return make_element(set_id::unguarded, {port}).value();
 }
 
 /// `+trp1 -trp2`: what a transaction does.
@@ -35,18 +35,19 @@ TEST(FirewallBook, WantsNothingAtFirst) {
 
 TEST(FirewallBook, TellsOnlyWhatChanges) {
   auto book = firewall_book{};
-  EXPECT_EQ(text_of(book.replace("a", {guarded("trp1"), guarded("trp2")})),
+  EXPECT_EQ(text_of(book.replace("a", {unguarded("trp1"), unguarded("trp2")})),
             "+\"trp1\" +\"trp2\"");
-  EXPECT_EQ(text_of(book.replace("a", {guarded("trp2"), guarded("trp1")})), "");
-  EXPECT_EQ(text_of(book.replace("a", {guarded("trp2"), guarded("trp3")})),
+  EXPECT_EQ(text_of(book.replace("a", {unguarded("trp2"), unguarded("trp1")})),
+            "");
+  EXPECT_EQ(text_of(book.replace("a", {unguarded("trp2"), unguarded("trp3")})),
             "-\"trp1\" +\"trp3\"");
   EXPECT_EQ(book.of("a").size(), 2U);
 }
 
 TEST(FirewallBook, AnElementGoesWithTheLastWhoWantsIt) {
   auto book = firewall_book{};
-  book.replace("a", {guarded("trp1")});
-  EXPECT_EQ(text_of(book.replace("b", {guarded("trp1")})), "");
+  book.replace("a", {unguarded("trp1")});
+  EXPECT_EQ(text_of(book.replace("b", {unguarded("trp1")})), "");
   EXPECT_EQ(text_of(book.replace("a", {})), "");
   EXPECT_EQ(book.all().size(), 1U);
   EXPECT_EQ(text_of(book.replace("b", {})), "-\"trp1\"");
@@ -55,7 +56,7 @@ TEST(FirewallBook, AnElementGoesWithTheLastWhoWantsIt) {
 
 TEST(FirewallBook, TheSameTwiceIsOnce) {
   auto book = firewall_book{};
-  EXPECT_EQ(text_of(book.replace("a", {guarded("trp1"), guarded("trp1")})),
+  EXPECT_EQ(text_of(book.replace("a", {unguarded("trp1"), unguarded("trp1")})),
             "+\"trp1\"");
   EXPECT_EQ(text_of(book.replace("a", {})), "-\"trp1\"");
 }

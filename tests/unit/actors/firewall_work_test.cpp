@@ -13,8 +13,8 @@ using netns::firewall::element;
 using netns::firewall::make_element;
 using netns::firewall::set_id;
 
-element guarded(std::string_view port) {
-  return make_element(set_id::guarded, {port}).value();
+element unguarded(std::string_view port) {
+  return make_element(set_id::unguarded, {port}).value();
 }
 
 /// The firewall's work in front of a kernel that can be told to fail.
@@ -26,10 +26,10 @@ protected:
   std::unique_ptr<firewall_work> make(bool ip_forward) {
     auto kernel = netns::faulty_kernel_factory(
       netns::simulated_kernel_factory(world), faults)();
-    auto rules = netns::firewall::settings{};
-    rules.table = table;
-    return std::make_unique<firewall_work>(std::move(*kernel), nullptr, rules,
-                                           ip_forward);
+    return std::make_unique<firewall_work>(
+      std::move(*kernel), nullptr,
+      netns::firewall::settings{table, {}, instance{}.link_group()},
+      ip_forward);
   }
 
   /// Elements in the kernel; -1: there are no tables.
@@ -61,36 +61,38 @@ protected:
 
 TEST_F(FirewallWork, TablesComeWithTheFirstWishAndGoWithTheLast) {
   EXPECT_EQ(present(), -1);
-  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
   EXPECT_EQ(present(), 1);
   ASSERT_TRUE(
-    work->apply({{"a", {}}, {"b", {guarded("trp2"), guarded("trp3")}}}));
+    work->apply({{"a", {}}, {"b", {unguarded("trp2"), unguarded("trp3")}}}));
   EXPECT_EQ(present(), 2);
   ASSERT_TRUE(work->apply({{"b", {}}}));
   EXPECT_EQ(present(), -1);
 }
 
 TEST_F(FirewallWork, OneFailureIsMadeGoodByLoadingEverything) {
-  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
   plan(0, false, netns::fault_rule::effect::fail);
-  EXPECT_TRUE(work->apply({{"b", {guarded("trp2")}, false}}));
+  EXPECT_TRUE(work->apply({{"b", {unguarded("trp2")}, false}}));
   EXPECT_EQ(faults->faults(), 1U);
   EXPECT_EQ(present(), 2);
 }
 
 TEST_F(FirewallWork, AfterAFailureEverybodyWantsWhatTheyWanted) {
-  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
   plan(0, true, netns::fault_rule::effect::fail);
-  EXPECT_FALSE(work->apply({{"a", {guarded("trp9")}}, {"b", {guarded("x")}}}));
+  EXPECT_FALSE(
+    work->apply({{"a", {unguarded("trp9")}}, {"b", {unguarded("x")}}}));
   faults->clear();
-  EXPECT_EQ(work->book().of("a"), std::vector{guarded("trp1")});
+  EXPECT_EQ(work->book().of("a"), std::vector{unguarded("trp1")});
   EXPECT_TRUE(work->book().of("b").empty());
   EXPECT_EQ(present(), 1);
   EXPECT_TRUE(work->differences()->empty());
 }
 
 TEST_F(FirewallWork, WhoIsGoneStaysGone) {
-  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}}, {"b", {guarded("b")}}}));
+  ASSERT_TRUE(
+    work->apply({{"a", {unguarded("trp1")}}, {"b", {unguarded("b")}}}));
   plan(0, true, netns::fault_rule::effect::fail);
   EXPECT_FALSE(work->apply({{"a", {}, true}}));
   EXPECT_FALSE(work->apply({{"b", {}, true}}));
@@ -103,19 +105,19 @@ TEST_F(FirewallWork, WhoIsGoneStaysGone) {
 }
 
 TEST_F(FirewallWork, ALostReplyLeavesNoElementBehind) {
-  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
   plan(0, true, netns::fault_rule::effect::lose_reply);
-  EXPECT_FALSE(work->apply({{"b", {guarded("trp2")}, false}}));
+  EXPECT_FALSE(work->apply({{"b", {unguarded("trp2")}, false}}));
   faults->clear();
-  ASSERT_TRUE(work->apply({{"c", {guarded("trp3")}, false}}));
+  ASSERT_TRUE(work->apply({{"c", {unguarded("trp3")}, false}}));
   EXPECT_EQ(present(), 2);
 }
 
 TEST_F(FirewallWork, SeesAndMendsWhatOthersChanged) {
-  ASSERT_TRUE(work->apply({{"a", {guarded("trp1")}, false}}));
+  ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
   auto other = netns::open_simulated_kernel(world);
   auto steps = std::vector<netns::firewall::element_change>{
-    {false, guarded("trp1")}, {true, guarded("trp2")}};
+    {false, unguarded("trp1")}, {true, unguarded("trp2")}};
   ASSERT_TRUE(other->change_elements(table, steps));
   EXPECT_EQ(work->differences()->size(), 2U);
   ASSERT_TRUE(work->load());

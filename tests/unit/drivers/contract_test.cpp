@@ -53,6 +53,15 @@ TEST_P(DriverContract, RefusesAnOptionNobodyKnows) {
   EXPECT_NE(done.error().message.find("no_such_option"), std::string::npos);
 }
 
+TEST_P(DriverContract, HasRulesIfItSaysSo) {
+  const auto uses = driver->features().uses_firewall;
+  auto where = plan("box");
+  EXPECT_EQ(driver->network_elements(network).value().empty(), !uses);
+  auto of_endpoint
+    = driver->endpoint_elements(network, where.endpoint, {}).value();
+  EXPECT_EQ(of_endpoint.empty(), !uses);
+}
+
 TEST_P(DriverContract, IgnoresForeignLabels) {
   network.options["org.example.colour"] = "blue";
   EXPECT_TRUE(driver->validate(network));

@@ -13,6 +13,7 @@ protected:
 TEST_P(Objectless, HasOneNetworkWithoutAddresses) {
   EXPECT_FALSE(driver->features().uses_addresses);
   EXPECT_TRUE(driver->features().single_network);
+  EXPECT_FALSE(driver->features().uses_firewall);
   EXPECT_EQ(driver->features().host_namespace, GetParam() == "host");
 }
 

@@ -50,7 +50,7 @@ std::vector<element> one_of_each() {
     make_element(set_id::source4, {a}, {ip("192.0.2.9")}),
     make_element(set_id::source6, {a}, {ip("2001:db8::9")}),
     make_element(set_id::masquerade_from, {v4, a}),
-    make_element(set_id::guarded, {string_view{"trp0123456789ab"}}),
+    make_element(set_id::unguarded, {string_view{"trp0123456789ab"}}),
     make_element(set_id::guard_mac, {a, mac("02:42:0a:01:00:02")}),
     make_element(set_id::guard_ip4, {a, ip("10.1.0.2")}),
     make_element(set_id::guard_ip6, {a, ip("fd00::2")}),
@@ -72,7 +72,7 @@ void FirewallContract::SetUp() {
   KernelContract::SetUp();
   if (IsSkipped() || HasFatalFailure())
     return;
-  auto done = host().load_firewall({table, {}}, {});
+  auto done = host().load_firewall(firewall_settings(), {});
   if (!done && done.error().code == ec::unsupported)
     GTEST_SKIP() << describe(done.error());
   ASSERT_TRUE(works(done));
@@ -91,22 +91,23 @@ std::vector<element> FirewallContract::list() {
 TEST_P(FirewallContract, ListsWhatWasLoaded) {
   EXPECT_TRUE(list().empty());
   auto wanted = one_of_each();
-  ASSERT_TRUE(works(host().load_firewall({table, {}}, wanted)));
+  ASSERT_TRUE(works(host().load_firewall(firewall_settings(), wanted)));
   EXPECT_EQ(list(), wanted);
 }
 
 TEST_P(FirewallContract, LoadingReplacesEverything) {
-  ASSERT_TRUE(works(host().load_firewall({table, {}}, one_of_each())));
+  ASSERT_TRUE(works(host().load_firewall(firewall_settings(), one_of_each())));
   auto wanted = std::vector{port(1)};
-  auto mark = netns::firewall::accept_mark{2, 3};
-  ASSERT_TRUE(works(host().load_firewall({table, mark}, wanted)));
+  auto marked = firewall_settings();
+  marked.mark = netns::firewall::accept_mark{2, 3};
+  ASSERT_TRUE(works(host().load_firewall(marked, wanted)));
   EXPECT_EQ(list(), wanted);
 }
 
 TEST_P(FirewallContract, RefusesToLoadAnElementTwice) {
   auto twice = std::vector{port(1), port(1, "10.1.0.3")};
-  EXPECT_TRUE(
-    fails_with(ec::invalid_argument, host().load_firewall({table, {}}, twice)));
+  EXPECT_TRUE(fails_with(ec::invalid_argument,
+                         host().load_firewall(firewall_settings(), twice)));
   EXPECT_TRUE(list().empty());
 }
 
@@ -183,12 +184,13 @@ TEST_P(FirewallContract, DoesNothingForNoChange) {
 }
 
 TEST_P(FirewallContract, KeepsTablesOfManyDaemonsApart) {
-  auto other = std::string{"troupe_ffffff"};
-  ASSERT_TRUE(works(host().load_firewall({other, {}}, {})));
+  auto other = firewall_settings();
+  other.table = "troupe_ffffff";
+  ASSERT_TRUE(works(host().load_firewall(other, {})));
   auto add = std::vector<element_change>{{true, port(1)}};
-  ASSERT_TRUE(works(host().change_elements(other, add)));
+  ASSERT_TRUE(works(host().change_elements(other.table, add)));
   EXPECT_TRUE(list().empty());
-  ASSERT_TRUE(works(host().remove_firewall(other)));
+  ASSERT_TRUE(works(host().remove_firewall(other.table)));
   EXPECT_TRUE(works(host().list_elements(table)));
 }
 

@@ -11,8 +11,9 @@ namespace {
 constexpr sysctl all_keys[]
   = {sysctl::ipv6_disable,          sysctl::ipv6_accept_ra,
      sysctl::ipv6_accept_redirects, sysctl::ipv6_autoconf,
-     sysctl::ipv6_addr_gen_mode,    sysctl::ipv6_forwarding,
-     sysctl::ipv4_forwarding,       sysctl::ipv4_accept_redirects};
+     sysctl::ipv6_addr_gen_mode,    sysctl::ipv6_accept_dad,
+     sysctl::ipv6_forwarding,       sysctl::ipv4_forwarding,
+     sysctl::ipv4_accept_redirects};
 
 } // namespace
 
@@ -60,7 +61,7 @@ TEST_P(KernelContract, AllSpreadsForSomeSysctls) {
     }
   }
   for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects,
-                   sysctl::ipv6_autoconf}) {
+                   sysctl::ipv6_autoconf, sysctl::ipv6_accept_dad}) {
     SCOPED_TRACE(static_cast<int>(key));
     ASSERT_TRUE(works(host().set_sysctl(key, "br0", 1)));
     ASSERT_TRUE(works(host().set_sysctl(key, "all", 0)));

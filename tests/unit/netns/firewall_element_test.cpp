@@ -39,9 +39,9 @@ TEST(FirewallElement, IsWrittenAsNftWritesIt) {
 }
 
 TEST(FirewallElement, RefusesValuesOfAnotherType) {
-  EXPECT_TRUE(fails_with(ec::internal, make_element(set_id::guarded, {})));
-  EXPECT_TRUE(
-    fails_with(ec::internal, make_element(set_id::guarded, {ip("10.0.0.1")})));
+  EXPECT_TRUE(fails_with(ec::internal, make_element(set_id::unguarded, {})));
+  EXPECT_TRUE(fails_with(ec::internal,
+                         make_element(set_id::unguarded, {ip("10.0.0.1")})));
   EXPECT_TRUE(fails_with(
     ec::internal,
     make_element(set_id::source4, {std::string_view{"a"}}, {ip("fd00::1")})));
@@ -54,9 +54,9 @@ TEST(FirewallElement, RefusesInterfaceNamesThatMeanSomethingToNft) {
     SCOPED_TRACE(name);
     EXPECT_TRUE(
       fails_with(ec::invalid_argument,
-                 make_element(set_id::guarded, {std::string_view{name}})));
+                 make_element(set_id::unguarded, {std::string_view{name}})));
     // Nor when somebody made the bytes without make_element.
-    auto x = make_element(set_id::guarded, {std::string_view{"x"}}).value();
+    auto x = make_element(set_id::unguarded, {std::string_view{"x"}}).value();
     x.key.assign(16, 0);
     std::copy_n(name, std::min<size_t>(strlen(name), 16), x.key.begin());
     EXPECT_TRUE(fails_with(ec::invalid_argument, to_text(x)));

@@ -152,4 +152,9 @@ protected:
 
 inline constexpr auto firewall_table = "troupe_0a1b2c";
 
+/// What it is loaded with.
+inline netns::firewall::settings firewall_settings() {
+  return {firewall_table, {}, 0x74000002};
+}
+
 } // namespace troupe::test

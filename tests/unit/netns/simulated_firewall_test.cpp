@@ -17,16 +17,16 @@ using netns::firewall::element_change;
 using netns::firewall::make_element;
 using netns::firewall::set_id;
 
-element_change guarded(const char* name) {
+element_change unguarded(const char* name) {
   return {true,
-          make_element(set_id::guarded, {std::string_view{name}}).value()};
+          make_element(set_id::unguarded, {std::string_view{name}}).value()};
 }
 
 /// What others do to a simulated firewall, and what faults do.
 class SimulatedFirewall : public ::testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_TRUE(works(kernel_->load_firewall({firewall_table, {}}, {})));
+    ASSERT_TRUE(works(kernel_->load_firewall(firewall_settings(), {})));
   }
 
   bool is_told() {
@@ -50,7 +50,7 @@ protected:
 };
 
 TEST_F(SimulatedFirewall, TellsOfChangesByOthersOnly) {
-  auto changes = std::vector{guarded("a")};
+  auto changes = std::vector{unguarded("a")};
   ASSERT_TRUE(works(kernel_->change_elements(firewall_table, changes)));
   EXPECT_FALSE(is_told());
   changes[0].add = false;
@@ -77,7 +77,7 @@ TEST_F(SimulatedFirewall, RemembersWhatWasFlushed) {
 }
 
 TEST_F(SimulatedFirewall, AFailedChangeChangesNothingALostAnswerEverything) {
-  auto changes = std::vector{guarded("a"), guarded("b")};
+  auto changes = std::vector{unguarded("a"), unguarded("b")};
   auto rule = netns::fault_rule{};
   rule.on = netns::call::change_elements;
   rule.os_error = ENOBUFS;
