@@ -20,6 +20,14 @@ bool is_request_of_another(const caf::scheduled_actor& receiver,
          && x.sender->id() != receiver.id();
 }
 
+/// Null for what a clock or nobody has sent.
+const caf::scheduled_actor* actor_of(const caf::strong_actor_ptr& x) {
+  if (!x)
+    return nullptr;
+  return dynamic_cast<const caf::scheduled_actor*>(
+    caf::actor_cast<caf::abstract_actor*>(x));
+}
+
 /// Takes the first message out; the rest stays in its order.
 element_ptr take_first(caf::scheduled_actor& from) {
   return queue_of(from).take_front();
@@ -62,12 +70,15 @@ void message_faults::clear() {
 
 bool message_faults::hits(counted_rule& x, caf::scheduled_actor& receiver,
                           const caf::mailbox_element& message) {
-  const auto matches
-    = x.rule.what == effect::lose_reply
-        ? message.mid.is_response()
-        : is_request_of_another(receiver, message)
-            && (x.rule.receiver.empty() || x.rule.receiver == receiver.name());
-  return matches && x.matches++ == x.rule.nth;
+  const auto is_reply = x.rule.what == effect::lose_reply;
+  if (is_reply ? !message.mid.is_response()
+               : !is_request_of_another(receiver, message))
+    return false;
+  const auto* asked = is_reply ? actor_of(message.sender) : &receiver;
+  const auto is_wanted
+    = x.rule.receiver.empty()
+      || (asked != nullptr && x.rule.receiver == asked->name());
+  return is_wanted && x.matches++ == x.rule.nth;
 }
 
 bool message_faults::apply(const message_rule& rule,

@@ -20,7 +20,7 @@ struct message_rule {
   };
 
   effect what = effect::drop;
-  std::string receiver; ///< An actor's name, e.g. `store`; empty: any.
+  std::string receiver; ///< Who is asked, e.g. `store`; empty: any actor.
   unsigned nth = 0;     ///< Which matching message, from 0, is hit; once.
   std::chrono::milliseconds delay{0}; ///< For `delay`.
   std::function<void()> on_hit = {};

@@ -32,8 +32,9 @@ class simulated_daemon;
 /// @thread_safety One thread, from construction to destruction.
 class simulated_system {
 public:
-  /// The machine has a network card, a bridge of somebody else, and the
-  /// namespaces of two containers at /proc/7/ns/net and /proc/8/ns/net.
+  /// The machine has a network card, a bridge of somebody else, one of another
+  /// Troupe daemon, and the namespaces of two containers at /proc/7/ns/net and
+  /// /proc/8/ns/net.
   simulated_system();
   ~simulated_system();
   simulated_system(const simulated_system&) = delete;

@@ -108,7 +108,7 @@ run_tests release
 # Cheap ones first. The system tests are repeated with fewer rounds: it is the
 # daemon's memory that is looked at here.
 sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
-  unit_persistence unit_testing unit_actors sim_random fault_sweep unit_tools system_kill
+  unit_persistence unit_testing unit_actors sim_replays fault_sweep unit_tools system_kill
   system_leak system_repair system_publish system_cli)
 export TEST_KILLS=40 TEST_CYCLES=60
 # With a limit only the cheap ones: what starts to compile must also end.

@@ -26,9 +26,15 @@ foreach(header
     netns/simulated_kernel.hpp
     persistence/faulty_store.hpp
     persistence/store.hpp
+    testing/coverage.hpp
+    testing/history.hpp
     testing/invariants.hpp
     testing/message_rule.hpp
+    testing/scenario.hpp
     testing/seeded_random.hpp
+    testing/shrink.hpp
+    testing/sim_plan.hpp
+    testing/sim_run.hpp
     testing/simulated_system.hpp)
   get_filename_component(folder "${header}" DIRECTORY)
   install(FILES "${PROJECT_SOURCE_DIR}/${header}"
