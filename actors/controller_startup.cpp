@@ -223,14 +223,16 @@ void controller_state::reconcile_drivers(
         leftovers += report.leftovers;
         *findings += report.findings.size();
         for (const auto& x : report.findings)
-          if (!x.repaired)
+          if (!x.repaired) {
             warnings.push_back(x.object + ": " + x.problem);
-          else
+            unfinished = true;
+          } else
             log().warn("start: {}: {}; repaired", x.object, x.problem);
         one_less();
       },
       [=, this, driver_name = driver_name](const error& why) {
         warnings.push_back("driver " + driver_name + ": " + why.message);
+        unfinished = true;
         one_less();
       });
   }
@@ -242,9 +244,23 @@ void controller_state::be_ready(promise<done> reply) {
   if (context->parts.open_watch)
     watcher = spawn_watcher(self->system(), context, controller_actor{self});
   tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+  if (unfinished)
+    tell_after(controller_actor{self}, std::chrono::seconds{1},
+               run_later{[this] {
+                 finish_cleaning();
+               }});
   end_step("ready", {});
   publish(*context, "daemon", "start", {}, {});
   reply.deliver(done{});
+}
+
+/// Removes what the kernel did not want to give up at start. What the objects
+/// lack they mend themselves, with the regular comparison.
+void controller_state::finish_cleaning() {
+  diagnose_then([this](result<doctor_report> found) {
+    if (found && !found->findings.empty())
+      sweep_leftovers(*found, [] {});
+  });
 }
 
 } // namespace troupe

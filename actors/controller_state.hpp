@@ -31,6 +31,7 @@ struct controller_state {
   void reconcile_drivers(std::vector<drivers::endpoint_plan> plans,
                          promise<done> reply);
   void be_ready(promise<done> reply);
+  void finish_cleaning();
   void end_step(std::string name, std::string detail);
   void commit_pins(const reconciled_namespaces& pins);
 
@@ -75,6 +76,7 @@ struct controller_state {
   bool ready = false;
   bool remove_leftovers = true;
   size_t leftovers = 0;
+  bool unfinished = false; ///< Start-up could not mend all.
   std::vector<std::string> warnings;
   std::vector<startup_step> steps;
   std::chrono::steady_clock::time_point step_began;

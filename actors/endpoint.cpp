@@ -50,11 +50,25 @@ void endpoint_state::start(promise<endpoint_status> reply) {
       reply.deliver(status());
       settle();
     },
-    [=, this](error why) mutable {
-      end([=]() mutable {
-        reply.deliver(why);
-      });
+    [=, this](error why) {
+      fail_start(std::move(why), reply);
     });
+}
+
+/// A commit that may still come is taken back: else the record would outlive
+/// the name and the addresses, which are free from here on.
+void endpoint_state::fail_start(error why, promise<endpoint_status> reply) {
+  auto finish = [=, this](auto&&) mutable {
+    end([=]() mutable {
+      reply.deliver(why);
+    });
+  };
+  if (why.code != ec::timeout)
+    return finish(done{});
+  ask<done>(
+    self, context->store, context->step_deadline(),
+    commit_changes{{persistence::remove_endpoint_record{spec->id, false}}},
+    finish, finish);
 }
 
 // -- check --------------------------------------------------------------------

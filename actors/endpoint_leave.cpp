@@ -1,3 +1,4 @@
+#include "troupe/actors/commit.hpp"
 #include "troupe/actors/endpoint_state.hpp"
 #include "troupe/actors/log.hpp"
 
@@ -44,9 +45,8 @@ void endpoint_state::commit_leave(bool remove, promise<done> reply) {
   if (remove || spec->ephemeral)
     changes.emplace_back(
       persistence::remove_endpoint_record{spec->id, spec->ephemeral});
-  ask<done>(
-    self, context->store, context->step_deadline(),
-    commit_changes{std::move(changes)},
+  commit_for_sure(
+    self, context, commit_changes{std::move(changes)},
     [=, this](done&) {
       raze_then_finish(remove, reply);
     },
@@ -136,8 +136,8 @@ void endpoint_state::drop(bool force, promise<done> reply) {
 
 /// Removes the record of an endpoint that is not joined.
 void endpoint_state::forget(promise<done> reply) {
-  ask<done>(
-    self, context->store, context->step_deadline(),
+  commit_for_sure(
+    self, context,
     commit_changes{
       {persistence::remove_endpoint_record{spec->id, spec->ephemeral}}},
     [=, this](done&) {

@@ -1,4 +1,5 @@
 #include "troupe/actors/admission.hpp"
+#include "troupe/actors/commit.hpp"
 #include "troupe/actors/endpoint_state.hpp"
 #include "troupe/actors/port_changes.hpp"
 #include "troupe/drivers/registry.hpp"
@@ -143,8 +144,15 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
   };
   if (!joined)
     return finish(done{});
-  ask<mend_report>(self, driver, context->step_deadline(),
-                   mend_endpoint{plan()}, finish, finish);
+  // Whether it has the default route may have changed since it joined.
+  ask<join_slot>(
+    self, sandbox, context->step_deadline(), locate_endpoint{spec->id},
+    [=, this](join_slot& given) {
+      slot = std::move(given);
+      ask<mend_report>(self, driver, context->step_deadline(),
+                       mend_endpoint{plan()}, finish, finish);
+    },
+    finish);
 }
 
 /// Back to the ports of before; a commit that may still come is overwritten.
@@ -166,8 +174,8 @@ void endpoint_state::take_ports_back(error why,
 void endpoint_state::retract(const endpoint_spec& wanted,
                              std::vector<port_binding> kept,
                              promise<endpoint_status> reply) {
-  ask<done>(
-    self, context->store, context->step_deadline(), port_records(wanted, kept),
+  commit_for_sure(
+    self, context, port_records(wanted, kept),
     [=, this](done&) {
       adopt_ports(wanted, kept, "unpublish");
       retract_but(kept, [=, this](auto&&) {

@@ -22,6 +22,7 @@ struct endpoint_state {
   // -- steps of a join --------------------------------------------------------
 
   void start(promise<endpoint_status> reply);
+  void fail_start(error why, promise<endpoint_status> reply);
   void join(const sandbox_actor& into, promise<endpoint_status> reply);
   void build(promise<endpoint_status> reply);
   void switch_gateway_then_commit(promise<endpoint_status> reply);

@@ -1,4 +1,5 @@
 #include "troupe/actors/admission.hpp"
+#include "troupe/actors/commit.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/network_state.hpp"
 
@@ -171,8 +172,8 @@ void network_state::drop(promise<done> reply) {
     return;
   }
   dropping = true;
-  ask<done>(
-    self, context->store, context->step_deadline(),
+  commit_for_sure(
+    self, context,
     commit_changes{{persistence::remove_network_record{spec->id}}},
     [=, this](done&) {
       raze_after_drop(reply);

@@ -1,3 +1,4 @@
+#include "troupe/actors/commit.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/sandbox_state.hpp"
 
@@ -69,9 +70,8 @@ void sandbox_state::drop(promise<done> reply) {
       changes.emplace_back(persistence::remove_endpoint_record{id, true});
   }
   changes.emplace_back(persistence::remove_sandbox_record{spec.id});
-  ask<done>(
-    self, context->store, context->step_deadline(),
-    commit_changes{std::move(changes)},
+  commit_for_sure(
+    self, context, commit_changes{std::move(changes)},
     [=, this](done&) {
       close_after_drop(reply);
     },

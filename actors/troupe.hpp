@@ -70,7 +70,8 @@ public:
   static result<controller>
   connect(const std::string& uri, const credentials& who);
 
-  /// Uses a connection that is already there.
+  /// Uses any other way to a controller, e.g. a simulated one in tests.
+  /// @pre `link` is not null.
   static controller over(std::shared_ptr<backend> link);
 
   /// Errors: see `create_network` in messages.hpp; so for all methods.

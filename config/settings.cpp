@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/id.hpp"
 #include "troupe/config/model/json.hpp"
+#include "troupe/config/model/json_place.hpp"
 #include "troupe/config/model/nearest.hpp"
 #include "troupe/config/settings_check.hpp"
 #include "troupe/config/settings_text.hpp"
@@ -30,22 +31,6 @@ std::string variable_of(std::string_view key) {
   auto result = std::string{variable_prefix};
   for (auto c : key)
     result += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
-  return result;
-}
-
-// `file:line:column` of the innermost part that is written down.
-std::string place_in_file(std::string_view file, std::string_view path,
-                          const json_places& places) {
-  auto place = places.find(std::string{path});
-  while (place == places.end() && !path.empty()) {
-    auto step = path.find_last_of(".[");
-    path = path.substr(0, step == std::string_view::npos ? 0 : step);
-    place = places.find(std::string{path});
-  }
-  auto result = std::string{file};
-  if (place != places.end())
-    result += ":" + std::to_string(place->second.line) + ":"
-              + std::to_string(place->second.column);
   return result;
 }
 

@@ -157,12 +157,14 @@ fault_plan::verdict fault_plan::judge(call what) {
   for (auto& x : rules_) {
     if (!hits(x, what))
       continue;
-    if (x.rule.what == fault_rule::effect::run) {
-      result.actions.push_back(x.rule.action);
-    } else if (!result.effect) {
+    if (x.rule.what != fault_rule::effect::run) {
+      if (result.effect)
+        continue;
       result.effect = x.rule.what;
       result.os_error = x.rule.os_error;
     }
+    if (x.rule.action)
+      result.actions.push_back(x.rule.action);
   }
   if (result.effect)
     ++faults_;

@@ -79,7 +79,9 @@ struct fault_rule {
   unsigned nth = 0;       ///< Which matching call, from 0, is the first hit.
   bool for_ever = false;  ///< And all matching ones after it.
   int os_error = EIO;     ///< For `fail` and `lose_reply`.
-  std::function<void()> action; ///< For `run`. May use the simulated world.
+  /// Runs when the rule hits, before the call; with `run` it is all that
+  /// happens. May use the simulated world.
+  std::function<void()> action;
 };
 
 /// One call that was seen.

@@ -19,7 +19,7 @@ public:
     auto hit = n == plan_->nth || (plan_->for_ever && n > plan_->nth);
     auto what = hit ? plan_->what : effect::none;
     if (what != effect::none)
-      ++plan_->faulted;
+      note_fault();
     switch (what) {
     case effect::none:
       return behind_->commit(changes);
@@ -49,6 +49,12 @@ public:
   }
 
 private:
+  void note_fault() {
+    ++plan_->faulted;
+    if (plan_->on_hit)
+      plan_->on_hit();
+  }
+
   bool is_dead() const {
     return plan_->crashed || (plan_->is_dead && plan_->is_dead());
   }

@@ -23,6 +23,9 @@ struct store_fault_plan {
   bool for_ever = false; ///< And all after it.
   error why{ec::unavailable, "commit: injected fault", {}, 0};
 
+  /// Told of each fault, before it strikes.
+  std::function<void()> on_hit = {};
+
   /// Told of a "crash", e.g. to stop the fault plan of the kernel as well.
   std::function<void()> on_crash = {};
 

@@ -108,9 +108,10 @@ run_tests release
 # Cheap ones first. The system tests are repeated with fewer rounds: it is the
 # daemon's memory that is looked at here.
 sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
-  unit_persistence unit_actors sim_random unit_tools fault_sweep system_kill
-  system_leak system_repair system_publish system_cli)
-readonly quick_ones=9 # they run for less than `test_time`
+  unit_persistence unit_testing unit_actors sim_replays unit_tools unit_remote
+  fault_sweep system_kill system_leak system_repair system_publish
+  system_remote system_cli)
+readonly quick_ones=5 # soon compiled, and done within `test_time`
 export TEST_KILLS=40 TEST_CYCLES=60
 if [[ $minutes -lt 1000 ]]; then
   echo "sanitized, left out with --minutes: ${sanitized[*]:quick_ones}"

@@ -168,18 +168,18 @@ std::string run::settle_then_check(const fault& x) {
       return "  refused, yet the machine has changed\n"
              + difference(world_before_, now);
   system_.heal();
-  auto wrong = fixtures::check_all(system_);
+  auto wrong = testing::check_all(system_);
   if (wrong.empty())
     return {};
   system_.advance(std::chrono::seconds{2});
-  wrong = fixtures::check_all(system_);
+  wrong = testing::check_all(system_);
   if (wrong.empty())
     return {};
   if (!x.for_ever && !is_a_lie(x) && !unknown)
     return wrong;
   if (auto repaired = system_.call(run_doctor{true}); !repaired)
     return "  repair: " + repaired.error().message + "\n";
-  wrong = fixtures::check_all(system_);
+  wrong = testing::check_all(system_);
   return unknown ? std::string{} : wrong;
 }
 
@@ -195,7 +195,7 @@ std::string run::check_outcome(const fault& x) {
   const auto records = system_.records();
   if (auto started = system_.start(); !started)
     return wrong + "  restart: " + started.error().message + "\n";
-  if (auto after = fixtures::check_all(system_); !after.empty())
+  if (auto after = testing::check_all(system_); !after.empty())
     wrong += "  after a restart:\n" + after;
   if (system_.records() != records)
     wrong += "  a restart has changed the store\n";
@@ -207,7 +207,7 @@ std::string run::check_recovery() {
   const auto records = system_.records();
   if (auto started = system_.start(); !started)
     return "  restart: " + started.error().message + "\n";
-  auto wrong = fixtures::check_all(system_);
+  auto wrong = testing::check_all(system_);
   if (records == records_before_)
     if (auto changed
         = difference(without_loopback(world_before_),
@@ -218,7 +218,7 @@ std::string run::check_recovery() {
 }
 
 std::string run::check_empty() {
-  auto wrong = fixtures::remove_everything(system_);
+  auto wrong = testing::remove_everything(system_);
   if (auto now = netns::fingerprint(*system_.world); now != empty_)
     wrong += "  after removing everything the machine has changed\n"
              + difference(empty_, now);

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "troupe/testing/invariants.hpp"
 #include "troupe/tests/fault/scenarios.hpp"
-#include "troupe/tests/fixtures/invariants.hpp"
 
 #include <array>
 #include <cerrno>
@@ -59,7 +59,7 @@ private:
   std::string settle_then_check(const fault& x);
 
   const scenario& what_;
-  fixtures::simulated_system system_;
+  testing::simulated_system system_;
   std::string empty_;          ///< The machine before the first request.
   std::string world_before_;   ///< Before the operation.
   std::string records_before_; ///< Likewise.

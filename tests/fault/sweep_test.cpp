@@ -15,8 +15,20 @@ constexpr size_t most_failures = 8;
 /// Longer operations than this are a mistake of the sweep.
 constexpr unsigned most_calls = 400;
 
+/// Runs with one fault.
+size_t& single_faults() {
+  static auto count = size_t{0};
+  return count;
+}
+
+/// Series of crashes of which at least two came.
+size_t& crashes_in_recovery() {
+  static auto count = size_t{0};
+  return count;
+}
+
 /// One scenario under all faults.
-class sweep : public testing::TestWithParam<scenario> {
+class sweep : public ::testing::TestWithParam<scenario> {
 protected:
   /// Strikes call 0, 1, 2, … until there is no such call.
   template <class Body>
@@ -43,6 +55,7 @@ protected:
   bool fail_one(const fault& x) {
     auto it = run{GetParam()};
     const auto hit = it.strike(x);
+    single_faults() += hit ? 1 : 0;
     if (is_chosen(x)) {
       auto wrong = it.check_outcome(x);
       report(x, wrong + it.check_empty());
@@ -53,6 +66,7 @@ protected:
   bool crash_one(const fault& x) {
     auto it = run{GetParam()};
     const auto hit = it.strike(x);
+    single_faults() += hit ? 1 : 0;
     if (hit && is_chosen(x)) {
       auto wrong = it.check_recovery();
       report(x, wrong + it.check_empty());
@@ -60,22 +74,44 @@ protected:
     return hit;
   }
 
-  /// Crashes at `x`, and again at each call of the recovery.
+  /// Crashes at `x`, and again at each call and commit of the recovery, before
+  /// and after it; at every third of them also in the recovery after that.
   bool crash_twice(const fault& x) {
-    auto second = x;
-    second.in_store = false;
-    for (second.nth = 0; second.nth < most_calls; ++second.nth) {
-      auto it = run{GetParam()};
-      if (!it.strike(x))
-        return false;
+    for (auto what : {fault::effect::crash_before, fault::effect::crash_after})
+      for (auto in_store : {false, true}) {
+        auto second = fault{in_store, what, 0, false, 0};
+        for (; second.nth < most_calls; ++second.nth) {
+          const auto found = crash_again(x, second, 1);
+          if (found == series::never)
+            return false;
+          if (found == series::once)
+            break;
+          if (second.nth % 3 == 2)
+            crash_again(x, second, 2);
+        }
+      }
+    return true;
+  }
+
+  /// How much of a series of crashes came.
+  enum class series : uint8_t { never, once, again };
+
+  series crash_again(const fault& x, const fault& second, int times) {
+    auto it = run{GetParam()};
+    if (!it.strike(x))
+      return series::never;
+    for (auto i = 0; i < times; ++i)
       if (!it.crash_in_recovery(second))
-        return true;
+        return i == 0 ? series::once : series::again;
+    if (is_chosen(x)) {
       auto wrong = it.check_recovery();
       if (!wrong.empty())
-        wrong = "  then " + to_string(second) + " in the recovery\n" + wrong;
+        wrong = "  then " + to_string(second) + " in the recovery, "
+                + std::to_string(times) + " times\n" + wrong;
       report(x, wrong + it.check_empty());
     }
-    return true;
+    ++crashes_in_recovery();
+    return series::again;
   }
 
   size_t failures_ = 0;
@@ -122,21 +158,24 @@ TEST_P(sweep, RecoversFromACrashInTheRecovery) {
       });
 }
 
-INSTANTIATE_TEST_SUITE_P(Requests, sweep, testing::ValuesIn(scenarios()),
+INSTANTIATE_TEST_SUITE_P(Requests, sweep, ::testing::ValuesIn(scenarios()),
                          [](const auto& x) {
                            return x.param.name;
                          });
 
 /// Prints how much was done; a sweep that shrinks unseen proves nothing.
-class run_counter : public testing::Environment {
+class run_counter : public ::testing::Environment {
 public:
   void TearDown() override {
-    std::cout << "fault runs: " << runs() << std::endl;
+    std::cout << "fault runs: " << runs() << "\n"
+              << "fault count: systematic faults: " << single_faults() << "\n"
+              << "fault count: crashes in the recovery: "
+              << crashes_in_recovery() << std::endl;
   }
 };
 
 [[maybe_unused]] const auto* const counter
-  = testing::AddGlobalTestEnvironment(new run_counter);
+  = ::testing::AddGlobalTestEnvironment(new run_counter);
 
 } // namespace
 

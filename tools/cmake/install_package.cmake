@@ -20,9 +20,25 @@ foreach(header
     drivers/driver.hpp
     drivers/ipam/driver.hpp
     drivers/registry.hpp
+    netns/faulty_kernel.hpp
     netns/firewall/element.hpp
     netns/kernel.hpp
-    persistence/store.hpp)
+    netns/ports/port_proxy.hpp
+    netns/ports/port_sockets.hpp
+    netns/ports/simulated_ports.hpp
+    netns/simulated_kernel.hpp
+    persistence/faulty_store.hpp
+    persistence/store.hpp
+    testing/coverage.hpp
+    testing/history.hpp
+    testing/invariants.hpp
+    testing/message_rule.hpp
+    testing/scenario.hpp
+    testing/seeded_random.hpp
+    testing/shrink.hpp
+    testing/sim_plan.hpp
+    testing/sim_run.hpp
+    testing/simulated_system.hpp)
   get_filename_component(folder "${header}" DIRECTORY)
   install(FILES "${PROJECT_SOURCE_DIR}/${header}"
           DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/${folder}")
@@ -51,7 +67,7 @@ install(FILES
         DESTINATION "${package_dir}")
 
 # -- pkg-config ------------------------------------------------------------------
-foreach(name troupe troupe-remote)
+foreach(name troupe troupe-remote troupe-testing)
   configure_file("${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in"
                  "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc"
