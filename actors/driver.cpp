@@ -4,6 +4,8 @@
 #include "troupe/actors/reconcile.hpp"
 #include "troupe/drivers/registry.hpp"
 
+#include <algorithm>
+
 namespace troupe {
 
 namespace {
@@ -32,6 +34,8 @@ struct driver_state {
   std::vector<drivers::endpoint_plan> doomed;
   /// Networks whose removal failed.
   std::vector<network_spec> doomed_networks;
+  /// Networks that could not be made; perhaps a part of them is there.
+  std::vector<network_id> failed_networks;
   bool checking = false;
 };
 
@@ -65,7 +69,9 @@ caf::result<done> do_work(driver_pointer self, Work work) {
 
 void watch_doomed(driver_pointer self) {
   auto& state = state_of(self);
-  if (state.checking || (state.doomed.empty() && state.doomed_networks.empty()))
+  if (state.checking
+      || (state.doomed.empty() && state.doomed_networks.empty()
+          && state.failed_networks.empty()))
     return;
   state.checking = true;
   tell_after(driver_actor{self}, gone_delay, check_gone{});
@@ -115,9 +121,30 @@ result<void> raze_for_good(driver_pointer self, const network_spec& network) {
   return outcome;
 }
 
+/// What is tagged as a part of a network that could not be made. Never what is
+/// a user's: `remove_network` would let go of that as well.
+result<void> remove_failed(driver_pointer self) {
+  const auto& failed = state_of(self).failed_networks;
+  return with_driver(self, [&](auto& driver, auto& kernel) -> result<void> {
+    auto found = driver.list(kernel);
+    if (!found)
+      return fail(std::move(found.error()));
+    std::erase_if(*found, [&](const drivers::found_object& x) {
+      return std::ranges::none_of(failed, [&](const network_id& id) {
+        return x.brief_id == id.brief();
+      });
+    });
+    if (found->empty())
+      return {};
+    return driver.remove_found(kernel, *found);
+  });
+}
+
 void look_after_doomed(driver_pointer self) {
   auto& state = state_of(self);
   state.checking = false;
+  if (!state.failed_networks.empty() && remove_failed(self))
+    state.failed_networks.clear();
   for (const auto& network : std::exchange(state.doomed_networks, {}))
     if (auto outcome = raze_for_good(self, network); !outcome)
       log().warn("{}; trying again", outcome.error().message);
@@ -158,9 +185,14 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
   state_of(self).driver = drivers::make(driver_name, context->owner);
   return {
     [self](const build_network& msg) -> caf::result<done> {
-      return do_work(self, [&](auto& driver, auto& kernel) {
+      auto made = with_driver(self, [&](auto& driver, auto& kernel) {
         return driver.create_network(kernel, msg.network);
       });
+      if (made)
+        return done{};
+      state_of(self).failed_networks.push_back(msg.network.id);
+      watch_doomed(self);
+      return to_caf(std::move(made.error()));
     },
     [self](const raze_network& msg) -> caf::result<done> {
       if (auto outcome = raze_for_good(self, msg.network); !outcome)

@@ -18,7 +18,11 @@ bool outranks(const joined_endpoint& a, const joined_endpoint& b) {
     return b.internal;
   if (gateway_families(a) != gateway_families(b))
     return gateway_families(a) > gateway_families(b);
-  return a.network_name < b.network_name;
+  if (a.network_name != b.network_name)
+    return a.network_name < b.network_name;
+  // Two of one network: not the order of joining, which no record has.
+  return std::pair{a.interface.size(), a.interface}
+         < std::pair{b.interface.size(), b.interface};
 }
 
 const std::optional<ip_address>&

@@ -14,6 +14,7 @@ foreach(header
     actors/api_type_ids.hpp
     actors/backend.hpp
     actors/caf.hpp
+    actors/deadlines.hpp
     actors/messages.hpp
     actors/remote.hpp
     actors/troupe.hpp

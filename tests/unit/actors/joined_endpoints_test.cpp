@@ -90,6 +90,17 @@ TEST(GatewayChoice, NegativePrioritiesComeLast) { // GW-13
   EXPECT_EQ(gateways(table), "zn");
 }
 
+TEST(GatewayChoice, OfTwoOfOneNetworkTheFirstInterface) {
+  auto later = joined('2', "web", 0, "10.1.0.1");
+  later.interface = "eth10";
+  auto first = joined('1', "web", 0, "10.1.0.1");
+  first.interface = "eth9";
+  auto table = joined_endpoints{};
+  table.add(later);
+  table.add(first);
+  EXPECT_EQ(gateways(table), "1-");
+}
+
 TEST(GatewayChoice, DoesNotDependOnTheOrderOfJoining) {
   auto all = std::vector<joined_endpoint>{
     joined('1', "one", 5, "10.1.0.1"), joined('2', "two", 5, "", "fd02::1"),
