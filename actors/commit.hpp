@@ -21,4 +21,16 @@ void commit_for_sure(Self* self, const context_ptr& context,
             std::move(again));
 }
 
+/// After a commit failed: when the deadline has passed it may still come, so
+/// another one that overrules it goes first. Then, whatever the store says,
+/// `next` gets whatever came.
+template <class Self, class Next>
+void overrule_commit(Self* self, const context_ptr& context, const error& why,
+                     commit_changes what, Next next) {
+  if (why.code != ec::timeout)
+    return next(done{});
+  ask<done>(self, context->store, context->step_deadline(), std::move(what),
+            next, next);
+}
+
 } // namespace troupe

@@ -1,4 +1,5 @@
 #include "troupe/actors/controller_state.hpp"
+#include "troupe/actors/count_down.hpp"
 #include "troupe/actors/doctor.hpp"
 
 #include <algorithm>
@@ -207,11 +208,7 @@ void controller_state::sweep_leftovers(const doctor_report& before,
     if (!now)
       return next();
     auto names = leftover_names(before, *now);
-    auto missing = std::make_shared<size_t>(drivers.size() + 1);
-    auto one_less = [missing, next](auto&&) {
-      if (--*missing == 0)
-        next();
-    };
+    auto one_less = count_down{drivers.size() + 1, next};
     ask<done>(self, context->namespaces, context->step_deadline(),
               remove_pins{names.pins}, one_less, one_less);
     for (const auto& [driver_name, handle] : drivers)

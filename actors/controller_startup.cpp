@@ -1,4 +1,5 @@
 #include "troupe/actors/controller_state.hpp"
+#include "troupe/actors/count_down.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/network.hpp"
 #include "troupe/actors/sandbox.hpp"
@@ -197,18 +198,16 @@ void controller_state::restore_rules(std::vector<drivers::endpoint_plan> plans,
 
 void controller_state::reconcile_drivers(
   std::vector<drivers::endpoint_plan> plans, promise<done> reply) {
-  auto missing = std::make_shared<size_t>(drivers.size());
   auto findings = std::make_shared<size_t>(0);
-  auto one_less = [=, this] {
-    if (--*missing > 0)
-      return;
-    end_step("reconciled", std::to_string(*findings) + " objects mended, "
-                             + std::to_string(leftovers) + " leftovers");
-    if (remove_leftovers || leftovers == 0)
-      return restore_rules(plans, reply);
-    auto refused = reply;
-    refused.deliver(leftovers_error(origin, leftovers));
-  };
+  auto one_less = count_down{
+    drivers.size(), [=, this] {
+      end_step("reconciled", std::to_string(*findings) + " objects mended, "
+                               + std::to_string(leftovers) + " leftovers");
+      if (remove_leftovers || leftovers == 0)
+        return restore_rules(plans, reply);
+      auto refused = reply;
+      refused.deliver(leftovers_error(origin, leftovers));
+    }};
   for (const auto& [driver_name, handle] : drivers) {
     auto wanted = reconcile_driver{{}, {}, remove_leftovers};
     for (const auto& network : plan.networks)

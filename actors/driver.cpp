@@ -125,18 +125,12 @@ result<void> raze_for_good(driver_pointer self, const network_spec& network) {
 /// a user's: `remove_network` would let go of that as well.
 result<void> remove_failed(driver_pointer self) {
   const auto& failed = state_of(self).failed_networks;
-  return with_driver(self, [&](auto& driver, auto& kernel) -> result<void> {
-    auto found = driver.list(kernel);
-    if (!found)
-      return fail(std::move(found.error()));
-    std::erase_if(*found, [&](const drivers::found_object& x) {
-      return std::ranges::none_of(failed, [&](const network_id& id) {
+  return with_driver(self, [&](auto& driver, auto& kernel) {
+    return remove_where(driver, kernel, [&](const drivers::found_object& x) {
+      return std::ranges::any_of(failed, [&](const network_id& id) {
         return x.brief_id == id.brief();
       });
     });
-    if (found->empty())
-      return {};
-    return driver.remove_found(kernel, *found);
   });
 }
 

@@ -1,5 +1,6 @@
 #include "troupe/actors/endpoint.hpp"
 
+#include "troupe/actors/commit.hpp"
 #include "troupe/actors/endpoint_state.hpp"
 #include "troupe/drivers/registry.hpp"
 
@@ -63,12 +64,10 @@ void endpoint_state::fail_start(error why, promise<endpoint_status> reply) {
       reply.deliver(why);
     });
   };
-  if (why.code != ec::timeout)
-    return finish(done{});
-  ask<done>(
-    self, context->store, context->step_deadline(),
+  overrule_commit(
+    self, context, why,
     commit_changes{{persistence::remove_endpoint_record{spec->id, false}}},
-    finish, finish);
+    finish);
 }
 
 // -- check --------------------------------------------------------------------

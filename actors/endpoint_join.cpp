@@ -1,3 +1,5 @@
+#include "troupe/actors/commit.hpp"
+#include "troupe/actors/count_down.hpp"
 #include "troupe/actors/endpoint_state.hpp"
 
 namespace troupe {
@@ -51,27 +53,17 @@ join_spec endpoint_state::join_record(std::vector<port_binding> ports) const {
 /// Link and rules at the same time, on two threads: a link whose rules are not
 /// there yet cannot send. Both end before a failure is undone.
 void endpoint_state::build(promise<endpoint_status> reply) {
-  struct outcome {
-    size_t missing;
-    std::optional<error> why;
-  };
-  auto both = std::make_shared<outcome>(outcome{filtered ? 2U : 1U, {}});
-  auto one_less = [=, this] {
-    if (--both->missing > 0)
-      return;
-    both->why ? take_back(*both->why, reply)
-              : switch_gateway_then_commit(reply);
-  };
-  auto failed = [=](error why) {
-    both->why = std::move(why);
+  auto why = std::make_shared<std::optional<error>>();
+  auto one_less = count_down{filtered ? 2U : 1U, [=, this] {
+                               *why ? take_back(**why, reply)
+                                    : switch_gateway_then_commit(reply);
+                             }};
+  auto failed = [=](error x) {
+    *why = std::move(x);
     one_less();
   };
-  ask<done>(
-    self, driver, context->step_deadline(), build_endpoint{plan()},
-    [=](done&) {
-      one_less();
-    },
-    failed);
+  ask<done>(self, driver, context->step_deadline(), build_endpoint{plan()},
+            one_less, failed);
   if (filtered)
     ask<published_ports>(
       self, context->firewall, context->step_deadline(),
@@ -137,14 +129,11 @@ void endpoint_state::take_back(error why, promise<endpoint_status> reply) {
                 finish_join{spec->id, false}, failed, failed);
     });
   };
-  if (why.code != ec::timeout)
-    return undo(done{});
   auto changes = std::vector<persistence::change>{
     persistence::remove_join_record{spec->id}};
   if (spec->ephemeral)
     changes.emplace_back(persistence::remove_endpoint_record{spec->id, true});
-  ask<done>(self, context->store, context->step_deadline(),
-            commit_changes{std::move(changes)}, undo, undo);
+  overrule_commit(self, context, why, commit_changes{std::move(changes)}, undo);
 }
 
 void endpoint_state::fail_join(error why, promise<endpoint_status> reply) {

@@ -1,4 +1,5 @@
 #include "troupe/actors/commit.hpp"
+#include "troupe/actors/count_down.hpp"
 #include "troupe/actors/endpoint_state.hpp"
 #include "troupe/actors/log.hpp"
 
@@ -93,20 +94,12 @@ void endpoint_state::raze_then_finish(bool remove, promise<done> reply) {
 /// Takes link and rules away at the same time, then goes on, whatever the
 /// kernel says: driver and firewall try again on their own.
 void endpoint_state::raze(std::function<void()> next) {
-  auto missing = std::make_shared<size_t>(2);
-  auto one_less = [=] {
-    if (--*missing == 0)
-      next();
-  };
-  ask<done>(
-    self, driver, context->step_deadline(), raze_endpoint{plan()},
-    [=](done&) {
-      one_less();
-    },
-    [=, this](const error& why) {
-      log().warn("{}: {}; removed later", title(), why.message);
-      one_less();
-    });
+  auto one_less = count_down{2, std::move(next)};
+  ask<done>(self, driver, context->step_deadline(), raze_endpoint{plan()},
+            one_less, [=, this](const error& why) {
+              log().warn("{}: {}; removed later", title(), why.message);
+              one_less();
+            });
   unprotect(one_less);
 }
 

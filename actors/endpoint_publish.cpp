@@ -164,10 +164,8 @@ void endpoint_state::take_ports_back(error why,
   auto retract_new = [=, this](auto&&) {
     retract_but(bindings, fail_now);
   };
-  if (why.code != ec::timeout)
-    return retract_new(done{});
-  ask<done>(self, context->store, context->step_deadline(),
-            port_records(*spec, bindings), retract_new, retract_new);
+  overrule_commit(self, context, why, port_records(*spec, bindings),
+                  retract_new);
 }
 
 /// The record first: from then on the ports are given back, sooner or later.

@@ -132,12 +132,9 @@ void network_state::fail_start(error why, bool built,
   };
   if (!built)
     return release(done{});
-  if (why.code != ec::timeout)
-    return raze(done{});
-  // The commit may still come: its removal comes after it.
-  ask<done>(self, context->store, context->step_deadline(),
-            commit_changes{{persistence::remove_network_record{spec->id}}},
-            raze, raze);
+  overrule_commit(
+    self, context, why,
+    commit_changes{{persistence::remove_network_record{spec->id}}}, raze);
 }
 
 /// A recorded network takes the subnets it has.

@@ -74,15 +74,21 @@ void remove_unwanted(drivers::driver& driver, netns::kernel& kernel,
 
 } // namespace
 
-result<void> remove_named(drivers::driver& driver, netns::kernel& kernel,
-                          const std::vector<std::string>& links) {
+result<void> remove_where(
+  drivers::driver& driver, netns::kernel& kernel,
+  const std::function<bool(const drivers::found_object&)>& is_meant) {
   auto found = driver.list(kernel);
   if (!found)
     return fail(std::move(found.error()));
-  std::erase_if(*found, [&](const auto& x) {
-    return std::find(links.begin(), links.end(), x.name) == links.end();
-  });
+  std::erase_if(*found, std::not_fn(is_meant));
   return found->empty() ? result<void>{} : driver.remove_found(kernel, *found);
+}
+
+result<void> remove_named(drivers::driver& driver, netns::kernel& kernel,
+                          const std::vector<std::string>& links) {
+  return remove_where(driver, kernel, [&](const drivers::found_object& x) {
+    return std::find(links.begin(), links.end(), x.name) != links.end();
+  });
 }
 
 result<reconcile_report>

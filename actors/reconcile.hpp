@@ -13,8 +13,12 @@ result<reconcile_report>
 reconcile(drivers::driver& driver, netns::kernel& kernel,
           const reconcile_driver& wanted);
 
-/// Removes the links with these names that carry our tag. @thread_safety As
-/// `reconcile`.
+/// Removes what carries our tag and is meant. @thread_safety As `reconcile`.
+result<void>
+remove_where(drivers::driver& driver, netns::kernel& kernel,
+             const std::function<bool(const drivers::found_object&)>& is_meant);
+
+/// The same for the links with these names.
 result<void> remove_named(drivers::driver& driver, netns::kernel& kernel,
                           const std::vector<std::string>& links);
 

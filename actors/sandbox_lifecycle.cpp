@@ -1,4 +1,5 @@
 #include "troupe/actors/commit.hpp"
+#include "troupe/actors/count_down.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/sandbox_state.hpp"
 
@@ -85,15 +86,13 @@ void sandbox_state::drop(promise<done> reply) {
 /// kernel keeps is removed sooner or later by the driver and the namespaces.
 void sandbox_state::close_after_drop(promise<done> reply) {
   ended = true;
-  auto missing = std::make_shared<size_t>(2);
-  auto one_less = [=, this]() mutable {
-    if (--*missing > 0)
-      return;
-    publish(*context, "sandbox", "remove", spec.id.value, spec.name);
-    reply.deliver(done{});
-    settle();
-    self->quit();
-  };
+  auto one_less = count_down{2, [=, this]() mutable {
+                               publish(*context, "sandbox", "remove",
+                                       spec.id.value, spec.name);
+                               reply.deliver(done{});
+                               settle();
+                               self->quit();
+                             }};
   auto close = [=, this] { // on two threads
     close_pin(one_less);
     dismiss_endpoints(one_less);
@@ -123,13 +122,9 @@ void sandbox_state::close_pin(std::function<void()> next) {
 
 /// The namespace of somebody else lives on: its links are removed one by one.
 void sandbox_state::raze_adopted(std::function<void()> next) {
-  auto missing = std::make_shared<size_t>(members.size());
-  if (*missing == 0)
+  if (members.empty())
     return next();
-  auto one_less = [missing, next](auto&&) {
-    if (--*missing == 0)
-      next();
-  };
+  auto one_less = count_down{members.size(), std::move(next)};
   for (const auto& x : table.all()) {
     const auto& who = members.at(x.id);
     ask<done>(self, who.driver, context->step_deadline(),

@@ -1,5 +1,7 @@
 #include "troupe/actors/remote/client.hpp"
 
+#include "troupe/actors/reply_to.hpp"
+
 #include <algorithm>
 
 namespace troupe::remote {
@@ -25,6 +27,9 @@ constexpr int max_busy = 6;
 
 /// A long wait keeps the connection visibly alive.
 constexpr auto event_wait = 20s;
+
+template <class T, class... Others>
+constexpr bool is_one_of = (std::is_same_v<T, Others> || ...);
 
 std::chrono::milliseconds until(call_table::time_point x) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(x
@@ -189,49 +194,20 @@ void client::send(uint64_t sequence) {
   auto t = ticket{sequence, calls_.take_answered(sequence), left.count()};
   const auto& there = there_;
   auto visitor = [&]<class T>(const T& what) {
-    auto to = [&]<class Reply>(std::type_identity<Reply>, const auto& handle) {
-      send_to<Reply>(handle, sequence, std::move(t), what);
+    auto to = [&](const auto& handle) {
+      send_to<typename reply_to<T>::type>(handle, sequence, std::move(t), what);
     };
-    constexpr auto one = std::type_identity<network_status>{};
-    constexpr auto endpoint = std::type_identity<endpoint_status>{};
-    constexpr auto nothing = std::type_identity<done>{};
-    if constexpr (std::is_same_v<T, create_network>)
-      to(one, there.controller);
-    else if constexpr (std::is_same_v<T, inspect_network>)
-      to(one, there.network);
-    else if constexpr (std::is_same_v<
-                         T,
-                         remove_network> || std::is_same_v<T, detach_sandbox>)
-      to(nothing, there.network);
-    else if constexpr (std::is_same_v<
-                         T,
-                         create_endpoint> || std::is_same_v<T, attach_sandbox>)
-      to(endpoint, there.network);
-    else if constexpr (std::is_same_v<
-                         T,
-                         remove_endpoint> || std::is_same_v<T, leave_endpoint>)
-      to(nothing, there.endpoint);
-    else if constexpr (
-      std::is_same_v<
-        T,
-        inspect_endpoint> || std::is_same_v<T, join_endpoint> || std::is_same_v<T, publish_ports> || std::is_same_v<T, unpublish_ports>)
-      to(endpoint, there.endpoint);
-    else if constexpr (std::is_same_v<T, list_networks>)
-      to(std::type_identity<network_list>{}, there.controller);
-    else if constexpr (std::is_same_v<T, list_endpoints>)
-      to(std::type_identity<endpoint_list>{}, there.controller);
-    else if constexpr (std::is_same_v<T, create_sandbox>)
-      to(std::type_identity<sandbox_status>{}, there.controller);
-    else if constexpr (std::is_same_v<T, list_sandboxes>)
-      to(std::type_identity<sandbox_list>{}, there.controller);
-    else if constexpr (std::is_same_v<T, inspect_sandbox>)
-      to(std::type_identity<sandbox_status>{}, there.sandbox);
-    else if constexpr (std::is_same_v<T, remove_sandbox>)
-      to(nothing, there.sandbox);
-    else if constexpr (std::is_same_v<T, get_status>)
-      to(std::type_identity<daemon_status>{}, there.controller);
+    if constexpr (is_one_of<T, inspect_network, remove_network, create_endpoint,
+                            attach_sandbox, detach_sandbox>)
+      to(there.network);
+    else if constexpr (is_one_of<T, inspect_endpoint, remove_endpoint,
+                                 join_endpoint, leave_endpoint, publish_ports,
+                                 unpublish_ports>)
+      to(there.endpoint);
+    else if constexpr (is_one_of<T, inspect_sandbox, remove_sandbox>)
+      to(there.sandbox);
     else
-      to(std::type_identity<doctor_report>{}, there.controller);
+      to(there.controller);
   };
   std::visit(visitor, x->what);
 }

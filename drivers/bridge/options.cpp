@@ -177,6 +177,18 @@ void read_source(option_reader& reader, std::string_view label,
 }
 
 // Names with colons between them, as libnetwork lists interfaces.
+// Cuts at colons; empty parts stay, to be refused.
+std::vector<std::string_view> split_names(std::string_view text) {
+  auto result = std::vector<std::string_view>{};
+  for (;;) {
+    const auto name = text.substr(0, text.find(':'));
+    result.push_back(name);
+    if (name.size() == text.size())
+      return result;
+    text.remove_prefix(name.size() + 1);
+  }
+}
+
 void read_names(option_reader& reader, const network_spec& network,
                 std::string_view label, std::vector<std::string>& out) {
   auto text = reader.text(label).value_or("");
@@ -186,16 +198,12 @@ void read_names(option_reader& reader, const network_spec& network,
     reader.refuse(ec::invalid_argument, label,
                   "nothing reaches an internal network",
                   "leave the option or --internal out");
-  for (;;) {
-    auto name = text.substr(0, text.find(':'));
+  for (auto name : split_names(text)) {
     if (!is_plain_name(name))
       reader.refuse(ec::invalid_argument, label,
                     "not interface names with colons between them");
     if (std::ranges::find(out, name) == out.end())
       out.emplace_back(name);
-    if (name.size() == text.size())
-      return;
-    text.remove_prefix(name.size() + 1);
   }
 }
 
@@ -236,15 +244,8 @@ void resolve_allowed_networks(
     if (key != l_allowed && key != brief_of(l_allowed))
       continue;
     auto resolved = std::string{};
-    auto left = std::string_view{value};
-    for (auto more = true; more;) {
-      const auto name = left.substr(0, left.find(':'));
-      resolved += bridge_of(name);
-      more = name.size() < left.size();
-      if (more)
-        resolved += ':';
-      left.remove_prefix(std::min(name.size() + 1, left.size()));
-    }
+    for (auto name : split_names(value))
+      resolved += (resolved.empty() ? "" : ":") + bridge_of(name);
     value = std::move(resolved);
   }
 }

@@ -40,6 +40,12 @@ bool is_listening() {
     .has_value();
 }
 
+// The program without rights, before its arguments.
+std::vector<std::string> as_nobody() {
+  const auto id = std::to_string(nobody);
+  return {"setpriv", "--reuid", id, "--regid", id, "--clear-groups", program};
+}
+
 } // namespace
 
 remote_test::remote_test() {
@@ -101,13 +107,7 @@ void remote_test::let_everything_end() {
 }
 
 std::string remote_test::start_remote(const std::vector<std::string>& flags) {
-  auto words = std::vector<std::string>{"setpriv",
-                                        "--reuid",
-                                        std::to_string(nobody),
-                                        "--regid",
-                                        std::to_string(nobody),
-                                        "--clear-groups",
-                                        program};
+  auto words = as_nobody();
   for (const auto& more : {remote_flags(), flags})
     words.insert(words.end(), more.begin(), more.end());
   remote_ = spawn(words, daemon().dir() + "/remote.log");
@@ -132,13 +132,7 @@ void remote_test::kill_remote() {
 }
 
 outcome remote_test::run_remote(const std::vector<std::string>& words) const {
-  auto all = std::vector<std::string>{"setpriv",
-                                      "--reuid",
-                                      std::to_string(nobody),
-                                      "--regid",
-                                      std::to_string(nobody),
-                                      "--clear-groups",
-                                      program};
+  auto all = as_nobody();
   all.insert(all.end(), words.begin(), words.end());
   return run(all, {}, 20s);
 }
