@@ -100,6 +100,7 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_status_command(app, s);
   add_doctor_command(app, s);
   add_events_command(app, s);
+  add_fault_commands(app, s);
   auto words = std::vector<std::string>(argv, argv + argc);
   s.inner_command = cut_inner_command(words);
   try {

@@ -127,5 +127,6 @@ void add_join_commands(CLI::App& app, session& s);
 void add_status_command(CLI::App& app, session& s);
 void add_doctor_command(CLI::App& app, session& s);
 void add_events_command(CLI::App& app, session& s);
+void add_fault_commands(CLI::App& app, session& s);
 
 } // namespace troupe::tools
