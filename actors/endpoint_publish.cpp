@@ -127,8 +127,9 @@ void endpoint_state::commit_ports(const endpoint_spec& wanted,
   ask<done>(
     self, context->store, context->step_deadline(), port_records(wanted, all),
     [=, this](done&) {
+      const auto suits = link_suits(wanted);
       adopt_ports(wanted, all, "publish");
-      suit_link(reply);
+      suits ? answer_change(reply) : suit_link(reply);
     },
     [=, this](error why) {
       take_ports_back(std::move(why), reply);
@@ -136,14 +137,21 @@ void endpoint_state::commit_ports(const endpoint_spec& wanted,
 }
 
 /// The link of an endpoint with ports is another: what it sends to its own port
-/// must come back to it. If that fails, the regular comparison mends it.
+/// must come back to it. How many ports there are is nothing to it.
+bool endpoint_state::link_suits(const endpoint_spec& wanted) const {
+  return !joined || spec->ports.empty() == wanted.ports.empty();
+}
+
+void endpoint_state::answer_change(promise<endpoint_status> reply) {
+  reply.deliver(status());
+  end_change();
+}
+
+/// If that fails, the regular comparison mends it.
 void endpoint_state::suit_link(promise<endpoint_status> reply) {
-  auto finish = [=, this](auto&&) mutable {
-    reply.deliver(status());
-    end_change();
+  auto finish = [=, this](auto&&) {
+    answer_change(reply);
   };
-  if (!joined)
-    return finish(done{});
   // Whether it has the default route may have changed since it joined.
   ask<join_slot>(
     self, sandbox, context->step_deadline(), locate_endpoint{spec->id},
@@ -175,9 +183,10 @@ void endpoint_state::retract(const endpoint_spec& wanted,
   commit_for_sure(
     self, context, port_records(wanted, kept),
     [=, this](done&) {
+      const auto suits = link_suits(wanted);
       adopt_ports(wanted, kept, "unpublish");
       retract_but(kept, [=, this](auto&&) {
-        suit_link(reply);
+        suits ? answer_change(reply) : suit_link(reply);
       });
     },
     [=, this](error why) {

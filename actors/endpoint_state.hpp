@@ -62,6 +62,8 @@ struct endpoint_state {
                    const char* action);
   void commit_ports(const endpoint_spec& wanted, std::vector<port_binding> all,
                     promise<endpoint_status> reply);
+  bool link_suits(const endpoint_spec& wanted) const;
+  void answer_change(promise<endpoint_status> reply);
   void suit_link(promise<endpoint_status> reply);
   void take_ports_back(error why, promise<endpoint_status> reply);
   void retract(const endpoint_spec& wanted, std::vector<port_binding> kept,

@@ -129,6 +129,42 @@ void add_binding(collector& out, const port_binding& binding,
             {target, binding.port});
 }
 
+publish_mode publishing(const network_spec& network,
+                        const bridge_options& options, ip_family family) {
+  if (network.internal)
+    return publish_mode::none;
+  if (has_family(network, family))
+    return mode_of(options, family) == gateway_mode::routed
+             ? publish_mode::routed
+             : publish_mode::nat;
+  // Through the proxy, to the container's IPv4 address.
+  if (family == ip_family::v6
+      && publishing(network, options, ip_family::v4) == publish_mode::nat)
+    return publish_mode::nat;
+  return publish_mode::none;
+}
+
+port_delivery delivery(const endpoint_spec& endpoint,
+                       const port_binding& binding, publish_mode mode) {
+  const auto& host = binding.host_ip;
+  auto result = port_delivery{};
+  if (mode == publish_mode::none)
+    return result;
+  result.target = address_of(endpoint, host.family());
+  if (mode == publish_mode::routed) {
+    result.rules = result.target.has_value();
+    return result;
+  }
+  if (result.target) {
+    result.rules = !host.is_loopback();
+    result.proxy = host.is_loopback() || host.is_unspecified();
+  } else if (host.is_v6()) {
+    result.target = address_of(endpoint, ip_family::v4);
+    result.proxy = result.target.has_value();
+  }
+  return result;
+}
+
 } // namespace
 
 result<firewall_elements> bridge_network_elements(const network_spec& network) {
@@ -174,48 +210,23 @@ bridge_endpoint_elements(const network_spec& network,
     add_guard(out, network, endpoint, port);
   else
     out.add(set_id::unguarded, {port});
-  for (const auto& x : bindings)
-    add_binding(out, x, bridge_delivery(network, endpoint, x),
-                bridge_publishing(network, x.host_ip.family()));
+  for (const auto& x : bindings) {
+    auto mode = publishing(network, *options, x.host_ip.family());
+    add_binding(out, x, delivery(endpoint, x, mode), mode);
+  }
   return out.take();
 }
 
 port_delivery
 bridge_delivery(const network_spec& network, const endpoint_spec& endpoint,
                 const port_binding& binding) {
-  const auto& host = binding.host_ip;
-  auto mode = bridge_publishing(network, host.family());
-  auto result = port_delivery{};
-  if (mode == publish_mode::none)
-    return result;
-  result.target = address_of(endpoint, host.family());
-  if (mode == publish_mode::routed) {
-    result.rules = result.target.has_value();
-    return result;
-  }
-  if (result.target) {
-    result.rules = !host.is_loopback();
-    result.proxy = host.is_loopback() || host.is_unspecified();
-  } else if (host.is_v6()) {
-    result.target = address_of(endpoint, ip_family::v4);
-    result.proxy = result.target.has_value();
-  }
-  return result;
+  return delivery(endpoint, binding,
+                  bridge_publishing(network, binding.host_ip.family()));
 }
 
 publish_mode bridge_publishing(const network_spec& network, ip_family family) {
   auto options = parse_bridge_options(network);
-  if (!options || network.internal)
-    return publish_mode::none;
-  if (has_family(network, family))
-    return mode_of(*options, family) == gateway_mode::routed
-             ? publish_mode::routed
-             : publish_mode::nat;
-  // Through the proxy, to the container's IPv4 address.
-  if (family == ip_family::v6
-      && bridge_publishing(network, ip_family::v4) == publish_mode::nat)
-    return publish_mode::nat;
-  return publish_mode::none;
+  return options ? publishing(network, *options, family) : publish_mode::none;
 }
 
 std::optional<ip_address> bridge_publish_address(const network_spec& network) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <iterator>
 
 namespace troupe::drivers {
@@ -141,6 +142,8 @@ error port_book::exhausted(const port_group& group,
 result<std::vector<port_book::entry>>
 port_book::hold_at(const publisher& owner, const port_group& group,
                    uint16_t port) {
+  if (auto both = hold_both(owner, group, port))
+    return std::move(*both);
   auto result = std::vector<entry>{};
   for (const auto& address : group.addresses) {
     auto held = hold(owner, {group.proto, group.port, address, port});
@@ -148,6 +151,36 @@ port_book::hold_at(const publisher& owner, const port_group& group,
       return fail(std::move(held.error()));
     result.push_back(std::move(*held));
   }
+  return result;
+}
+
+/// One socket for `0.0.0.0` and `::`, as nearly every port has them. Empty if
+/// that is not it or cannot be: each address by itself tells why.
+std::optional<std::vector<port_book::entry>>
+port_book::hold_both(const publisher& owner, const port_group& group,
+                     uint16_t port) {
+  const auto everywhere = std::ranges::all_of(
+    group.addresses, [](const auto& x) { return x.is_unspecified(); });
+  if (!proxy_ || !everywhere || group.addresses.size() != 2
+      || group.proto == protocol::sctp)
+    return std::nullopt;
+  auto socket = sockets_->hold_both(group.proto, port, false);
+  if (!socket)
+    return std::nullopt;
+  auto result = std::vector<entry>{};
+  for (const auto& address : group.addresses) {
+    auto x
+      = entry{{group.proto, group.port, address, port}, {}, place::here, {}};
+    x.target = proxy_target(x.binding, targets_of(owner));
+    x.shared = true;
+    if (address.is_v6())
+      x.socket = *socket;
+    result.push_back(std::move(x));
+  }
+  // In the order that the proxy wants.
+  std::ranges::sort(result, std::greater{}, [](const auto& x) {
+    return x.binding.host_ip.is_v6();
+  });
   return result;
 }
 

@@ -97,6 +97,8 @@ private:
     std::optional<ip_address> target; ///< Of the proxy.
     place where = place::nowhere;
     socket_ptr socket; ///< Set if it is here.
+    /// `0.0.0.0` and `::` of one number have one socket; here the latter's.
+    bool shared = false;
   };
 
   struct account {
@@ -108,12 +110,15 @@ private:
                           std::vector<entry>& taken);
   result<std::vector<entry>>
   hold_at(const publisher& owner, const port_group& group, uint16_t port);
+  std::optional<std::vector<entry>>
+  hold_both(const publisher& owner, const port_group& group, uint16_t port);
   result<entry> hold(const publisher& owner, const port_binding& binding);
   error explain(error why, const port_binding& binding);
   error exhausted(const port_group& group, const std::optional<error>& last);
   result<entry> resume(const publisher& owner, const port_binding& binding);
   result<void> hand_over(std::span<entry> entries);
   result<void> take_from_proxy(std::span<const entry> entries);
+  void part(std::vector<entry>& entries, const entry& gone);
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
   result<void>

@@ -12,9 +12,10 @@ namespace {
 using netns::proxy_port;
 
 proxy_port
-port_of(const port_binding& x, const std::optional<ip_address>& target) {
-  return {x.proto, x.host_ip, x.host_port, target,
-          target ? x.port : uint16_t{0}};
+port_of(const port_binding& x, const std::optional<ip_address>& target,
+        bool shared = false) {
+  return {x.proto, x.host_ip, x.host_port,
+          target,  target ? x.port : uint16_t{0}, shared};
 }
 
 const proxy_port*
@@ -37,7 +38,7 @@ result<void> port_book::hand_over(std::span<entry> entries) {
   for (const auto& x : entries) {
     if (x.where == place::nowhere)
       continue;
-    ports.push_back(port_of(x.binding, x.target));
+    ports.push_back(port_of(x.binding, x.target, x.shared));
     sockets.push_back(x.socket);
   }
   if (ports.empty())
@@ -45,9 +46,9 @@ result<void> port_book::hand_over(std::span<entry> entries) {
   if (auto ok = proxy_->add(ports, sockets); !ok) {
     // It may have been done though: a port that we free must not stay there.
     auto added = std::vector<proxy_port>{};
-    for (size_t i = 0; i < ports.size(); ++i)
-      if (sockets[i])
-        added.push_back(ports[i]);
+    for (const auto& x : entries)
+      if (x.where == place::here)
+        added.push_back(port_of(x.binding, x.target));
     if (!added.empty())
       static_cast<void>(proxy_->remove(added));
     return fail(with_context(std::move(ok.error()), "publish"));
@@ -109,13 +110,24 @@ result<void> port_book::release(const endpoint_id& owner,
     return ok;
   give_back(leaving);
   auto& entries = account->second.entries;
+  std::erase_if(entries, [&](const entry& x) {
+    return std::ranges::find(bindings, x.binding) != bindings.end();
+  });
   for (const auto& gone : leaving)
-    std::erase_if(entries, [&](const entry& x) {
-      return x.binding == gone.binding;
-    });
+    if (gone.shared)
+      part(entries, gone);
   if (entries.empty())
     accounts_.erase(account);
   return {};
+}
+
+/// The other half of a shared socket gets one of its own. If that fails, the
+/// next repair tries again.
+void port_book::part(std::vector<entry>& entries, const entry& gone) {
+  for (auto& x : entries)
+    if (x.shared && x.binding.proto == gone.binding.proto
+        && x.binding.host_port == gone.binding.host_port)
+      static_cast<void>(repair_entry(x, {}));
 }
 
 // -- after a restart ----------------------------------------------------------
@@ -158,8 +170,8 @@ port_book::resume(const publisher& owner, const port_binding& binding) {
                                 + ": the port is already published by "
                                 + *other);
   auto target = proxy_target(binding, {owner.ipv4, owner.ipv6});
-  if (find_port(left_over_, port_of(binding, target)) != nullptr)
-    return entry{binding, target, place::proxy, {}};
+  if (const auto* found = find_port(left_over_, port_of(binding, target)))
+    return entry{binding, target, place::proxy, {}, found->shared};
   return hold(owner, binding);
 }
 
@@ -167,9 +179,10 @@ result<void> port_book::finish_restore() {
   if (!left_over_.empty())
     if (auto ok = proxy_->remove(left_over_); !ok)
       return ok;
+  const auto parts = std::ranges::any_of(left_over_, &proxy_port::shared);
   left_over_.clear();
   restoring_ = false;
-  return {};
+  return parts ? repair() : result<void>{};
 }
 
 result<void> port_book::repair() {
@@ -186,7 +199,7 @@ result<void> port_book::repair() {
     for (auto& x : account.entries) {
       if (x.where == place::nowhere)
         continue;
-      wanted.push_back(port_of(x.binding, x.target));
+      wanted.push_back(port_of(x.binding, x.target, x.shared));
       if (auto ok = repair_entry(x, *present); !ok && first)
         first = std::move(ok);
     }
@@ -204,7 +217,7 @@ result<void> port_book::repair() {
 
 result<void>
 port_book::repair_entry(entry& x, std::span<const proxy_port> present) {
-  auto wanted = port_of(x.binding, x.target);
+  auto wanted = port_of(x.binding, x.target, x.shared);
   const auto* found = find_port(present, wanted);
   if (found != nullptr && *found == wanted)
     return {};
@@ -215,6 +228,7 @@ port_book::repair_entry(entry& x, std::span<const proxy_port> present) {
       return fail(explain(std::move(socket.error()), x.binding));
     x.socket = std::move(*socket);
     x.where = place::here;
+    x.shared = false;
   }
   return hand_over({&x, 1});
 }

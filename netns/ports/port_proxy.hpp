@@ -19,6 +19,9 @@ struct proxy_port {
   std::optional<ip_address> target;
   uint16_t target_port = 0;
 
+  /// `0.0.0.0` and `::` of this number have one socket together.
+  bool shared = false;
+
   bool operator==(const proxy_port&) const = default;
 };
 
@@ -42,12 +45,15 @@ public:
 
   /// Hands sockets over, all or nothing. A port that is there already gets the
   /// new target; its connections stay. @pre the lengths are equal; a socket
-  /// may be null if the proxy has the port.
+  /// may be null if the proxy has the port. A shared socket comes with `::`;
+  /// `0.0.0.0` follows right after it without one.
   virtual result<void> add(std::span<const proxy_port> ports,
                            std::span<const std::shared_ptr<held_port>> sockets)
     = 0;
 
   /// Closes sockets and their connections; done for ports that are not there.
+  /// Who shared a socket with a removed port is without: it is not listed, and
+  /// keeps its connections until `add` gives it another.
   virtual result<void> remove(std::span<const proxy_port> ports) = 0;
 };
 

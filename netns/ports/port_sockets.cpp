@@ -63,12 +63,13 @@ bool drop_all(int fd) {
          == 0;
 }
 
-bool prepare(int fd, protocol proto, const ip_address& address, bool silent) {
+bool prepare(int fd, protocol proto, const ip_address& address, bool both,
+             bool silent) {
   // Connections of an earlier holder may still be in TIME_WAIT. Listening
   // makes the port ours alone all the same.
   if (proto != protocol::udp && !set(fd, SOL_SOCKET, SO_REUSEADDR, 1))
     return false;
-  if (address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+  if (address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, both ? 0 : 1))
     return false;
   // The proxy answers from the address that was asked.
   if (proto == protocol::udp
@@ -90,12 +91,24 @@ public:
   result<std::shared_ptr<held_port>>
   hold(protocol proto, const ip_address& address, uint16_t port,
        bool silent) override {
+    return take(proto, address, port, false, silent);
+  }
+
+  result<std::shared_ptr<held_port>>
+  hold_both(protocol proto, uint16_t port, bool silent) override {
+    return take(proto, ip_address::from_number(ip_family::v6, 0), port, true,
+                silent);
+  }
+
+  static result<std::shared_ptr<held_port>>
+  take(protocol proto, const ip_address& address, uint16_t port, bool both,
+       bool silent) {
     auto family = address.is_v6() ? AF_INET6 : AF_INET;
     auto fd = unique_fd{::socket(
       family, type_of(proto) | SOCK_CLOEXEC | SOCK_NONBLOCK, number_of(proto))};
     if (!fd)
       return fail(os_failure(errno, "make a socket"));
-    if (!prepare(fd.get(), proto, address, silent))
+    if (!prepare(fd.get(), proto, address, both, silent))
       return fail(os_failure(errno, "set up a socket"));
     auto where = socket_address{address, port};
     if (::bind(fd.get(), where.data(), where.size()) != 0)

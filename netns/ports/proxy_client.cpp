@@ -22,13 +22,13 @@ namespace wire = proxy_wire;
 // More answers than a proxy with all ports of a host would need.
 constexpr auto max_answers = 4'096;
 
-wire::record record_of(const proxy_port& x, bool has_socket) {
+wire::record record_of(const proxy_port& x, wire::socket_kind socket) {
   auto result = wire::record{};
   result.proto = static_cast<uint8_t>(x.proto);
   result.host_family = x.host_ip.is_v6() ? 6 : 4;
   result.host_port = x.host_port;
   result.host_ip = x.host_ip.bytes();
-  result.has_socket = has_socket ? 1 : 0;
+  result.socket = socket;
   if (x.target) {
     result.target_family = x.target->is_v6() ? 6 : 4;
     result.target_ip = x.target->bytes();
@@ -50,7 +50,14 @@ proxy_port port_of(const wire::record& x) {
   if (x.target_family != 0)
     result.target = address_of(x.target_family, x.target_ip);
   result.target_port = x.target_port;
+  result.shared = x.socket == wire::socket_kind::shared;
   return result;
+}
+
+wire::socket_kind kind_of(const proxy_port& x, const held_port* socket) {
+  if (socket != nullptr)
+    return wire::socket_kind::own;
+  return x.shared ? wire::socket_kind::shared : wire::socket_kind::none;
 }
 
 // The other side is gone: a new one may answer.
@@ -110,7 +117,7 @@ public:
       return done;
     auto added = std::vector<proxy_port>{};
     for (size_t i = 0; i < sent; ++i)
-      if (sockets[i])
+      if (sockets[i] || (ports[i].shared && i > 0 && sockets[i - 1]))
         added.push_back(ports[i]);
     if (!added.empty())
       static_cast<void>(remove(added));
@@ -124,7 +131,8 @@ public:
         auto request = std::make_unique<wire::packet>();
         request->head.what = wire::op::remove;
         for (const auto& port : ports.subspan(sent, count))
-          request->records[request->head.count++] = record_of(port, false);
+          request->records[request->head.count++]
+            = record_of(port, wire::socket_kind::none);
         if (auto ok = ask(*request, {}, nullptr); !ok)
           return ok;
         sent += count;
@@ -159,9 +167,9 @@ private:
     request->head.what = wire::op::add;
     auto fds = std::vector<int>{};
     for (size_t i = 0; i < ports.size(); ++i) {
-      auto has_socket = sockets[i] != nullptr;
-      request->records[request->head.count++] = record_of(ports[i], has_socket);
-      if (has_socket)
+      request->records[request->head.count++]
+        = record_of(ports[i], kind_of(ports[i], sockets[i].get()));
+      if (sockets[i])
         fds.push_back(sockets[i]->descriptor());
     }
     return ask(*request, fds, nullptr);

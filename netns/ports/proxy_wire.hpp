@@ -13,7 +13,7 @@
 namespace troupe::netns::proxy_wire {
 
 inline constexpr uint32_t magic = 0x7472'7078;
-inline constexpr uint16_t version = 1;
+inline constexpr uint16_t version = 2;
 
 /// The kernel passes at most 253 descriptors with one packet.
 inline constexpr size_t max_records = 240;
@@ -39,12 +39,20 @@ struct header {
   int32_t os_error = 0; ///< Of an answer: errno, 0 if done.
 };
 
+/// Which socket a port has.
+enum class socket_kind : uint8_t {
+  none,   ///< Of a request: the one that it has; of an answer: one of its own.
+  own,    ///< A descriptor goes along.
+  shared, ///< `::` and `0.0.0.0` of one number have it together; it goes along
+          ///< with the former, which comes first.
+};
+
 /// One port.
 struct record {
   uint8_t proto = 0;         ///< As in `protocol`.
   uint8_t host_family = 4;   ///< 4 or 6.
   uint8_t target_family = 0; ///< 4 or 6; 0: the port is only held.
-  uint8_t has_socket = 0;    ///< A descriptor goes along.
+  socket_kind socket = socket_kind::none;
   uint16_t host_port = 0;
   uint16_t target_port = 0;
   std::array<uint8_t, 16> host_ip{}; ///< Network order.

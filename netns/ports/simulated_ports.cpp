@@ -21,14 +21,16 @@ auto same(const proxy_port& wanted) {
 
 class simulated_held_port : public held_port {
 public:
-  simulated_held_port(simulated_ports& world, simulated_ports::place where)
+  simulated_held_port(simulated_ports& world,
+                      std::vector<simulated_ports::place> where)
     : world_{&world}, where_{std::move(where)} {
   }
   simulated_held_port(const simulated_held_port&) = delete;
   simulated_held_port& operator=(const simulated_held_port&) = delete;
 
   ~simulated_held_port() override {
-    world_->taken_.erase(where_);
+    for (const auto& x : where_)
+      world_->taken_.erase(x);
   }
 
   int descriptor() const override {
@@ -37,7 +39,7 @@ public:
 
 private:
   simulated_ports* world_;
-  simulated_ports::place where_;
+  std::vector<simulated_ports::place> where_;
 };
 
 class simulated_sockets : public port_sockets {
@@ -48,22 +50,14 @@ public:
   result<std::shared_ptr<held_port>>
   hold(protocol proto, const ip_address& address, uint16_t port,
        bool) override {
-    auto where = simulated_ports::place{proto, port, address};
-    auto number = world_->ask(simulated_ports::call::hold).os_error;
-    auto is_here = address.is_unspecified() || address.is_loopback()
-                   || world_->addresses.contains(address);
-    if (number == 0 && address.is_v6() && !world_->has_ipv6)
-      number = EAFNOSUPPORT;
-    else if (number == 0 && proto == protocol::sctp && !world_->has_sctp)
-      number = EPROTONOSUPPORT;
-    else if (number == 0 && !is_here)
-      number = EADDRNOTAVAIL;
-    else if (number == 0 && world_->in_the_way(where) != nullptr)
-      number = EADDRINUSE;
-    if (number != 0)
-      return fail(os_failure(number, "bind"));
-    world_->taken_.emplace(where, port_user{});
-    return std::make_shared<simulated_held_port>(*world_, where);
+    return world_->hold({{proto, port, address}});
+  }
+
+  result<std::shared_ptr<held_port>>
+  hold_both(protocol proto, uint16_t port, bool) override {
+    return world_->hold(
+      {{proto, port, ip_address::from_number(ip_family::v6, 0)},
+       {proto, port, ip_address{}}});
   }
 
   bool has_family(ip_family family) override {
@@ -106,7 +100,7 @@ public:
       return fail(os_failure(fault.os_error, "tell the proxy"));
     auto& served = world_->served_;
     for (size_t i = 0; i < ports.size(); ++i)
-      if (!sockets[i]
+      if (!sockets[i] && !(ports[i].shared && i > 0 && sockets[i - 1])
           && std::none_of(served.begin(), served.end(), same(ports[i])))
         return fail(ec::not_found, "tell the proxy: it lacks the port");
     for (size_t i = 0; i < ports.size(); ++i) {
@@ -125,7 +119,7 @@ public:
     auto fault = world_->ask(simulated_ports::call::remove);
     if (fault.os_error == 0 || fault.done_though)
       for (const auto& port : ports)
-        std::erase_if(world_->served_, same(port));
+        world_->drop(port);
     if (fault.os_error != 0)
       return fail(os_failure(fault.os_error, "tell the proxy"));
     return {};
@@ -143,6 +137,42 @@ void simulated_ports::occupy(protocol proto, const ip_address& address,
 void simulated_ports::vacate(protocol proto, const ip_address& address,
                              uint16_t port) {
   taken_.erase({proto, port, address});
+}
+
+result<std::shared_ptr<held_port>>
+simulated_ports::hold(std::vector<place> wanted) {
+  auto number = ask(call::hold).os_error;
+  for (const auto& where : wanted) {
+    const auto& [proto, port, address] = where;
+    auto is_here = address.is_unspecified() || address.is_loopback()
+                   || addresses.contains(address);
+    if (number == 0 && address.is_v6() && !has_ipv6)
+      number = EAFNOSUPPORT;
+    else if (number == 0 && proto == protocol::sctp && !has_sctp)
+      number = EPROTONOSUPPORT;
+    else if (number == 0 && !is_here)
+      number = EADDRNOTAVAIL;
+    else if (number == 0 && in_the_way(where) != nullptr)
+      number = EADDRINUSE;
+  }
+  if (number != 0)
+    return fail(os_failure(number, "bind"));
+  for (const auto& where : wanted)
+    taken_.emplace(where, port_user{});
+  return std::make_shared<simulated_held_port>(*this, std::move(wanted));
+}
+
+/// A shared socket goes with the first of the two that have it.
+void simulated_ports::drop(const proxy_port& gone) {
+  auto found = std::ranges::find_if(served_, same(gone));
+  if (found == served_.end())
+    return;
+  const auto parts = found->first.shared;
+  std::erase_if(served_, [&](const auto& x) {
+    return same_socket(x.first, gone)
+           || (parts && x.first.shared && x.first.proto == gone.proto
+               && x.first.host_port == gone.host_port);
+  });
 }
 
 void simulated_ports::kill_proxy() {

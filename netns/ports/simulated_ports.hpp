@@ -62,6 +62,8 @@ private:
   friend class simulated_held_port;
   using place = std::tuple<protocol, uint16_t, ip_address>;
 
+  result<std::shared_ptr<held_port>> hold(std::vector<place> wanted);
+  void drop(const proxy_port& gone);
   fault ask(call what) const;
   const place* in_the_way(const place& wanted) const;
 

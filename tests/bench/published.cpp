@@ -44,8 +44,10 @@ void measure_attach(const setting& how, subject& ours, report& out) {
 
 constexpr auto ports_each = 500; ///< Of an endpoint that only fills.
 
-std::vector<int> fill_levels(const setting& how) {
-  return how.quick ? std::vector{0, 1'000} : std::vector{0, 1'000, 10'000};
+std::vector<int> fill_levels(const setting& how, std::vector<int> all) {
+  if (how.quick)
+    all.resize(2);
+  return all;
 }
 
 using netns::firewall::element;
@@ -114,7 +116,7 @@ void measure_publish(const setting& how, subject& ours, report& out) {
   ours.attach(1, sandboxes, 1);
   auto first = samples{};
   auto present = 0;
-  for (auto wanted : fill_levels(how)) {
+  for (auto wanted : fill_levels(how, {0, 1'000, 10'000, 50'000})) {
     for (; present < wanted; present += ports_each)
       ours.attach(1, sandboxes, ports_each);
     auto took = ours.publish(how.round_size(), sandboxes.front());
@@ -136,7 +138,7 @@ void measure_restore(const setting& how, report& out) {
   auto daemon = subject::behind_daemon(how.state_base, how.trouped);
   auto sandboxes = std::vector<sandbox>{};
   auto present = 0;
-  for (auto wanted : fill_levels(how)) {
+  for (auto wanted : fill_levels(how, {0, 1'000, 10'000})) {
     for (; present < wanted; present += ports_each)
       daemon->attach(1, sandboxes, ports_each);
     auto took = samples{};

@@ -68,6 +68,9 @@ scratch_host::scratch_host() {
   auto requests = request_batch{};
   raise_link(requests, 1);
   raw_socket{}.must(requests, "raise loopback");
+  // Room for 50 000 automatic ports.
+  if (!write_text("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535"))
+    die_errno("widen the range of automatic ports");
   if (::setns(home.get(), CLONE_NEWNET) != 0)
     die_errno("return to own namespace");
 }

@@ -32,6 +32,14 @@ address target_of(const netns::proxy_wire::record& x) {
   return make_address(x.target_family, x.target_ip, x.target_port);
 }
 
+bool is_mapped(const address& x) {
+  if (x.family() != AF_INET6)
+    return false;
+  auto in = sockaddr_in6{};
+  std::memcpy(&in, &x.storage, sizeof(in));
+  return IN6_IS_ADDR_V4MAPPED(&in.sin6_addr);
+}
+
 bool is_host_address(const address& x, const netns::proxy_wire::record& what) {
   auto wanted = make_address(what.host_family, what.host_ip, what.host_port);
   if (x.family() != wanted.family())

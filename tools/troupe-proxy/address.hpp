@@ -32,6 +32,9 @@ make_address(uint8_t family, const std::array<uint8_t, 16>& ip, uint16_t port);
 /// Where a record's connections go.
 address target_of(const netns::proxy_wire::record& x);
 
+/// Is this an IPv4 address, as a socket of both families sees it?
+bool is_mapped(const address& x);
+
 /// Is this the address and port that the record names as its own?
 bool is_host_address(const address& x, const netns::proxy_wire::record& what);
 

@@ -50,6 +50,18 @@ bool is_sensible(const wire::record& x) {
          && x.host_port != 0 && (x.target_family == 0 || x.target_port != 0);
 }
 
+// Its socket is the one of `::`.
+bool shares_socket(const wire::record& x) {
+  return x.socket == wire::socket_kind::shared && x.host_family == 4;
+}
+
+bool takes_both_families(int fd) {
+  auto only = 1;
+  auto size = socklen_t{sizeof(only)};
+  return ::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0
+         && only == 0;
+}
+
 // Is this the bound socket that the record says?
 bool is_socket_of(int fd, const wire::record& x) {
   auto wanted = x.proto == proto_udp    ? IPPROTO_UDP
@@ -165,12 +177,17 @@ bool control::client::send_list() {
   result->head.what = wire::op::answer;
   result->head.last = 0;
   for (const auto& [key, port] : owner_->ports_) {
+    if (!port->socket_of())
+      continue;
     if (result->head.count == wire::max_records) {
       if (!send(*result))
         return false;
       result->head.count = 0;
     }
-    result->records[result->head.count++] = port->what();
+    auto& x = result->records[result->head.count++];
+    x = port->what();
+    x.socket = port->partner() != nullptr ? wire::socket_kind::shared
+                                          : wire::socket_kind::none;
   }
   result->head.last = 1;
   return send(*result);
@@ -213,6 +230,10 @@ void control::on_event(uint32_t) {
 void control::tick() {
   for (auto& [key, port] : ports_)
     port->tick();
+  // Of a shared socket that went, only connections were kept.
+  std::erase_if(ports_, [](const auto& x) {
+    return !x.second->socket_of() && x.second->is_idle();
+  });
 }
 
 bool control::may_ask(int fd) const {
@@ -223,13 +244,18 @@ bool control::may_ask(int fd) const {
 }
 
 int control::add(const packet& request, std::vector<unique_fd> sockets) {
+  struct former {
+    record what;
+    bool was_there;
+    bool had_socket;
+  };
   auto used = size_t{0};
-  auto before = std::vector<std::pair<record, bool>>{};
+  auto before = std::vector<former>{};
   auto number = 0;
   for (size_t i = 0; i < request.head.count && number == 0; ++i) {
     const auto& what = request.records[i];
     auto socket = unique_fd{};
-    if (what.has_socket != 0) {
+    if (what.socket == wire::socket_kind::own) {
       // Fewer came than were sent: this process has too many.
       if (used == sockets.size()) {
         number = EMFILE;
@@ -238,44 +264,87 @@ int control::add(const packet& request, std::vector<unique_fd> sockets) {
       socket = std::move(sockets[used++]);
     }
     const auto* present = find(what);
-    before.emplace_back(present != nullptr ? present->what() : what,
-                        present != nullptr);
+    before.push_back({present != nullptr ? present->what() : what,
+                      present != nullptr,
+                      present != nullptr && present->socket_of()});
     number = add_one(what, std::move(socket));
   }
   if (number == 0)
     return 0;
-  for (const auto& [what, was_there] : before) {
-    if (!was_there)
-      ports_.erase(key_of(what));
-    else if (auto* present = find(what))
-      present->lead_to(what);
+  for (const auto& x : before) {
+    auto* present = find(x.what);
+    if (!x.was_there)
+      remove(x.what);
+    else if (!x.had_socket)
+      present->close();
+    else if (present != nullptr)
+      present->lead_to(x.what);
   }
   return number;
 }
 
-int control::add_one(const record& what, unique_fd socket) {
+int control::add_one(const record& what, unique_fd own) {
   if (!is_sensible(what))
     return EINVAL;
-  auto stored = what;
-  stored.has_socket = 0;
-  if (auto* present = find(what))
-    return present->lead_to(stored) ? 0 : errno;
+  auto* present = find(what);
+  if (present != nullptr && present->socket_of())
+    return present->lead_to(what) ? 0 : errno;
+  auto socket = choose_socket(what, std::move(own));
   if (!socket)
-    return ENOENT;
-  if (!is_socket_of(socket.get(), what))
-    return EINVAL;
-  auto x = what.proto == proto_udp
-             ? make_datagram_port(*shared_, stored, std::move(socket))
-             : make_stream_port(*shared_, stored, std::move(socket));
-  if (!x->lead_to(stored))
     return errno;
-  ports_.emplace(key_of(what), std::move(x));
-  return 0;
+  if (present != nullptr) {
+    present->reopen(socket);
+  } else {
+    auto made = what.proto == proto_udp
+                  ? make_datagram_port(*shared_, what, socket)
+                  : make_stream_port(*shared_, what, socket);
+    present = made.get();
+    ports_.emplace(key_of(what), std::move(made));
+  }
+  if (shares_socket(what))
+    host_of(what)->share_with(*present);
+  return present->lead_to(what) ? 0 : errno;
+}
+
+// Null with errno set if there is none that suits.
+socket_ptr control::choose_socket(const record& what, unique_fd own) {
+  if (shares_socket(what)) {
+    auto* host = host_of(what);
+    if (host != nullptr)
+      return host->socket_of();
+  } else if (own && is_socket_of(own.get(), what)) {
+    return std::make_shared<unique_fd>(std::move(own));
+  }
+  errno = own ? EINVAL : ENOENT;
+  return nullptr;
+}
+
+// The port at `::` whose socket takes what is for `0.0.0.0`, and nobody has
+// that yet.
+port* control::host_of(const record& what) {
+  auto there = what;
+  there.host_family = 6;
+  auto* x = find(there);
+  const auto is_free = what.host_ip == decltype(what.host_ip){} && x != nullptr
+                       && x->partner() == nullptr && x->socket_of()
+                       && takes_both_families(x->socket_of()->get());
+  return is_free ? x : nullptr;
 }
 
 void control::remove(const packet& request) {
   for (size_t i = 0; i < request.head.count; ++i)
-    ports_.erase(key_of(request.records[i]));
+    remove(request.records[i]);
+}
+
+// The socket goes with the first of two that share it: no socket can be cut
+// down to one family.
+void control::remove(const record& what) {
+  auto* x = find(what);
+  if (x == nullptr)
+    return;
+  if (auto* partner = x->partner())
+    partner->close();
+  ports_.erase(key_of(what));
 }
 
 port* control::find(const record& what) {

@@ -41,7 +41,10 @@ private:
   bool may_ask(int fd) const;
   int add(const packet& request, std::vector<unique_fd> sockets);
   int add_one(const record& what, unique_fd socket);
+  socket_ptr choose_socket(const record& what, unique_fd own);
+  port* host_of(const record& what);
   void remove(const packet& request);
+  void remove(const record& what);
   port* find(const record& what);
   void drop(uint64_t number);
 

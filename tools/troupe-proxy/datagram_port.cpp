@@ -148,7 +148,11 @@ public:
       if (size < 0)
         return;
       client.size = message.msg_namelen;
-      if (auto* x = find(client, local_of(message)))
+      // A partner is for the same protocol.
+      auto* owner = static_cast<datagram_port*>(owner_of(client));
+      auto* x = owner != nullptr ? owner->find(client, local_of(message))
+                                 : nullptr;
+      if (x != nullptr)
         x->send(static_cast<size_t>(size));
     }
   }
@@ -157,6 +161,10 @@ public:
     auto oldest_wanted = shared().loop.now() - shared().limits.flow_rest;
     while (!flows_.empty() && flows_.front()->used() < oldest_wanted)
       forget_oldest();
+  }
+
+  bool is_idle() const override {
+    return flows_.empty();
   }
 
   void answer(const address& client, local_address& local, size_t size) {
@@ -229,7 +237,7 @@ void flow::on_event(uint32_t) {
 
 std::unique_ptr<port>
 make_datagram_port(shared_state& shared, const port::record& what,
-                   unique_fd socket) {
+                   socket_ptr socket) {
   return std::make_unique<datagram_port>(shared, what, std::move(socket));
 }
 

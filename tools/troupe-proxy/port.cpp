@@ -20,7 +20,7 @@ void set_filter(int fd, bool drop_all) {
 
 } // namespace
 
-port::port(shared_state& shared, const record& what, unique_fd socket)
+port::port(shared_state& shared, const record& what, socket_ptr socket)
   : shared_{&shared}, what_{what}, socket_{std::move(socket)},
     number_{shared.loop.enter(*this)} {
 }
@@ -31,21 +31,67 @@ port::~port() {
 
 bool port::lead_to(const record& what) {
   what_ = what;
-  set_filter(socket_.get(), !is_served());
-  if (is_served() && !watched_) {
-    if (!shared_->loop.watch(socket_.get(), 0, number_))
-      return false;
-    watched_ = true;
+  return is_guest_ ? partner_->suit_socket() : suit_socket();
+}
+
+void port::share_with(port& other) {
+  partner_ = &other;
+  other.partner_ = this;
+  other.is_guest_ = true;
+}
+
+void port::close() {
+  if (partner_ != nullptr) {
+    partner_->partner_ = nullptr;
+    partner_->is_guest_ = false;
   }
-  listen(is_served());
-  return true;
+  partner_ = nullptr;
+  is_guest_ = false;
+  watched_ = false;
+  listening_ = false;
+  socket_.reset();
+}
+
+void port::reopen(socket_ptr socket) {
+  socket_ = std::move(socket);
+}
+
+port* port::owner_of(const address& client) {
+  auto* owner = is_mapped(client) ? partner_ : this;
+  return owner != nullptr && owner->has_target() ? owner : nullptr;
+}
+
+bool port::is_served() const {
+  return has_target() || (partner_ != nullptr && partner_->has_target());
+}
+
+bool port::suit_socket() {
+  if (!socket_)
+    return true;
+  set_filter(socket(), !is_served());
+  if (!is_served() || watched_) {
+    listen(is_served());
+    return true;
+  }
+  watched_ = shared_->loop.watch(socket(), EPOLLIN, number_);
+  listening_ = watched_;
+  return watched_;
+}
+
+void port::resume() {
+  if (is_served())
+    listen(true);
+}
+
+void port::pause() {
+  listen(false);
 }
 
 void port::listen(bool on) {
   if (on == listening_ || !watched_)
     return;
   listening_ = on;
-  shared_->loop.change(socket_.get(), on ? uint32_t{EPOLLIN} : 0U, number_);
+  shared_->loop.change(socket(), on ? uint32_t{EPOLLIN} : 0U, number_);
 }
 
 bool same_socket(const port::record& a, const port::record& b) {

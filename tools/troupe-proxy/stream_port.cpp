@@ -75,29 +75,37 @@ public:
   void on_event(uint32_t) override {
     for (auto i = 0; i < accepts_per_turn; ++i) {
       if (shared().connections >= shared().limits.connections)
-        return listen(false); // They wait in the backlog.
-      auto client = unique_fd{
-        ::accept4(socket(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+        return pause(); // They wait in the backlog.
+      auto peer = address{};
+      auto client = unique_fd{::accept4(socket(), peer.data(), &peer.size,
+                                        SOCK_CLOEXEC | SOCK_NONBLOCK)};
       if (!client) {
         // Without descriptors the event would come again at once.
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
             || errno == ENOMEM)
-          listen(false);
+          pause();
         return;
       }
-      open(std::move(client));
+      // A partner is for the same protocol.
+      if (auto* owner = static_cast<stream_port*>(owner_of(peer)))
+        owner->open(std::move(client));
+      else
+        break_off(client.get());
     }
   }
 
   void tick() override {
-    if (is_served())
-      listen(true);
+    resume();
+  }
+
+  bool is_idle() const override {
+    return connections_.empty();
   }
 
   void drop(uint64_t number) {
     connections_.erase(number);
-    if (is_served() && connections_.size() % 64 == 0)
-      listen(true);
+    if (connections_.size() % 64 == 0)
+      resume();
   }
 
 private:
@@ -179,7 +187,7 @@ void connection::end(bool orderly) {
 
 std::unique_ptr<port>
 make_stream_port(shared_state& shared, const port::record& what,
-                 unique_fd socket) {
+                 socket_ptr socket) {
   return std::make_unique<stream_port>(shared, what, std::move(socket));
 }
 

@@ -94,6 +94,21 @@ protected:
     return proxy.add({&what, 1}, {&*socket, 1});
   }
 
+  /// A line of /proc/PID/status; empty: there is none.
+  static std::string status_of(pid_t pid, const std::string& field) {
+    auto file = std::ifstream{"/proc/" + std::to_string(pid) + "/status"};
+    auto line = std::string{};
+    while (std::getline(file, line))
+      if (line.rfind(field + ":", 0) == 0)
+        return line.substr(line.find_first_not_of(" \t", field.size() + 1));
+    return {};
+  }
+
+  static bool is_gone(pid_t pid) {
+    auto state = status_of(pid, "State");
+    return state.empty() || state.front() == 'Z';
+  }
+
   netns::proxy_settings settings;
   std::unique_ptr<netns::port_sockets> sockets = netns::make_port_sockets();
 };

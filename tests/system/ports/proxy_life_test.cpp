@@ -8,22 +8,7 @@ namespace {
 
 using namespace test;
 
-class ProxyLife : public ports_test {
-protected:
-  static std::string status_of(pid_t pid, const std::string& field) {
-    auto file = std::ifstream{"/proc/" + std::to_string(pid) + "/status"};
-    auto line = std::string{};
-    while (std::getline(file, line))
-      if (line.rfind(field + ":", 0) == 0)
-        return line.substr(line.find_first_not_of(" \t", field.size() + 1));
-    return {};
-  }
-
-  static bool is_gone(pid_t pid) {
-    auto state = status_of(pid, "State");
-    return state.empty() || state.front() == 'Z';
-  }
-};
+class ProxyLife : public ports_test {};
 
 TEST_F(ProxyLife, HasNoPrivileges) {
   auto proxy = netns::make_proxy_client(settings);

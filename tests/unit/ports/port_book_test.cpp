@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 #include <algorithm>
+#include <cerrno>
 
 namespace troupe::drivers {
 namespace {
@@ -57,6 +58,70 @@ TEST_F(PortBook, TellsTheProxyWhereConnectionsGo) {
   EXPECT_EQ(served[0].target_port, 80);
   // The firewall leads to it: held only.
   EXPECT_FALSE(served[1].target.has_value());
+}
+
+TEST_F(PortBook, TakesBothFamiliesWithOneSocket) {
+  publish(endpoint(), {"8080:80", "127.0.0.1:8081:81"});
+  auto served = host.served();
+  ASSERT_EQ(served.size(), 3U);
+  for (const auto& x : served) {
+    EXPECT_EQ(x.shared, x.host_port == 8'080);
+    EXPECT_EQ(x.target,
+              x.host_ip.is_v6() ? endpoint().ipv6 : endpoint().ipv4);
+  }
+  EXPECT_TRUE(book->repair().has_value());
+  EXPECT_EQ(host.served(), served);
+}
+
+TEST_F(PortBook, GivesTheOtherFamilyASocketOfItsOwn) {
+  for (auto leaves : {0, 1}) {
+    publish(endpoint(), {"8080:80"});
+    auto both = book->bindings(endpoint().id);
+    auto gone = both.at(static_cast<size_t>(leaves));
+    EXPECT_TRUE(book->release(endpoint().id, {&gone, 1}).has_value());
+    auto served = host.served();
+    ASSERT_EQ(served.size(), 1U);
+    EXPECT_FALSE(served.front().shared);
+    EXPECT_EQ(served.front().host_ip.is_v6(), gone.host_ip.is_v4());
+    EXPECT_EQ(host.held().size(), 1U);
+    EXPECT_TRUE(book->release(endpoint().id).has_value());
+    EXPECT_TRUE(host.held().empty());
+  }
+}
+
+TEST_F(PortBook, ReleasesBothFamiliesAtOnce) {
+  publish(endpoint(), {"8080:80", "8081:81"});
+  auto leaving = book->bindings(endpoint().id);
+  leaving.resize(2);
+  EXPECT_TRUE(book->release(endpoint().id, leaving).has_value());
+  EXPECT_EQ(host.held(), (lines{"0.0.0.0:8081/tcp", "[::]:8081/tcp"}));
+}
+
+TEST_F(PortBook, TriesAgainWhenTheOtherFamilyGetsNoSocket) {
+  publish(endpoint(), {"8080:80"});
+  auto gone = book->bindings(endpoint().id).front();
+  host.on_call = [](netns::simulated_ports::call x) {
+    return netns::simulated_ports::fault{
+      x == netns::simulated_ports::call::hold ? ENOBUFS : 0, false};
+  };
+  EXPECT_TRUE(book->release(endpoint().id, {&gone, 1}).has_value());
+  EXPECT_TRUE(host.held().empty());
+  EXPECT_FALSE(book->repair().has_value());
+  host.on_call = {};
+  EXPECT_TRUE(book->repair().has_value());
+  EXPECT_EQ(host.held(), lines{"[::]:8080/tcp"});
+}
+
+TEST_F(PortBook, PartsASharedSocketAfterARestart) {
+  publish(endpoint(), {"8080:80"});
+  auto kept = book->bindings(endpoint().id).front();
+  open_book();
+  ASSERT_TRUE(book->start().has_value());
+  ASSERT_TRUE(book->restore(endpoint(), {&kept, 1}).has_value());
+  EXPECT_TRUE(book->finish_restore().has_value());
+  EXPECT_EQ(host.held(), lines{"0.0.0.0:8080/tcp"});
+  EXPECT_TRUE(book->release(endpoint().id).has_value());
+  EXPECT_TRUE(host.held().empty());
 }
 
 TEST_F(PortBook, HoldsThePortsItselfWithoutAProxy) {
