@@ -52,7 +52,9 @@ watcher(watcher_actor::stateful_pointer<watcher_state> self,
         context_ptr context, controller_actor controller) {
   auto source = context->parts.open_watch();
   if (!source) {
-    log().warn("watch the kernel: {}", source.error().message);
+    log().warn("watch the kernel: {}; what others break is mended only by the "
+               "regular comparison",
+               source.error().message);
     self->quit();
     return no_behavior<watcher_actor>();
   }

@@ -65,7 +65,8 @@ result<unique_fd> open_notifications() {
   if (!set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer_bytes))
     set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
   if (!set_option(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1))
-    return os_fail(operation);
+    return os_fail("subscribe to kernel events of all namespaces "
+                   "(CAP_NET_BROADCAST allows it)");
   // Without an address of its own the socket counts as the kernel, which gets
   // no notifications.
   auto address = sockaddr_nl{};

@@ -35,8 +35,9 @@ std::string daemon_process::start(const std::vector<std::string>& flags) {
 }
 
 void daemon_process::launch(const std::vector<std::string>& flags) {
-  auto words = std::vector<std::string>{
-    daemon_path(), "--state-dir", dir_ + "/state", "--run-dir", dir_ + "/run"};
+  auto words = wrapper_;
+  words.insert(words.end(), {daemon_path(), "--state-dir", dir_ + "/state",
+                             "--run-dir", dir_ + "/run"});
   words.insert(words.end(), flags.begin(), flags.end());
   pid_ = spawn(words, dir_ + "/log");
 }

@@ -22,6 +22,11 @@ public:
   daemon_process(const daemon_process&) = delete;
   daemon_process& operator=(const daemon_process&) = delete;
 
+  /// Words before the program from the next start on, e.g. `setpriv …`.
+  void wrap(std::vector<std::string> wrapper) {
+    wrapper_ = std::move(wrapper);
+  }
+
   /// Starts it and waits until it answers. @returns why it does not; empty:
   /// it does.
   std::string start(const std::vector<std::string>& flags = {});
@@ -63,6 +68,7 @@ public:
 
 private:
   std::string dir_;
+  std::vector<std::string> wrapper_;
   pid_t pid_ = -1;
 };
 

@@ -16,6 +16,7 @@ void system_test::SetUp() {
   auto dir = "/run/test-" + std::to_string(++count);
   daemon_ = std::make_unique<daemon_process>(dir);
   before_ = observe_kernel();
+  daemon_->wrap(wrapper_);
   ASSERT_EQ(daemon_->start(flags_), "");
   client_ = std::make_unique<http_client>(daemon_->socket());
   touch_everything();

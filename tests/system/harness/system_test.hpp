@@ -57,6 +57,9 @@ protected:
   /// Flags of the daemon; to be set in the constructor of a fixture.
   std::vector<std::string> flags_;
 
+  /// Words before the daemon's program; likewise.
+  std::vector<std::string> wrapper_;
+
 private:
   void expect_same_descriptors();
 

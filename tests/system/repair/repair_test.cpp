@@ -4,7 +4,11 @@
 #include "troupe/tests/system/harness/system_test.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
+#include <cstring>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <signal.h>
@@ -134,6 +138,40 @@ TEST_F(Repair, ADeletedBridge) {
 
 TEST_F(Repair, ABridgeThatIsDown) {
   expect_mended({"ip", "link", "set", bridge_, "down"});
+}
+
+/// With no more rights than the systemd unit gives.
+class RepairAsAUnit : public Repair {
+protected:
+  RepairAsAUnit() {
+    constexpr auto key = std::string_view{"CapabilityBoundingSet="};
+    auto file = std::ifstream{TROUPE_UNIT};
+    auto bounds = std::string{"--bounding-set=-all"};
+    for (auto line = std::string{}; std::getline(file, line);) {
+      if (!line.starts_with(key))
+        continue;
+      auto names = std::istringstream{line.substr(key.size())};
+      for (auto name = std::string{}; names >> name;) {
+        std::ranges::transform(name, name.begin(), [](unsigned char x) {
+          return std::tolower(x);
+        });
+        bounds += ",+" + name.substr(std::strlen("cap_"));
+      }
+    }
+    wrapper_ = {"setpriv", "--no-new-privs", bounds};
+  }
+};
+
+TEST_F(RepairAsAUnit, ADeletedVeth) {
+  EXPECT_NE(read_file("/proc/" + std::to_string(daemon().pid()) + "/status")
+              .find("NoNewPrivs:\t1"),
+            std::string::npos);
+  expect_mended({"ip", "link", "del", host_end()});
+}
+
+TEST_F(RepairAsAUnit, AVethDeletedFromInside) {
+  expect_mended(
+    {"nsenter", "--net=" + keys_.at(1), "ip", "link", "del", "eth0"});
 }
 
 TEST_F(Repair, WhatHappenedIsToldAsAnEvent) {
