@@ -159,8 +159,10 @@ port_book::hold_at(const publisher& owner, const port_group& group,
 std::optional<std::vector<port_book::entry>>
 port_book::hold_both(const publisher& owner, const port_group& group,
                      uint16_t port) {
-  const auto everywhere = std::ranges::all_of(
-    group.addresses, [](const auto& x) { return x.is_unspecified(); });
+  const auto everywhere
+    = std::ranges::all_of(group.addresses, [](const auto& x) {
+        return x.is_unspecified();
+      });
   if (!proxy_ || !everywhere || group.addresses.size() != 2
       || group.proto == protocol::sctp)
     return std::nullopt;

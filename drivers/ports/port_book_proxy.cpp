@@ -14,8 +14,9 @@ using netns::proxy_port;
 proxy_port
 port_of(const port_binding& x, const std::optional<ip_address>& target,
         bool shared = false) {
-  return {x.proto, x.host_ip, x.host_port,
-          target,  target ? x.port : uint16_t{0}, shared};
+  return {
+    x.proto, x.host_ip, x.host_port, target, target ? x.port : uint16_t{0},
+    shared};
 }
 
 const proxy_port*

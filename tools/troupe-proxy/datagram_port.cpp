@@ -150,8 +150,8 @@ public:
       client.size = message.msg_namelen;
       // A partner is for the same protocol.
       auto* owner = static_cast<datagram_port*>(owner_of(client));
-      auto* x = owner != nullptr ? owner->find(client, local_of(message))
-                                 : nullptr;
+      auto* x
+        = owner != nullptr ? owner->find(client, local_of(message)) : nullptr;
       if (x != nullptr)
         x->send(static_cast<size_t>(size));
     }

@@ -63,8 +63,8 @@ TEST_F(SharedSocket, TakesANewTargetForOneFamily) {
   auto six = tcp_server{"fd00:19::2", 80, answering("six ")};
   auto fresh = tcp_server{"10.0.0.1", 81, answering("new ")};
   serve(protocol::tcp);
-  auto change = proxy_port{
-    protocol::tcp, ip("0.0.0.0"), 8080, ip("10.0.0.1"), 81, true};
+  auto change
+    = proxy_port{protocol::tcp, ip("0.0.0.0"), 8080, ip("10.0.0.1"), 81, true};
   auto none = std::shared_ptr<netns::held_port>{};
   ASSERT_TRUE(proxy->add({&change, 1}, {&none, 1}).has_value());
   EXPECT_EQ(say(dial("127.0.0.1", 8080), "a"), "new a");

@@ -66,8 +66,7 @@ TEST_F(PortBook, TakesBothFamiliesWithOneSocket) {
   ASSERT_EQ(served.size(), 3U);
   for (const auto& x : served) {
     EXPECT_EQ(x.shared, x.host_port == 8'080);
-    EXPECT_EQ(x.target,
-              x.host_ip.is_v6() ? endpoint().ipv6 : endpoint().ipv4);
+    EXPECT_EQ(x.target, x.host_ip.is_v6() ? endpoint().ipv6 : endpoint().ipv4);
   }
   EXPECT_TRUE(book->repair().has_value());
   EXPECT_EQ(host.served(), served);
