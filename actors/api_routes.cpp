@@ -104,6 +104,16 @@ constexpr route special(route_kind kind, std::string_view pattern,
   return x;
 }
 
+constexpr route
+about_faults(std::string_view method, std::string_view pattern,
+             std::string_view operation, std::string_view summary) {
+  auto x = special(route_kind::faults, pattern, operation, summary);
+  x.method = method;
+  x.mutates = method != "GET";
+  x.success = method == "POST" ? 201 : 200;
+  return x;
+}
+
 constexpr auto table = std::array{
   maker<create_network, network_status>("/v1/networks", "create_network",
                                         "Creates a network."),
@@ -190,6 +200,20 @@ constexpr auto table = std::array{
           "Describes this API."),
   special(route_kind::metrics, "/metrics", "metrics",
           "Counts and gauges in Prometheus' text format."),
+
+  about_faults("GET", "/v1/faults", "list_faults",
+               "Lists the injected faults. Like all paths about faults for "
+               "root only, and only with --enable-fault-injection."),
+  about_faults("POST", "/v1/faults", "add_faults",
+               "Injects faults, all or none."),
+  about_faults("DELETE", "/v1/faults", "clear_faults",
+               "Takes all faults away; delays in progress end."),
+  about_faults("DELETE", "/v1/faults/{fault}", "remove_fault",
+               "Takes a fault away."),
+  about_faults("GET", "/v1/faults/log", "fault_log",
+               "Shows when which fault struck what."),
+  about_faults("GET", "/v1/faults/points", "fault_points",
+               "Lists the places where faults can strike."),
 };
 
 // -- paths --------------------------------------------------------------------

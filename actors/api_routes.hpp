@@ -27,6 +27,7 @@ enum class route_kind : uint8_t {
   events,  ///< A stream of server-sent events.
   metrics, ///< Prometheus text about the daemon.
   openapi, ///< The description of this very API.
+  faults,  ///< The faults that are injected; on the daemon's host only.
 };
 
 /// One row of the table.

@@ -1,6 +1,7 @@
 #include "troupe/netns/faulty_kernel.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace troupe::netns {
@@ -66,6 +67,18 @@ std::optional<call> call_from_string(std::string_view name) {
 
 bool mutates(call what) {
   return rows[static_cast<size_t>(what)].mutates;
+}
+
+std::vector<int> injected_errors() {
+  return {EPERM,  ENOENT, EINTR,  EAGAIN, ENOMEM,     EBUSY,   EEXIST,
+          ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, ENOBUFS, ETIMEDOUT};
+}
+
+int error_named(std::string_view name) {
+  for (auto x : injected_errors())
+    if (name == strerrorname_np(x))
+      return x;
+  return 0;
 }
 
 error crash_error(call what) {
@@ -148,7 +161,7 @@ void fault_plan::note(const seen_call& x) {
     log_.pop_front();
 }
 
-fault_plan::verdict fault_plan::judge(call what) {
+fault_source::verdict fault_plan::judge(call what) {
   auto lock = std::lock_guard{mutex_};
   auto result = verdict{};
   result.dead = crashed_;

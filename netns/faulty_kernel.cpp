@@ -10,7 +10,7 @@ namespace {
 class faulty_kernel : public kernel {
 public:
   faulty_kernel(std::unique_ptr<kernel> behind,
-                std::shared_ptr<fault_plan> plan)
+                std::shared_ptr<fault_source> plan)
     : behind_{std::move(behind)}, plan_{std::move(plan)} {
   }
 
@@ -226,6 +226,8 @@ private:
   /// Does the call, or what the plan says instead.
   template <class F>
   auto guard(call what, F f) -> decltype(f()) {
+    if (!plan_->armed())
+      return f();
     auto verdict = plan_->judge(what);
     if (verdict.dead)
       return fail(crash_error(what));
@@ -255,18 +257,18 @@ private:
   }
 
   std::unique_ptr<kernel> behind_;
-  std::shared_ptr<fault_plan> plan_;
+  std::shared_ptr<fault_source> plan_;
 };
 
 } // namespace
 
 std::unique_ptr<kernel> open_faulty_kernel(std::unique_ptr<kernel> behind,
-                                           std::shared_ptr<fault_plan> plan) {
+                                           std::shared_ptr<fault_source> plan) {
   return std::make_unique<faulty_kernel>(std::move(behind), std::move(plan));
 }
 
-kernel_factory
-faulty_kernel_factory(kernel_factory behind, std::shared_ptr<fault_plan> plan) {
+kernel_factory faulty_kernel_factory(kernel_factory behind,
+                                     std::shared_ptr<fault_source> plan) {
   return [behind = std::move(behind),
           plan = std::move(plan)]() -> result<std::unique_ptr<kernel>> {
     auto inner = behind();

@@ -3,6 +3,7 @@
 #include "troupe/netns/kernel.hpp"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <deque>
@@ -63,6 +64,12 @@ std::optional<call> call_from_string(std::string_view name);
 /// True if the call changes the kernel; false for those that read or `enter`.
 bool mutates(call what);
 
+/// Errors that the kernel really gives, for whoever injects one.
+std::vector<int> injected_errors();
+
+/// Inverse of `strerrorname_np` for those, e.g. `ENOBUFS`; 0 for other texts.
+int error_named(std::string_view name);
+
 /// What happens to a call, and to which one.
 struct fault_rule {
   enum class effect : uint8_t {
@@ -84,6 +91,47 @@ struct fault_rule {
   std::function<void()> action;
 };
 
+/// Says what is to happen to kernel calls.
+/// @thread_safety Everything.
+class fault_source {
+public:
+  virtual ~fault_source() = default;
+  fault_source(const fault_source&) = delete;
+  fault_source& operator=(const fault_source&) = delete;
+
+  /// What is to happen to one call.
+  struct verdict {
+    bool dead = false; ///< Crashed before.
+    std::optional<fault_rule::effect> effect;
+    int os_error = 0;
+    std::vector<std::function<void()>> actions;
+  };
+
+  /// False: nothing is to happen to any call, and nobody counts them. This is
+  /// all that a call costs while no fault is wanted: one relaxed load. Whoever
+  /// arms and then asks for an operation gives the order by that.
+  bool armed() const noexcept {
+    return armed_.load(std::memory_order_relaxed);
+  }
+
+  /// @pre `armed`, or it was a moment ago.
+  virtual verdict judge(call what) = 0;
+
+  /// Performs the crash a verdict asked for.
+  virtual void crash() = 0;
+
+protected:
+  explicit fault_source(bool armed) : armed_{armed} {
+  }
+
+  void arm(bool on) noexcept {
+    armed_.store(on, std::memory_order_relaxed);
+  }
+
+private:
+  std::atomic<bool> armed_;
+};
+
 /// One call that was seen.
 struct seen_call {
   call what;
@@ -91,14 +139,18 @@ struct seen_call {
   bool faulted; ///< The caller got an injected error or a crash.
 };
 
-/// Decides which kernel calls fail. One plan serves all kernel objects of one
-/// process under test; the process "crashes" as a whole: from then on every
+/// The faults of a simulation or a test. One plan serves all kernel objects of
+/// one process under test; the process "crashes" as a whole: from then on every
 /// call fails with `internal` and does nothing, so destructors and undo paths
 /// cannot tidy up what a dead process would have left behind.
 /// @thread_safety Everything; callbacks run on the caller's thread without a
 ///                lock of the plan.
-class fault_plan {
+class fault_plan : public fault_source {
 public:
+  /// Always armed: it counts calls.
+  fault_plan() : fault_source{true} {
+  }
+
   /// Rules apply in the order of addition; the first that hits is taken, but
   /// `run` rules are all run. A rule counts calls from its addition on.
   void add(fault_rule rule);
@@ -132,17 +184,8 @@ public:
   /// Sets counters and log to nothing, those of the rules as well.
   void reset_counters();
 
-  /// What is to happen to one call; for `faulty_kernel`.
-  struct verdict {
-    bool dead = false; ///< Crashed before.
-    std::optional<fault_rule::effect> effect;
-    int os_error = 0;
-    std::vector<std::function<void()>> actions;
-  };
-  verdict judge(call what);
-
-  /// Performs the crash a verdict asked for; for `faulty_kernel`.
-  void crash();
+  verdict judge(call what) override;
+  void crash() override;
 
 private:
   struct counted_rule {
@@ -166,13 +209,13 @@ private:
 /// The error every call returns after a crash.
 error crash_error(call what);
 
-/// Puts a plan in front of a kernel, simulated or real. Kernels that `enter`
-/// returns obey the same plan.
+/// Puts faults in front of a kernel, simulated or real. Kernels that `enter`
+/// returns obey the same source.
 std::unique_ptr<kernel> open_faulty_kernel(std::unique_ptr<kernel> behind,
-                                           std::shared_ptr<fault_plan> plan);
+                                           std::shared_ptr<fault_source> plan);
 
 /// The same for a factory.
-kernel_factory
-faulty_kernel_factory(kernel_factory behind, std::shared_ptr<fault_plan> plan);
+kernel_factory faulty_kernel_factory(kernel_factory behind,
+                                     std::shared_ptr<fault_source> plan);
 
 } // namespace troupe::netns

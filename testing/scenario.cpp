@@ -7,7 +7,6 @@
 #include "troupe/netns/faulty_kernel.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 namespace troupe::testing {
@@ -153,15 +152,11 @@ scenario swarm_scenario() {
 }
 
 std::vector<int> injected_errors() {
-  return {EPERM,  ENOENT, EINTR,  EAGAIN, ENOMEM,     EBUSY,   EEXIST,
-          ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, ENOBUFS, ETIMEDOUT};
+  return netns::injected_errors();
 }
 
 int error_named(std::string_view name) {
-  for (auto x : injected_errors())
-    if (name == strerrorname_np(x))
-      return x;
-  return 0;
+  return netns::error_named(name);
 }
 
 } // namespace troupe::testing

@@ -20,6 +20,8 @@ ALLOWED = {
     "testing": {"testing", "actors", "drivers", "netns", "persistence",
                 "config"},
     "tools": {"tools", "actors", "config"},
+    "tools/troupe/check": {"tools", "testing", "netns", "persistence",
+                           "actors", "config"},
     "tools/troupe-sim": {"tools", "testing", "actors", "config"},
     "examples": {"testing", "actors", "config"},
 }

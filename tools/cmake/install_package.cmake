@@ -34,6 +34,7 @@ foreach(header
     testing/history.hpp
     testing/invariants.hpp
     testing/message_rule.hpp
+    testing/record_check.hpp
     testing/scenario.hpp
     testing/seeded_random.hpp
     testing/shrink.hpp

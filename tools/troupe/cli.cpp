@@ -99,7 +99,9 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_join_commands(app, s);
   add_status_command(app, s);
   add_doctor_command(app, s);
+  add_check_command(app, s);
   add_events_command(app, s);
+  add_fault_commands(app, s);
   auto words = std::vector<std::string>(argv, argv + argc);
   s.inner_command = cut_inner_command(words);
   try {

@@ -9,7 +9,9 @@ _troupe_names() {
 _troupe_value() {
   case "$1" in
     --format) COMPREPLY=($(compgen -W "table json name" -- "$cur")) ;;
-    --netns | --tls-cert | --tls-key | --tls-ca) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    --on) COMPREPLY=($(compgen -W "$(troupe --timeout 2 fault points --format name 2>/dev/null)" -- "$cur")) ;;
+    --state-dir | --run-dir) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    --netns | --file | --tls-cert | --tls-key | --tls-ca) COMPREPLY=($(compgen -f -- "$cur")) ;;
     -d | --driver) COMPREPLY=($(compgen -W "bridge host null" -- "$cur")) ;;
     --filter) COMPREPLY=($(compgen -W "name= id= driver= network= label=" -S "" -- "$cur")) ;;
     *) return 1 ;;
@@ -27,8 +29,11 @@ _troupe() {
     return
   fi
   case "$COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]:-}" in
-    1:*) COMPREPLY=($(compgen -W "network endpoint sandbox join leave attach detach publish unpublish status doctor events" -- "$cur")) ;;
+    1:*) COMPREPLY=($(compgen -W "network endpoint sandbox join leave attach detach publish unpublish status doctor check events fault" -- "$cur")) ;;
     2:network:*) COMPREPLY=($(compgen -W "create ls inspect rm prune" -- "$cur")) ;;
+    2:fault:*) COMPREPLY=($(compgen -W "points add ls clear log" -- "$cur")) ;;
+    3:fault:add) COMPREPLY=($(compgen -W "kernel-fail kernel-lose-reply kernel-delay kernel-crash-before kernel-crash-after store-full store-io-error store-lose-reply store-delay store-crash-before store-crash-after request-lose-reply request-crash-before request-crash-after" -- "$cur")) ;;
+    *:fault:clear) COMPREPLY=($(compgen -W "$(troupe --timeout 2 fault ls --format name 2>/dev/null)" -- "$cur")) ;;
     2:endpoint:*) COMPREPLY=($(compgen -W "create ls inspect rm" -- "$cur")) ;;
     2:sandbox:*) COMPREPLY=($(compgen -W "create ls inspect rm exec" -- "$cur")) ;;
     *:network:inspect | *:network:rm | 3:endpoint:create | 3:endpoint:ls) _troupe_names network ;;

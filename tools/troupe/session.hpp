@@ -126,6 +126,8 @@ void add_sandbox_commands(CLI::App& app, session& s);
 void add_join_commands(CLI::App& app, session& s);
 void add_status_command(CLI::App& app, session& s);
 void add_doctor_command(CLI::App& app, session& s);
+void add_check_command(CLI::App& app, session& s);
 void add_events_command(CLI::App& app, session& s);
+void add_fault_commands(CLI::App& app, session& s);
 
 } // namespace troupe::tools

@@ -62,8 +62,10 @@ int give_up(const notifier& manager, const error& why) {
   return why.code == ec::conflict ? 4 : 1;
 }
 
-server_options options_of(const settings& x) {
+server_options
+options_of(const settings& x, std::shared_ptr<live_faults> faults) {
   auto result = server_options{};
+  result.faults = std::move(faults);
   result.max_requests = static_cast<size_t>(x.max_requests);
   result.request_timeout = std::chrono::milliseconds{x.request_timeout_ms};
   result.audit = [](const audit_record& record) {
@@ -72,16 +74,31 @@ server_options options_of(const settings& x) {
   return result;
 }
 
+// Without faults nothing stands between the actors and the kernel.
+result<std::shared_ptr<backend>>
+open_controller(const settings& x, const std::shared_ptr<live_faults>& faults) {
+  if (!faults)
+    return open_backend(x);
+  auto checked = validated(x);
+  if (!checked)
+    return fail(std::move(checked.error()));
+  return open_backend(*checked, with_faults(real_parts(*checked), faults));
+}
+
 } // namespace
 
-int run_daemon(const settings& configuration) {
+int run_daemon(const settings& configuration, bool inject_faults) {
   start_logging(configuration.log_level);
   prepare_signals();
   auto manager = notifier::from_environment();
   spdlog::info("trouped {} starts, pid {}, state {}, run {}", version,
                ::getpid(), configuration.state_dir, configuration.run_dir);
   tell(manager, "STATUS=restoring networks");
-  auto controller = open_backend(configuration);
+  auto faults = inject_faults ? std::make_shared<live_faults>() : nullptr;
+  if (faults)
+    spdlog::warn("fault injection is enabled: root can make this daemon fail "
+                 "and crash on purpose");
+  auto controller = open_controller(configuration, faults);
   if (!controller)
     return give_up(manager, controller.error());
   auto socket
@@ -89,7 +106,7 @@ int run_daemon(const settings& configuration) {
   if (!socket)
     return give_up(manager, socket.error());
   auto api = server::start(*controller, socket->take_descriptor(),
-                           options_of(configuration));
+                           options_of(configuration, faults));
   if (!api)
     return give_up(manager, api.error());
   spdlog::info("ready on {}", socket_path(configuration));
@@ -97,6 +114,8 @@ int run_daemon(const settings& configuration) {
                   + "\nMAINPID=" + std::to_string(::getpid()));
   wait_for_stop();
   tell(manager, "STOPPING=1\nSTATUS=stopping; networks stay up");
+  if (faults)
+    faults->clear(); // Nothing has to wait for the end of a delay.
   (*api)->stop(stop_grace);
   api->reset();
   controller->reset();

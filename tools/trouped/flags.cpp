@@ -42,6 +42,7 @@ struct raw_flags {
   std::map<std::string, std::string> values;
   bool print_openapi = false;
   bool check = false;
+  bool inject_faults = false;
 };
 
 // The flags are the keys of the settings; their defaults come from there.
@@ -128,6 +129,8 @@ daemon_command parse_daemon_flags(int argc, const char* const* argv,
                  std::string{"Settings file, JSON with comments ["}
                    + default_file + "]");
   add_setting_flags(app, flags);
+  app.add_flag("--enable-fault-injection", flags.inject_faults,
+               "Let root make this daemon fail on purpose (troupe fault)");
   app.add_flag("--check", flags.check, "Check the settings and leave");
   app.add_flag("--print-openapi", flags.print_openapi,
                "Print the API's description and leave");
@@ -150,7 +153,7 @@ daemon_command parse_daemon_flags(int argc, const char* const* argv,
   auto what = flags.print_openapi ? action::print_openapi
               : flags.check       ? action::check
                                   : action::serve;
-  return {what, 0, std::move(*loaded)};
+  return {what, 0, std::move(*loaded), flags.inject_faults};
 }
 
 } // namespace troupe::tools

@@ -13,6 +13,8 @@ struct daemon_command {
   action what = action::leave;
   int exit_code = 0; ///< For `leave`.
   settings configuration;
+  /// Not a setting: whoever wants it has to say so at each start.
+  bool inject_faults = false;
 };
 
 /// Reads flags, environment and the settings file. Help, version and errors

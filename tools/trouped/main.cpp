@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
                                     std::cerr);
   switch (command.what) {
   case action::serve:
-    return run_daemon(command.configuration);
+    return run_daemon(command.configuration, command.inject_faults);
   case action::print_openapi:
     std::cout << openapi_text();
     return 0;

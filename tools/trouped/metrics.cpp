@@ -120,6 +120,13 @@ std::string status_text(const daemon_status& x) {
                   x.warnings.size());
 }
 
+std::string faults_text(const live_faults::counters& x) {
+  return single("troupe_faults_armed", "gauge",
+                "Injected faults that can still strike.", x.armed)
+         + single("troupe_faults_injected_total", "counter",
+                  "Times that an injected fault has struck.", x.hits);
+}
+
 std::string process_text() {
   return single("process_resident_memory_bytes", "gauge", "Resident memory.",
                 resident_bytes())

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "troupe/actors/live_faults.hpp"
 #include "troupe/actors/messages.hpp"
 
 #include <array>
@@ -53,6 +54,9 @@ std::string gauges_text(const server_gauges& x);
 
 /// Objects, generation and version, from a reply to `get_status`.
 std::string status_text(const daemon_status& x);
+
+/// Injected faults; only of a daemon that may have some.
+std::string faults_text(const live_faults::counters& x);
 
 /// Memory, descriptors, processor time of this process.
 std::string process_text();

@@ -1,6 +1,7 @@
 #include "troupe/tools/trouped/openapi.hpp"
 
 #include "troupe/actors/api_routes.hpp"
+#include "troupe/config/model/fault.hpp"
 
 #include <string_view>
 #include <type_traits>
@@ -59,6 +60,20 @@ template <>
 constexpr std::string_view type_name<port_binding> = "port_binding";
 template <>
 constexpr std::string_view type_name<exposed_port> = "exposed_port";
+template <>
+constexpr std::string_view type_name<fault_spec> = "fault_spec";
+template <>
+constexpr std::string_view type_name<fault_status> = "fault_status";
+template <>
+constexpr std::string_view type_name<fault_list> = "fault_list";
+template <>
+constexpr std::string_view type_name<fault_hit> = "fault_hit";
+template <>
+constexpr std::string_view type_name<fault_log> = "fault_log";
+template <>
+constexpr std::string_view type_name<fault_point> = "fault_point";
+template <>
+constexpr std::string_view type_name<fault_points> = "fault_points";
 
 ordered text_schema(std::string_view description) {
   return {{"type", "string"}, {"description", description}};
@@ -180,11 +195,13 @@ ordered path_parameters(std::string_view pattern) {
   for (auto open = pattern.find('{'); open != pattern.npos;
        open = pattern.find('{', open + 1)) {
     auto name = pattern.substr(open + 1, pattern.find('}', open) - open - 1);
-    result.push_back({{"name", name},
-                      {"in", "path"},
-                      {"required", true},
-                      {"description", "id, name or unique prefix of the id"},
-                      {"schema", {{"type", "string"}}}});
+    result.push_back(
+      {{"name", name},
+       {"in", "path"},
+       {"required", true},
+       {"description", name == "fault" ? "number of the fault"
+                                       : "id, name or unique prefix of the id"},
+       {"schema", {{"type", "string"}}}});
   }
   return result;
 }
@@ -209,6 +226,16 @@ ordered content(const char* type, ordered schema) {
   return {{type, {{"schema", std::move(schema)}}}};
 }
 
+ordered fault_reply(const route& where, ordered& components) {
+  if (where.operation == "fault_log")
+    return reference_to<fault_log>(components);
+  if (where.operation == "fault_points")
+    return reference_to<fault_points>(components);
+  if (where.method == "DELETE")
+    return reference_to<done>(components);
+  return reference_to<fault_list>(components);
+}
+
 ordered responses(const route& where, ordered& components) {
   auto success = ordered{{"description", "success"}};
   switch (where.kind) {
@@ -230,6 +257,10 @@ ordered responses(const route& where, ordered& components) {
   case route_kind::openapi:
     success["content"] = content("application/json", {{"type", "object"}});
     break;
+  case route_kind::faults:
+    success["content"]
+      = content("application/json", fault_reply(where, components));
+    break;
   }
   return {{std::to_string(where.success), std::move(success)},
           {"default", {{"$ref", "#/components/responses/failure"}}}};
@@ -246,6 +277,10 @@ ordered operation_of(const route& where, ordered& components) {
                                  return object_schema<Request>(
                                    components, std::string{where.pattern});
                                }))}};
+  else if (where.kind == route_kind::faults && where.method == "POST")
+    result["requestBody"]
+      = {{"content", content("application/json",
+                             object_schema<add_faults>(components, {}))}};
   else if (where.kind == route_kind::request)
     (void)with_alternative<request>(where.request_index, [&]<class Request>() {
       add_query_parameters<Request>(parameters, where);

@@ -166,6 +166,8 @@ int server::dispatch(const exchange_ptr& x) {
     return submit(x, get_status{});
   case api::route_kind::openapi:
     return send_text(x, MHD_HTTP_OK, openapi_text(), "application/json");
+  case api::route_kind::faults:
+    return answer_about_faults(x, found->parameters, query);
   case api::route_kind::request:
     break;
   }
@@ -179,6 +181,8 @@ int server::submit(const exchange_ptr& x, request what) {
   // What a DELETE is about stands in its path.
   if (x->method == "POST")
     x->audit_object = audit_name(what);
+  if (options_.faults)
+    options_.faults->on_request(x->where->operation, x->where->mutates);
   if (!pending_->add(x, options_.max_requests))
     return send_error(x,
                       {ec::unavailable,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/actors/backend.hpp"
+#include "troupe/actors/live_faults.hpp"
 #include "troupe/netns/unique_fd.hpp"
 #include "troupe/tools/trouped/exchange.hpp"
 
@@ -35,6 +36,9 @@ struct server_options {
 
   /// Called for each finished request that may have changed something.
   std::function<void(const audit_record&)> audit;
+
+  /// Null: no faults can be injected.
+  std::shared_ptr<live_faults> faults;
 };
 
 /// Serves the local API on a listening Unix socket.
@@ -77,12 +81,16 @@ private:
   int dispatch(const exchange_ptr& x);
   int submit(const exchange_ptr& x, request what);
   int stream_events(const exchange_ptr& x);
+  int answer_about_faults(const exchange_ptr& x,
+                          std::span<const api::parameter> path,
+                          std::string_view query);
   int answer(const exchange_ptr& x);
   int send_error(const exchange_ptr& x, const error& why, int status = 0,
                  const std::string& allow = {});
   int send_text(const exchange_ptr& x, int status, std::string body,
                 const char* type, const std::string& allow = {});
   int queue(const exchange_ptr& x, int status, MHD_Response* response);
+  bool is_reply_lost(const exchange_ptr& x);
   std::string metrics_text(const result<reply>& status) const;
   std::chrono::milliseconds deadline_of(const exchange& x) const;
 

@@ -1,3 +1,4 @@
+#include "troupe/tools/trouped/fault_door.hpp"
 #include "troupe/tools/trouped/server.hpp"
 #include "troupe/tools/trouped/server_callbacks.hpp"
 
@@ -50,8 +51,31 @@ int server::answer(const exchange_ptr& x) {
           std::string{x->where->operation} + ": answered with another reply",
           {},
           0});
+  if (const auto* status = std::get_if<daemon_status>(&*outcome);
+      status != nullptr && options_.faults)
+    return send_text(x, x->where->success,
+                     api::encode_reply(with_faults(*status, *options_.faults)),
+                     json_type);
   return send_text(x, x->where->success, api::encode_reply(*outcome),
                    json_type);
+}
+
+int server::answer_about_faults(const exchange_ptr& x,
+                                std::span<const api::parameter> path,
+                                std::string_view query) {
+  auto body = ask_about_faults(
+    options_.faults.get(),
+    {*x->where, server_callbacks::handle_of(*x)->who, path, query, x->body});
+  if (!body)
+    return send_error(x, body.error());
+  return send_text(x, x->where->success, std::move(*body), json_type);
+}
+
+// Also ends this process, if that is what is to happen to the reply.
+bool server::is_reply_lost(const exchange_ptr& x) {
+  return options_.faults && x->where != nullptr
+         && x->where->kind == api::route_kind::request
+         && options_.faults->on_reply(x->where->operation, x->where->mutates);
 }
 
 int server::send_error(const exchange_ptr& x, const error& why, int status,
@@ -84,6 +108,10 @@ int server::queue(const exchange_ptr& x, int status, MHD_Response* response) {
     auto path = x->target.substr(0, x->target.find('?'));
     options_.audit({server_callbacks::handle_of(*x)->who, x->method,
                     std::move(path), x->audit_object, status, duration});
+  }
+  if (is_reply_lost(x)) {
+    MHD_destroy_response(response);
+    return MHD_NO;
   }
   auto queued = MHD_queue_response(x->connection, static_cast<unsigned>(status),
                                    response);
@@ -125,6 +153,8 @@ std::string server::metrics_text(const result<reply>& status) const {
       + process_text();
   if (const auto* x = status ? std::get_if<daemon_status>(&*status) : nullptr)
     result += status_text(*x);
+  if (options_.faults)
+    result += faults_text(options_.faults->count());
   return result;
 }
 

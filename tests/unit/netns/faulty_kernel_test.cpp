@@ -307,4 +307,50 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
       << to_string(static_cast<call>(i));
 }
 
+namespace {
+
+/// Fails every call while it is armed, and counts how often it was asked.
+class switched_source : public netns::fault_source {
+public:
+  switched_source() : fault_source{false} {
+  }
+  using fault_source::arm;
+
+  verdict judge(call) override {
+    ++asked;
+    return {false, effect::fail, ENOBUFS, {}};
+  }
+  void crash() override {
+  }
+
+  int asked = 0;
+};
+
+} // namespace
+
+TEST_F(FaultyKernel, AsksNobodyWhileNothingIsArmed) {
+  auto source = std::make_shared<switched_source>();
+  auto kernel
+    = open_faulty_kernel(netns::open_simulated_kernel(world_), source);
+  EXPECT_TRUE(works(kernel->add_bridge(bridge("br0"))));
+  EXPECT_EQ(source->asked, 0);
+  source->arm(true);
+  EXPECT_EQ(kernel->links().error().os_error, ENOBUFS);
+  EXPECT_EQ(source->asked, 1);
+  source->arm(false);
+  EXPECT_TRUE(works(kernel->links()));
+  EXPECT_EQ(source->asked, 1);
+}
+
+TEST_F(FaultyKernel, ArmsKernelsThatWereEnteredBefore) {
+  auto source = std::make_shared<switched_source>();
+  auto kernel
+    = open_faulty_kernel(netns::open_simulated_kernel(world_), source);
+  auto inside = kernel->enter(*kernel->create_namespace("a"));
+  ASSERT_TRUE(works(inside));
+  EXPECT_TRUE(works((*inside)->links()));
+  source->arm(true);
+  EXPECT_FALSE((*inside)->links());
+}
+
 } // namespace troupe::test

@@ -194,7 +194,8 @@ TEST_F(Desk, QuestionsThatCannotBeAreRefused) {
   q = create(1);
   q.target = "/nosuch";
   expect(q, ec::not_found);
-  for (const auto* target : {"/metrics", "/v1/events", "/v1/openapi.json"}) {
+  for (const auto* target : {"/metrics", "/v1/events", "/v1/openapi.json",
+                             "/v1/faults", "/v1/faults/log"}) {
     q = list(1);
     q.target = target;
     expect(q, ec::invalid_argument);

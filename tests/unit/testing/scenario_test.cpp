@@ -1,3 +1,4 @@
+#include "troupe/actors/live_faults.hpp"
 #include "troupe/testing/scenario.hpp"
 
 #include <gtest/gtest.h>
@@ -100,5 +101,28 @@ TEST(Scenario, NamesItsErrors) {
 }
 
 } // namespace
+
+TEST(Scenario, HasFaultsThatARunningDaemonUnderstands) {
+  auto names = [](const auto& x) {
+    auto result = std::vector<std::string_view>{};
+    for_each_field(x, [&](std::string_view name, const auto&) {
+      result.push_back(name);
+    });
+    return result;
+  };
+  EXPECT_EQ(names(testing::fault_setting{}), names(fault_spec{}));
+  auto faults = live_faults{};
+  auto understood = 0;
+  for (auto kind : enum_names<testing::fault_kind>) {
+    auto wanted = fault_spec{};
+    wanted.fault = kind;
+    auto added = faults.add({{wanted}, {}});
+    const auto is_live
+      = kind.starts_with("kernel-") || kind.starts_with("store-");
+    EXPECT_EQ(added.has_value(), is_live) << kind;
+    understood += added.has_value();
+  }
+  EXPECT_EQ(understood, 10);
+}
 
 } // namespace troupe::testing
