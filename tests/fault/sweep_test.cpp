@@ -15,7 +15,13 @@ constexpr size_t most_failures = 8;
 /// Longer operations than this are a mistake of the sweep.
 constexpr unsigned most_calls = 400;
 
-/// Runs with one fault.
+/// More faults, and more of them in a row: TEST_FACTOR.
+bool is_long() {
+  const char* text = std::getenv("TEST_FACTOR");
+  return text != nullptr && std::strtoul(text, nullptr, 10) > 1;
+}
+
+/// Runs with one fault, or two of one kind.
 size_t& single_faults() {
   static auto count = size_t{0};
   return count;
@@ -86,8 +92,9 @@ protected:
             return false;
           if (found == series::once)
             break;
-          if (second.nth % 3 == 2)
-            crash_again(x, second, 2);
+          const auto most = is_long() ? 16 : second.nth % 3 == 2 ? 2 : 1;
+          for (auto times = 2; times <= most; ++times)
+            crash_again(x, second, times);
         }
       }
     return true;
@@ -117,6 +124,16 @@ protected:
   size_t failures_ = 0;
 };
 
+/// Those that crash in the recovery as well.
+class recovery : public sweep {};
+
+TEST_P(sweep, WorksWithoutAFault) {
+  auto it = run{GetParam()};
+  EXPECT_FALSE(it.strike({false, fault::effect::fail, 1'000'000, false, EIO}));
+  EXPECT_EQ(it.outcome().has_value(), !GetParam().refused)
+    << (it.outcome() ? "" : it.outcome().error().message);
+}
+
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
   for (auto os_error : injected_errors)
     for (auto for_ever : {false, true})
@@ -124,6 +141,17 @@ TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
                 [this](const fault& x) {
                   return fail_one(x);
                 });
+}
+
+TEST_P(sweep, LeavesNothingHalfDoneWhenTwoKernelCallsFail) {
+  const auto most = is_long() ? 10U : 1U;
+  for (auto os_error : injected_errors)
+    for (auto gap = 1U; gap <= most; ++gap)
+      if (is_long() || os_error == ENOBUFS)
+        each_call({false, fault::effect::fail, 0, false, os_error, gap},
+                  [this](const fault& x) {
+                    return fail_one(x);
+                  });
 }
 
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelReplyIsLost) {
@@ -150,7 +178,7 @@ TEST_P(sweep, RecoversFromACrashAtAnyCall) {
       });
 }
 
-TEST_P(sweep, RecoversFromACrashInTheRecovery) {
+TEST_P(recovery, SurvivesACrashInIt) {
   for (auto in_store : {false, true})
     for (auto what : {fault::effect::crash_before, fault::effect::crash_after})
       each_call({in_store, what, 0, false, 0}, [this](const fault& x) {
@@ -158,10 +186,16 @@ TEST_P(sweep, RecoversFromACrashInTheRecovery) {
       });
 }
 
+std::string name_of(const ::testing::TestParamInfo<scenario>& x) {
+  return x.param.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Requests, sweep, ::testing::ValuesIn(scenarios()),
-                         [](const auto& x) {
-                           return x.param.name;
-                         });
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Long, sweep, ::testing::ValuesIn(long_scenarios()),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Requests, recovery, ::testing::ValuesIn(scenarios()),
+                         name_of);
 
 /// Prints how much was done; a sweep that shrinks unseen proves nothing.
 class run_counter : public ::testing::Environment {
