@@ -183,7 +183,8 @@ std::string text_at(const json& x, const char* name) {
 } // namespace
 
 TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
-  const auto kills = number_from_environment("TEST_KILLS", 300);
+  const auto kills = number_from_environment(
+    "TEST_KILLS", 300 * number_from_environment("TEST_FACTOR", 1));
   create_network("steady", {{"enable_ipv6", true}});
   auto pair = steady_pair{};
   pair.from = text_at(create_sandbox("from"), "key");
