@@ -100,12 +100,13 @@ fault_list live_faults::list() const {
 }
 
 result<void> live_faults::remove(std::string_view id) {
-  auto number = uint64_t{0};
+  auto number = uint64_t{0}; // Which no fault has.
   const auto* end = id.data() + id.size();
-  auto [stopped, bad] = std::from_chars(id.data(), end, number);
+  if (std::from_chars(id.data(), end, number).ptr != end)
+    number = 0;
   auto guard = std::lock_guard{mutex_};
   auto found = std::ranges::find_if(rules_, [&](const rule& x) {
-    return bad == std::errc{} && stopped == end && x.status.id == number;
+    return x.status.id == number;
   });
   if (found == rules_.end())
     return fail(ec::not_found, "fault " + quoted(id) + ": there is none",
@@ -204,6 +205,7 @@ live_faults::strike_at(fault_seam seam, std::string_view place, bool before,
                        bool by_any) {
   auto result = strike{};
   auto guard = std::lock_guard{mutex_};
+  result.clearings = clearings_;
   for (auto& x : rules_) {
     const auto& spec = x.status.spec;
     const auto early = x.kind->what == effect::crash_before;
@@ -228,10 +230,11 @@ live_faults::strike_at(fault_seam seam, std::string_view place, bool before,
   return result;
 }
 
-void live_faults::wait(std::chrono::milliseconds delay) {
+// A fault that was cleared after it struck delays nothing any more.
+void live_faults::wait(const strike& x) {
   auto guard = std::unique_lock{mutex_};
-  cleared_.wait_for(guard, delay, [this, before = clearings_] {
-    return clearings_ != before;
+  cleared_.wait_for(guard, x.delay, [this, &x] {
+    return clearings_ != x.clearings;
   });
 }
 
@@ -241,8 +244,8 @@ netns::fault_source::verdict live_faults::judge(netns::call what) {
   result.effect = hit.what;
   result.os_error = hit.os_error;
   if (hit.delay.count() > 0)
-    result.actions.emplace_back([this, delay = hit.delay] {
-      wait(delay);
+    result.actions.emplace_back([this, hit] {
+      wait(hit);
     });
   return result;
 }
@@ -255,7 +258,7 @@ void live_faults::crash() {
 std::optional<effect> live_faults::judge_commit(error& why) {
   auto hit = strike_at(fault_seam::store, "commit", false, true);
   if (hit.delay.count() > 0)
-    wait(hit.delay);
+    wait(hit);
   if (!hit.what)
     return std::nullopt;
   if (hit.kind->name == "store-full")

@@ -104,6 +104,7 @@ private:
     int os_error = 0;
     const row* kind = nullptr;
     std::chrono::milliseconds delay{0};
+    uint64_t clearings = 0; ///< When it struck.
   };
 
   static void kill_this_process();
@@ -118,7 +119,7 @@ private:
   void note(const rule& x, std::string_view place);
   void forget_spent();
   void update_armed();
-  void wait(std::chrono::milliseconds delay);
+  void wait(const strike& x);
 
   std::function<void()> die_;
   mutable std::mutex mutex_;

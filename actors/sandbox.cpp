@@ -56,11 +56,11 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
   state.ns = std::move(origin.ns);
   state.unrecorded = origin.remade;
   state.turns = turn_queue{static_cast<size_t>(context->how.max_queue)};
-  state.started = !state.ns.path.empty();
   state.context = std::move(context);
   return {
     [&state](const start_sandbox&) -> caf::result<sandbox_status> {
       auto reply = promise<sandbox_status>{state.self};
+      state.starting = true;
       state.take_turn({}, reply, [=, &state] {
         state.start(reply);
       });
@@ -69,6 +69,9 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
     [&state](const get_sandbox&) -> caf::result<sandbox_status> {
       if (state.ended)
         return to_caf(state.gone_error());
+      if (state.starting)
+        return to_caf(error{ec::unavailable,
+                            state.title() + ": it is being created", "", 0});
       return state.status();
     },
     [&state](const drop_sandbox&) -> caf::result<done> {

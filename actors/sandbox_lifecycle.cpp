@@ -27,7 +27,7 @@ void sandbox_state::commit_start(promise<sandbox_status> reply) {
   ask<done>(
     self, context->store, context->step_deadline(), commit_changes{{spec}},
     [=, this](done&) mutable {
-      started = true;
+      starting = false;
       publish(*context, "sandbox", "create", spec.id.value, spec.name);
       reply.deliver(status());
       settle();

@@ -77,7 +77,7 @@ struct sandbox_state {
   endpoint_id holder;              ///< Whose join or leave has the turn.
   bool switched = false;           ///< The holder's join moved a default route.
   std::set<endpoint_id> cancelled; ///< Gave up while waiting for their turn.
-  bool started = false;
+  bool starting = false;           ///< Its record is not there yet.
   bool ended = false;
   bool unrecorded = false; ///< The store may name the namespace before.
   std::string problem;     ///< Why the namespace is lost.

@@ -16,7 +16,8 @@ public:
     if (is_dead())
       return dead();
     auto n = plan_->seen++;
-    auto hit = n == plan_->nth || (plan_->for_ever && n > plan_->nth);
+    auto hit
+      = n >= plan_->nth && (plan_->for_ever || n - plan_->nth < plan_->times);
     auto what = hit ? plan_->what : effect::none;
     if (what != effect::none)
       note_fault();

@@ -20,6 +20,7 @@ struct store_fault_plan {
 
   effect what = effect::none;
   unsigned nth = 0;      ///< Which commit, from 0, is the first hit.
+  unsigned times = 1;    ///< How many one after the other.
   bool for_ever = false; ///< And all after it.
   error why{ec::unavailable, "commit: injected fault", {}, 0};
 

@@ -87,6 +87,16 @@ void fault_maker::plan_kernel(const fault_setting& x, uint64_t salt) {
   target_.system().kernel_faults->add(std::move(rule));
 }
 
+/// A disk in trouble is slow first, so that commits come together.
+void fault_maker::wait_for_a_batch() {
+  auto rule = message_rule{};
+  rule.what = message_rule::effect::delay;
+  rule.receiver = "store";
+  rule.nth = 0;
+  rule.delay = std::chrono::milliseconds{1};
+  target_.system().add(std::move(rule));
+}
+
 void fault_maker::plan_store(const fault_setting& x, uint64_t salt) {
   auto& plan = *target_.system().store_faults;
   plan.what = store_effect(x.fault);
@@ -94,6 +104,13 @@ void fault_maker::plan_store(const fault_setting& x, uint64_t salt) {
              + (x.nth >= 0 ? static_cast<unsigned>(x.nth)
                            : static_cast<unsigned>(salt % 3));
   plan.for_ever = x.for_ever;
+  // A disk stays full for a while: the store tries the parts of a batch that
+  // was refused once more.
+  const auto lasts = x.fault == fault_kind::store_full
+                     || x.fault == fault_kind::store_io_error;
+  plan.times = lasts ? 1 + static_cast<unsigned>(salt / reach % 4) : 1;
+  if (lasts)
+    wait_for_a_batch();
   plan.why
     = error{ec::unavailable, "commit: injected: the disk is full", {}, ENOSPC};
   if (x.fault == fault_kind::store_io_error)

@@ -37,6 +37,7 @@ public:
 
 private:
   void plan_kernel(const fault_setting& x, uint64_t salt);
+  void wait_for_a_batch();
   void plan_store(const fault_setting& x, uint64_t salt);
   void plan_message(const fault_setting& x, uint64_t salt);
 

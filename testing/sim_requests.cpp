@@ -21,6 +21,7 @@ public:
     case operation_kind::create_endpoint: {
       auto spec = endpoint_spec{};
       spec.name = endpoint();
+      spec.options = interface_option();
       return create_endpoint{network(), spec};
     }
     case operation_kind::remove_endpoint:
@@ -97,7 +98,15 @@ private:
     spec.priority = static_cast<int>(pick(3));
     if (chance(40))
       spec.ports = ports();
+    spec.options = interface_option();
     return attach_sandbox{network(), sandbox(), spec};
+  }
+
+  /// Now and then a name that another endpoint of the sandbox has already.
+  text_map interface_option() {
+    if (!chance(15))
+      return {};
+    return {{"ifname", chance(50) ? "eth0" : "eth1"}};
   }
 
   request inspection() {

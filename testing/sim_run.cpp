@@ -16,11 +16,15 @@ using namespace std::chrono_literals;
 /// Longer than any deadline: who has no answer by then gets none.
 constexpr auto longest_wait = 1'500s;
 
+/// The deadline of a step: who needs it has lost something on the way.
+constexpr auto late = 30s;
+
 /// A request of a client that waits for its reply.
 struct pending {
   unsigned client = 0;
   request what;
   request_log::tickets tickets;
+  std::chrono::milliseconds sent;
 };
 
 /// One run.
@@ -62,6 +66,8 @@ public:
                               || what == fault_kind::message_lose_reply;
     crippled_ = crippled_ || hides_errors;
     // A kernel call may fail with ETIMEDOUT.
+    delayed_ = delayed_ || hides_errors || what == fault_kind::kernel_delay
+               || what == fault_kind::message_delay;
     slowed_ = slowed_ || hides_errors || what == fault_kind::kernel_delay
               || what == fault_kind::kernel_fail
               || what == fault_kind::kernel_lose_reply
@@ -112,7 +118,8 @@ private:
     note("send " + std::to_string(number) + " of client "
          + std::to_string(client) + ": " + to_string(what));
     ++outcome_.seen.requests;
-    in_work_.emplace(number, pending{client, what, log_.begin(what)});
+    in_work_.emplace(number,
+                     pending{client, what, log_.begin(what), system_.now()});
     system_.submit(std::move(what), [=, this, born = life_](result<reply> x) {
       if (born == life_ && !system_.crashed())
         receive(number, x);
@@ -133,6 +140,8 @@ private:
     log_.end(sent.mapped().tickets, what, x, !crippled_);
     if (!x && x.error().code == ec::timeout && !slowed_)
       say("no answer in time, and nothing was slow: " + to_string(what));
+    if (system_.now() - sent.mapped().sent >= late && !delayed_)
+      say("the answer came late, and nothing was slow: " + to_string(what));
   }
 
   // -- steps ------------------------------------------------------------------
@@ -178,6 +187,7 @@ private:
     ++life_;
     ++outcome_.seen.starts;
     crippled_ = false;
+    delayed_ = false;
     in_work_.clear();
     log_.settle(system_.disk->content);
     for (auto tries = 0; tries < 5; ++tries) {
@@ -272,7 +282,8 @@ private:
   size_t life_ = 0;       ///< Replies of a daemon that was killed reach nobody.
   bool calm_ = true;      ///< No fault was planned yet.
   bool crippled_ = false; ///< Actors were killed, or messages lost.
-  bool slowed_ = false;   ///< Something may have taken too long.
+  bool slowed_ = false;   ///< Something may have said that it took too long.
+  bool delayed_ = false;  ///< Something takes long, since the last start.
   std::string empty_;
   std::string foreign_;
 };

@@ -91,6 +91,11 @@ public:
   /// of `kernel_faults`.
   void stall(std::chrono::milliseconds x);
 
+  /// Virtual time since the construction.
+  std::chrono::milliseconds now() const {
+    return now_;
+  }
+
   /// Virtual time that the last `call` needed.
   std::chrono::milliseconds last_call_took() const {
     return took_;
@@ -134,6 +139,7 @@ private:
   instance owner_;
   std::unique_ptr<simulated_daemon> daemon_;
   std::shared_ptr<facade> facade_;
+  std::chrono::milliseconds now_{0};
   std::chrono::milliseconds took_{0};
   size_t surplus_ = 0;
 };

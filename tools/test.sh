@@ -1,23 +1,29 @@
 #!/bin/bash
 # Installs what is missing, builds, runs every test.
-# Usage: tools/test.sh [-q] [--minutes N]
+# Usage: tools/test.sh [-q] [--minutes N] [--long]
 #   -q           quick: the optimised build only, without the sanitized one
+#   --long       ten times as many random cases and faults, and the fuzzers;
+#                an hour or two
 #   --minutes N  be done in about N minutes: sanitized programs for which there
 #                is no time are left out, and named
+# Each run prints how many faults the tests have injected, and keeps the table
+# in build/logs/release-faults.txt; one that is below its goal is a failure.
 # The last line reads "N passed, N failed"; the exit code is 0 when all passed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 usage() {
-  echo "Error: $1; usage: tools/test.sh [-q] [--minutes N]" >&2
+  echo "Error: $1; usage: tools/test.sh [-q] [--minutes N] [--long]" >&2
   exit 2
 }
 
 quick=no
 minutes=1000
+factor=1
 while [[ $# -gt 0 ]]; do
   case "$1" in
     -q) quick=yes ;;
+    --long) factor=10 ;;
     --minutes)
       [[ "${2:-}" =~ ^[1-9][0-9]{0,2}$ ]] || usage "--minutes needs a number"
       minutes="$2"
@@ -72,6 +78,7 @@ build() {
   local preset="$1"
   shift
   cmake --preset "$preset" -DTROUPE_BUILD_BENCH=OFF -DTROUPE_UNITY=ON \
+    "-DTROUPE_TEST_FACTOR=$factor" \
     && cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
@@ -84,12 +91,48 @@ run_tests() {
   mkdir -p "$reports"
   export GTEST_OUTPUT="xml:$reports/"
   stage "test $preset" ctest --preset "$preset" -j "$jobs" \
-    --output-junit "$reports/ctest.junit" "$@"
+    --output-junit "$reports/ctest.junit" --test-output-size-passed 1000000 "$@"
+  count_faults "$preset" "$reports/ctest.junit"
   counts="$(python3 tools/count_tests.py "$reports")" || counts="0 1 0"
   echo "$counts" | tail -n +2 | sed 's/^/    | /'
   # shellcheck disable=SC2086 # three numbers
   set -- ${counts%%$'\n'*}
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# count_faults PRESET REPORT: only the release programs are all run.
+count_faults() {
+  local table="$logs/$1-faults.txt" goals=()
+  [[ $1 == release ]] && goals=("$factor")
+  if ! python3 tools/fault_summary.py "$2" "${goals[@]}" >"$table"; then
+    echo "FAILED: fewer faults were injected than there should be"
+    failed=$((failed + 1))
+  fi
+  sed 's/^/    | /' "$table"
+}
+
+# fuzz NAME: for a minute, from the inputs in the source tree; what it finds
+# stays in build/logs.
+fuzz() {
+  local found="$PWD/$logs/fuzz-$1" corpus="tests/fuzz/corpus/$1"
+  mkdir -p "$found/corpus"
+  [[ -d $corpus ]] || corpus=
+  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="${TEST_FUZZ_SECONDS:-60}" \
+    -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+    -artifact_prefix="$found/" "$found/corpus" ${corpus:+"$corpus"}
+}
+
+fuzz_all() {
+  local name
+  must "build fuzzers" build fuzz
+  for name in settings request records pages netlink; do
+    if stage "fuzz $name" fuzz "$name"; then
+      passed=$((passed + 1))
+      grep -h number_of_executed "$logs/fuzz-$name.log" | sed 's/^/    | /'
+    else
+      failed=$((failed + 1))
+    fi
+  done
 }
 
 finish() {
@@ -104,6 +147,7 @@ must "setup" tools/setup.sh test
 stage "check sources" tools/check.sh --fast || failed=$((failed + 1))
 must "build release" build release
 run_tests release
+[[ $factor -eq 1 ]] || fuzz_all
 
 # Cheap ones first. The system tests are repeated with fewer rounds: it is the
 # daemon's memory that is looked at here.
@@ -142,7 +186,8 @@ build_sanitized() {
 
 if [[ $quick == no && $(seconds_left) -gt 0 ]]; then
   built=()
-  must "configure dev" cmake --preset dev -DTROUPE_UNITY=ON
+  must "configure dev" cmake --preset dev -DTROUPE_UNITY=ON \
+    -DTROUPE_TEST_FACTOR=1
   must "build dev" build_sanitized
   if [[ ${#built[@]} -lt ${#sanitized[@]} ]]; then
     echo "sanitized, left out for lack of time:" \

@@ -42,6 +42,11 @@ std::string name_of(fault::effect x) {
   return "run";
 }
 
+/// The undoing may fail as well, which is tried again later.
+bool goes_on(const fault& x) {
+  return x.for_ever || x.gap > 0;
+}
+
 /// These claim that the object is there, or is not: who believes them is wrong
 /// about the machine until somebody looks again.
 bool is_a_lie(const fault& x) {
@@ -87,6 +92,8 @@ std::string to_string(const fault& x) {
   auto text = std::string{x.in_store ? "store " : "kernel "} + name_of(x.what)
               + " " + std::to_string(x.nth)
               + (x.for_ever ? " for_ever" : " once");
+  if (x.gap > 0)
+    text += " and " + std::to_string(x.gap) + " later";
   if (x.os_error != 0)
     text += std::string{" "} + strerrorname_np(x.os_error);
   return text;
@@ -104,6 +111,9 @@ run::run(const scenario& what) : what_{what} {
   for (const auto& step : what.prepare)
     if (auto done = system_.call(step); !done)
       outcome_ = troupe::fail(done.error());
+  if (what.restarts)
+    if (auto started = system_.start(); !started)
+      outcome_ = troupe::fail(started.error());
   world_before_ = netns::fingerprint(*system_.world);
   records_before_ = system_.records();
 }
@@ -127,6 +137,10 @@ void run::plan(const fault& x) {
   rule.nth = x.nth;
   rule.for_ever = x.for_ever;
   rule.os_error = x.os_error;
+  system_.kernel_faults->add(rule);
+  if (x.gap == 0)
+    return;
+  rule.nth += x.gap;
   system_.kernel_faults->add(rule);
 }
 
@@ -163,7 +177,7 @@ std::string run::check_records(const fault& x) {
 /// The shortest of: at once; after a while; after a repair; after a restart.
 std::string run::settle_then_check(const fault& x) {
   const auto unknown = x.in_store && x.what == fault::effect::lose_reply;
-  if (!outcome_ && !what_.removes && !x.for_ever && !is_a_lie(x) && !unknown)
+  if (!outcome_ && !what_.removes && !goes_on(x) && !is_a_lie(x) && !unknown)
     if (auto now = netns::fingerprint(*system_.world); now != world_before_)
       return "  refused, yet the machine has changed\n"
              + difference(world_before_, now);
@@ -175,7 +189,7 @@ std::string run::settle_then_check(const fault& x) {
   wrong = testing::check_all(system_);
   if (wrong.empty())
     return {};
-  if (!x.for_ever && !is_a_lie(x) && !unknown)
+  if (!goes_on(x) && !is_a_lie(x) && !unknown)
     return wrong;
   if (auto repaired = system_.call(run_doctor{true}); !repaired)
     return "  repair: " + repaired.error().message + "\n";

@@ -23,6 +23,7 @@ struct fault {
   unsigned nth = 0;
   bool for_ever = false;
   int os_error = 0;
+  unsigned gap = 0; ///< Again so many calls later; 0: not.
 };
 
 /// e.g. `kernel fail 7 once ENOBUFS`.
@@ -35,6 +36,11 @@ size_t& runs();
 class run {
 public:
   explicit run(const scenario& what);
+
+  /// What became of the operation.
+  const result<reply>& outcome() const {
+    return outcome_;
+  }
 
   /// Plans the fault and does the operation. @returns false if the fault never
   /// came: there is no such call.

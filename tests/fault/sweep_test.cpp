@@ -15,7 +15,13 @@ constexpr size_t most_failures = 8;
 /// Longer operations than this are a mistake of the sweep.
 constexpr unsigned most_calls = 400;
 
-/// Runs with one fault.
+/// More faults, and more of them in a row: TEST_FACTOR.
+bool is_long() {
+  const char* text = std::getenv("TEST_FACTOR");
+  return text != nullptr && std::strtoul(text, nullptr, 10) > 1;
+}
+
+/// Runs with one fault, or two of one kind.
 size_t& single_faults() {
   static auto count = size_t{0};
   return count;
@@ -81,33 +87,38 @@ protected:
       for (auto in_store : {false, true}) {
         auto second = fault{in_store, what, 0, false, 0};
         for (; second.nth < most_calls; ++second.nth) {
-          const auto found = crash_again(x, second, 1);
+          const auto found = crash_again(x, {second});
           if (found == series::never)
             return false;
           if (found == series::once)
             break;
           if (second.nth % 3 == 2)
-            crash_again(x, second, 2);
+            crash_again(x, {second, second});
+          for (auto third = fault{in_store, what, 0, false, 0};
+               is_long() && third.nth < 32; third.nth += 2)
+            if (crash_again(x, {second, third}) != series::again)
+              break;
         }
       }
     return true;
   }
 
-  /// How much of a series of crashes came.
+  /// How much of a series of crashes came: all, the first, or not even that.
   enum class series : uint8_t { never, once, again };
 
-  series crash_again(const fault& x, const fault& second, int times) {
+  /// @param others one in each recovery.
+  series crash_again(const fault& x, const std::vector<fault>& others) {
     auto it = run{GetParam()};
     if (!it.strike(x))
       return series::never;
-    for (auto i = 0; i < times; ++i)
-      if (!it.crash_in_recovery(second))
-        return i == 0 ? series::once : series::again;
+    for (const auto& other : others)
+      if (!it.crash_in_recovery(other))
+        return series::once;
     if (is_chosen(x)) {
       auto wrong = it.check_recovery();
       if (!wrong.empty())
-        wrong = "  then " + to_string(second) + " in the recovery, "
-                + std::to_string(times) + " times\n" + wrong;
+        for (const auto& other : others)
+          wrong.insert(0, "  then in the recovery " + to_string(other) + "\n");
       report(x, wrong + it.check_empty());
     }
     ++crashes_in_recovery();
@@ -117,6 +128,16 @@ protected:
   size_t failures_ = 0;
 };
 
+/// Those that crash in the recovery as well.
+class recovery : public sweep {};
+
+TEST_P(sweep, WorksWithoutAFault) {
+  auto it = run{GetParam()};
+  EXPECT_FALSE(it.strike({false, fault::effect::fail, 1'000'000, false, EIO}));
+  EXPECT_EQ(it.outcome().has_value(), !GetParam().refused)
+    << (it.outcome() ? "" : it.outcome().error().message);
+}
+
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
   for (auto os_error : injected_errors)
     for (auto for_ever : {false, true})
@@ -124,6 +145,17 @@ TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
                 [this](const fault& x) {
                   return fail_one(x);
                 });
+}
+
+TEST_P(sweep, LeavesNothingHalfDoneWhenTwoKernelCallsFail) {
+  const auto most = is_long() ? 16U : 1U;
+  for (auto os_error : injected_errors)
+    for (auto gap = 1U; gap <= most; ++gap)
+      if (is_long() || os_error == ENOBUFS)
+        each_call({false, fault::effect::fail, 0, false, os_error, gap},
+                  [this](const fault& x) {
+                    return fail_one(x);
+                  });
 }
 
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelReplyIsLost) {
@@ -150,7 +182,7 @@ TEST_P(sweep, RecoversFromACrashAtAnyCall) {
       });
 }
 
-TEST_P(sweep, RecoversFromACrashInTheRecovery) {
+TEST_P(recovery, SurvivesACrashInIt) {
   for (auto in_store : {false, true})
     for (auto what : {fault::effect::crash_before, fault::effect::crash_after})
       each_call({in_store, what, 0, false, 0}, [this](const fault& x) {
@@ -158,10 +190,16 @@ TEST_P(sweep, RecoversFromACrashInTheRecovery) {
       });
 }
 
+std::string name_of(const ::testing::TestParamInfo<scenario>& x) {
+  return x.param.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Requests, sweep, ::testing::ValuesIn(scenarios()),
-                         [](const auto& x) {
-                           return x.param.name;
-                         });
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Long, sweep, ::testing::ValuesIn(long_scenarios()),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Requests, recovery, ::testing::ValuesIn(scenarios()),
+                         name_of);
 
 /// Prints how much was done; a sweep that shrinks unseen proves nothing.
 class run_counter : public ::testing::Environment {

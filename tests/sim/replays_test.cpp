@@ -18,9 +18,18 @@ public:
     return add(std::move(step));
   }
 
-  story& then(fault_kind what) {
+  /// Of another client, while the one before may be in work.
+  story& meanwhile(request x) {
+    then(std::move(x));
+    plan_.steps.back().client = 1;
+    return *this;
+  }
+
+  /// @param on the actor that a message fault strikes.
+  story& then(fault_kind what, std::string on = {}) {
     auto step = sim_step{};
     step.fault.fault = what;
+    step.fault.on = std::move(on);
     step.fault.nth = 0;
     return add(std::move(step));
   }
@@ -134,6 +143,17 @@ TEST(Replay, PortsWhoseReturnWasNotAnsweredAreFree) {
               .then(published())
               .then(fault_kind::store_lose_reply)
               .then(unpublished())
+              .wrong(),
+            "");
+}
+
+// A network said so, a sandbox said that it was ready.
+
+TEST(Replay, ASandboxIsNotThereBeforeItIsMade) {
+  EXPECT_EQ(story{}
+              .then(fault_kind::message_drop, "namespaces")
+              .then(sandbox())
+              .meanwhile(inspect_sandbox{"s0"})
               .wrong(),
             "");
 }

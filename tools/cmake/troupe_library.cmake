@@ -40,6 +40,11 @@ function(troupe_program name)
   troupe_target_defaults(${name})
 endfunction()
 
+# What `tools/test.sh --long` sets.
+set(TROUPE_TEST_FACTOR 1 CACHE STRING
+    "How many times the usual number of random cases and faults are tested")
+math(EXPR TROUPE_TEST_TIMEOUT "600 * ${TROUPE_TEST_FACTOR}")
+
 # troupe_test(<name> [LABEL unit|sim|fault|system] SOURCES ... LINKS ...) makes
 # a GoogleTest program and registers it with CTest as one test.
 function(troupe_test name)
@@ -51,7 +56,8 @@ function(troupe_test name)
   if(NOT arg_LABEL)
     set(arg_LABEL unit)
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES
+    LABELS ${arg_LABEL} TIMEOUT ${TROUPE_TEST_TIMEOUT})
   troupe_test_environment(${name})
   if(arg_LABEL STREQUAL "system")
     # They measure packet loss and bounded times on the one kernel there is.
@@ -59,8 +65,8 @@ function(troupe_test name)
   endif()
 endfunction()
 
-# What sanitizers need to know, in every test.
+# What sanitizers need to know, in every test, and how much is tested.
 function(troupe_test_environment name)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
+    "TEST_FACTOR=${TROUPE_TEST_FACTOR};ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
 endfunction()

@@ -5,9 +5,9 @@
 namespace troupe::test {
 
 kill_client::kill_client(int number, std::string shared_network,
-                         unsigned long seed)
+                         unsigned long seed, testing::history& log)
   : prefix_("c" + std::to_string(number)), shared_(std::move(shared_network)),
-    random_(static_cast<std::mt19937::result_type>(seed)) {
+    random_(static_cast<std::mt19937::result_type>(seed)), told_(log) {
 }
 
 void kill_client::work(const daemon_process& daemon,
@@ -16,6 +16,7 @@ void kill_client::work(const daemon_process& daemon,
   for (;;) {
     auto next = choose(world_, prefix_, shared_, random_);
     pending_ = next;
+    told_.ask(next, world_);
     auto answer = connection.send(next.method(), next.target(), next.body());
     if (!answer) {
       if (!killed)
@@ -26,6 +27,7 @@ void kill_client::work(const daemon_process& daemon,
       complaint_ = next.text() + ": " + text_of(answer);
       return;
     }
+    told_.answer(answer->body);
     world_ = after(std::move(world_), next, answer->body);
     pending_.reset();
     ++acknowledged_;
@@ -36,6 +38,7 @@ std::string kill_client::check(const nlohmann::json& networks,
                                const nlohmann::json& endpoints,
                                const nlohmann::json& sandboxes) {
   auto seen = listed(networks, endpoints, sandboxes, prefix_);
+  told_.see(seen);
   auto problem = contradiction(world_, seen);
   if (pending_) {
     ++interrupted_;

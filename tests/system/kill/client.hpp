@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/tests/system/harness/daemon.hpp"
+#include "troupe/tests/system/kill/told.hpp"
 #include "troupe/tests/system/kill/world.hpp"
 
 #include <atomic>
@@ -15,7 +16,9 @@ namespace troupe::test {
 class kill_client {
 public:
   /// @param number names the client's objects `c<number>…`.
-  kill_client(int number, std::string shared_network, unsigned long seed);
+  /// @param log is told everything; outlives this object.
+  kill_client(int number, std::string shared_network, unsigned long seed,
+              testing::history& log);
 
   /// Sends operations until the daemon does not answer any more.
   /// @param killed set before the daemon is killed.
@@ -52,6 +55,7 @@ private:
   std::string shared_;
   std::mt19937 random_;
   world world_;
+  told told_;
   std::optional<operation> pending_;
   std::string complaint_;
   uint64_t acknowledged_ = 0;

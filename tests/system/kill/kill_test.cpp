@@ -29,7 +29,7 @@ protected:
     create_network(shared_network);
     for (auto i = 0; i < clients; ++i)
       clients_.push_back(
-        std::make_unique<kill_client>(i, shared_network, seed_ + 1 + i));
+        std::make_unique<kill_client>(i, shared_network, seed_ + 1 + i, log_));
   }
 
   // Lets all clients work for some milliseconds, kills the daemon, waits for
@@ -74,6 +74,7 @@ protected:
     sandboxes_ = must("GET", "/v1/sandboxes");
     if (HasFailure())
       return;
+    log_.settle(); // What was under way at the kill has happened or never will.
     for (auto& client : clients_)
       EXPECT_EQ(client->check(networks_, endpoints_, sandboxes_), "");
   }
@@ -119,6 +120,7 @@ protected:
 
   unsigned long seed_ = 0;
   std::mt19937 random_;
+  testing::history log_;
   std::vector<std::unique_ptr<kill_client>> clients_;
   json networks_;
   json endpoints_;
@@ -181,7 +183,8 @@ std::string text_at(const json& x, const char* name) {
 } // namespace
 
 TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
-  const auto kills = number_from_environment("TEST_KILLS", 200);
+  const auto kills = number_from_environment(
+    "TEST_KILLS", 300 * number_from_environment("TEST_FACTOR", 1));
   create_network("steady", {{"enable_ipv6", true}});
   auto pair = steady_pair{};
   pair.from = text_at(create_sandbox("from"), "key");
@@ -238,6 +241,9 @@ TEST_F(Kill, LosesNothingAndLeavesNothingAtRandomInstants) {
   std::printf("%lu kills, %lu operations acknowledged, %lu interrupted of "
               "which %lu had happened\n",
               kills, acknowledged, interrupted, happened);
+  EXPECT_EQ(log_.check(), "");
+  std::printf("fault count: kills of the real daemon: %lu\n", kills);
+  std::printf("history: %zu operations and looks have an order\n", log_.size());
   // A run in which nothing was under way would prove nothing.
   EXPECT_GT(acknowledged, kills);
   EXPECT_GT(interrupted, kills / 2);

@@ -7,6 +7,7 @@
 
 #include "fixture.hpp"
 #include <functional>
+#include <iostream>
 
 namespace troupe::persistence {
 
@@ -33,6 +34,8 @@ protected:
   }
 
   ~Damage() override {
+    std::cout << "fault count: damaged stores: "
+              << set_aside_count + intact_count << "\n";
     auto ignored = std::error_code{};
     if (!fast_root.empty())
       std::filesystem::remove_all(fast_root, ignored);
@@ -184,7 +187,7 @@ TEST_F(Damage, SurvivesEveryPageOverwritten) {
 TEST_F(Damage, SurvivesPagesInEachOthersPlace) {
   auto random = std::mt19937{3};
   auto pages = used_bytes / page_bytes;
-  for (int i = 0; i < 60; ++i) {
+  for (auto i = 0U; i < 60 * test_factor(); ++i) {
     auto from = random() % pages * page_bytes;
     auto to = random() % pages * page_bytes;
     auto file = healthy;
@@ -196,7 +199,7 @@ TEST_F(Damage, SurvivesPagesInEachOthersPlace) {
 
 TEST_F(Damage, SurvivesFlippedBits) {
   auto random = std::mt19937{4};
-  for (int i = 0; i < 400; ++i) {
+  for (auto i = 0U; i < 400 * test_factor(); ++i) {
     auto bit = random() % (used_bytes * 8);
     auto file = healthy;
     file[bit / 8] = static_cast<char>(file[bit / 8] ^ (1U << (bit % 8)));
@@ -209,7 +212,7 @@ TEST_F(Damage, SurvivesFlippedBits) {
 
 TEST_F(Damage, SurvivesFlippedBitsInPageHeadersAndNodes) {
   auto random = std::mt19937{5};
-  for (int i = 0; i < 200; ++i) {
+  for (auto i = 0U; i < 200 * test_factor(); ++i) {
     auto page = random() % (used_bytes / page_bytes) * page_bytes;
     auto bit = page * 8 + random() % (64 * 8);
     auto file = healthy;

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -12,6 +14,13 @@
 #include <vector>
 
 namespace troupe::persistence {
+
+/// How many times the usual number of random cases: TEST_FACTOR.
+inline unsigned test_factor() {
+  const char* text = std::getenv("TEST_FACTOR");
+  const auto factor = text == nullptr ? 1UL : std::strtoul(text, nullptr, 10);
+  return static_cast<unsigned>(std::clamp(factor, 1UL, 1'000UL));
+}
 
 /// A directory under /tmp that goes away with the object.
 class scratch_directory {

@@ -49,6 +49,7 @@ TEST(SimRun, CountsWhatWasDoneAndStruck) {
     {create_network{named_network("n0")}, create_network{named_network("n1")}});
   plan.steps.insert(plan.steps.begin() + 1,
                     fault_step(fault_kind::store_io_error));
+  plan.steps.back().pause_ms = 10; // A disk that fails is slow before.
   const auto outcome = run_plan(plan);
   EXPECT_EQ(outcome.wrong, "");
   const auto row = static_cast<size_t>(operation_kind::create_network);
