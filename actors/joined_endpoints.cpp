@@ -1,5 +1,7 @@
 #include "troupe/actors/joined_endpoints.hpp"
 
+#include "troupe/config/model/gateway.hpp"
+
 #include <algorithm>
 
 namespace troupe {
@@ -37,8 +39,9 @@ gateway_of(const network_spec& network, ip_family family) {
   if (network.internal)
     return std::nullopt;
   for (const auto& pool : network.pools)
-    if (pool.gateway && pool.gateway->family() == family)
-      return pool.gateway;
+    if (const auto* gateway = default_gateway(pool))
+      if (gateway->family() == family)
+        return *gateway;
   return std::nullopt;
 }
 

@@ -210,11 +210,11 @@ void inspection::check_default_route(const sandbox_spec& x, ip_family family,
       ++families;
       if (pool.gateway->family() != family)
         continue;
-      here.push_back(*pool.gateway);
       // A gateway that is not the bridge, as libnetwork has it.
-      for (const auto& [name, address] : pool.aux_addresses)
-        if (name.starts_with("DefaultGateway"))
-          here.push_back(address);
+      const auto other = pool.aux_addresses.find(
+        family == ip_family::v4 ? "DefaultGatewayIPv4" : "DefaultGatewayIPv6");
+      here.push_back(other != pool.aux_addresses.end() ? other->second
+                                                       : *pool.gateway);
     }
     auto now = rank{-who->priority, -families, net->name, join.interface.size(),
                     join.interface};

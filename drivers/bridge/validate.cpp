@@ -1,5 +1,6 @@
 #include "troupe/drivers/bridge/validate.hpp"
 
+#include "troupe/config/model/gateway.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/bridge/options.hpp"
 #include "troupe/drivers/bridge/wanted.hpp"

@@ -1,5 +1,6 @@
 #include "troupe/drivers/bridge/wanted.hpp"
 
+#include "troupe/config/model/gateway.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 
 #include <fmt/format.h>
@@ -27,9 +28,7 @@ std::vector<ip_address> default_gateways(const endpoint_plan& plan) {
   if (plan.network.internal)
     return result;
   for (const auto& pool : plan.network.pools) {
-    const auto* gateway = container_gateway(pool);
-    if (gateway == nullptr && pool.gateway)
-      gateway = &*pool.gateway;
+    const auto* gateway = default_gateway(pool);
     if (gateway == nullptr)
       continue;
     if (gateway->is_v4() ? plan.where.default_route_v4
@@ -46,15 +45,6 @@ std::string network_bridge(const network_spec& network) {
   if (!options)
     return {};
   return options->name.empty() ? bridge_name(network.id) : options->name;
-}
-
-const ip_address* container_gateway(const ipam_pool& pool) {
-  if (!pool.subnet)
-    return nullptr;
-  auto is_v4 = pool.subnet->family() == ip_family::v4;
-  auto i = pool.aux_addresses.find(is_v4 ? "DefaultGatewayIPv4"
-                                         : "DefaultGatewayIPv6");
-  return i == pool.aux_addresses.end() ? nullptr : &i->second;
 }
 
 result<wanted_bridge> want_bridge(const network_spec& network) {

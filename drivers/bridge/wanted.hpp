@@ -40,11 +40,6 @@ struct wanted_endpoint {
 /// are wrong or there is no id.
 std::string network_bridge(const network_spec& network);
 
-/// The gateway that containers are told instead of the pool's: libnetwork's
-/// reserved auxiliary names `DefaultGatewayIPv4` and `DefaultGatewayIPv6`.
-/// @returns null if there is none.
-const ip_address* container_gateway(const ipam_pool& pool);
-
 /// Pure. Errors: `invalid_argument` (options; an IPv4 network without a pool).
 result<wanted_bridge> want_bridge(const network_spec& network);
 

@@ -190,6 +190,30 @@ TEST_F(Repair, WhatHappenedIsToldAsAnEvent) {
   EXPECT_GE(wait_for(listener, std::chrono::seconds{5}), 0);
 }
 
+// It is another than the bridge's address; the default route moves away from
+// it and back.
+TEST_F(Repair, AGatewayThatContainersAreTold) {
+  create_network(
+    "told", {{"pools",
+              {{{"subnet", "10.77.0.0/16"},
+                {"gateway", "10.77.0.1"},
+                {"aux_addresses", {{"DefaultGatewayIPv4", "10.77.0.9"}}}}}}});
+  const auto key = create_sandbox("guest").value("key", "");
+  auto goes_to = [&](const std::string& gateway) {
+    return routes_inside(key).find("default via " + gateway + " ")
+           != std::string::npos;
+  };
+  attach("told", "guest");
+  EXPECT_TRUE(goes_to("10.77.0.9")) << routes_inside(key);
+  EXPECT_EQ(doctor(), "");
+  must("POST", "/v1/networks/net/attach",
+       {{"sandbox", "guest"}, {"priority", 5}});
+  EXPECT_FALSE(goes_to("10.77.0.9")) << routes_inside(key);
+  must("POST", "/v1/networks/net/detach", {{"sandbox", "guest"}});
+  EXPECT_TRUE(goes_to("10.77.0.9")) << routes_inside(key);
+  EXPECT_EQ(doctor(), "");
+}
+
 TEST_F(Repair, ForeignLinksAreNobodysBusiness) {
   ASSERT_EQ(run({"ip", "link", "add", "foreign0", "type", "bridge"}).code, 0);
   ASSERT_EQ(run({"ip", "link", "add", "foreign1", "type", "veth", "peer",

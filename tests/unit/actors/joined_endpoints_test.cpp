@@ -115,6 +115,19 @@ TEST(GatewayChoice, DoesNotDependOnTheOrderOfJoining) {
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
+// As the driver builds it: moved routes and the doctor must know it too.
+TEST(GatewayChoice, TheContainersGatewayReplacesThePools) {
+  auto network = network_spec{};
+  auto pool = ipam_pool{};
+  pool.subnet = *prefix::parse("10.1.0.0/16");
+  pool.gateway = ip("10.1.0.1");
+  pool.aux_addresses["DefaultGatewayIPv4"] = ip("10.1.0.9");
+  pool.aux_addresses["router"] = ip("10.1.0.8");
+  network.pools.push_back(pool);
+  EXPECT_EQ(gateway_of(network, ip_family::v4), ip("10.1.0.9"));
+  EXPECT_EQ(gateway_of(network, ip_family::v6), std::nullopt);
+}
+
 TEST(GatewayChoice, InternalNetworksGiveNone) {
   auto network = network_dual();
   network.internal = true;
