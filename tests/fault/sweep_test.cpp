@@ -95,7 +95,7 @@ protected:
           if (second.nth % 3 == 2)
             crash_again(x, {second, second});
           for (auto third = fault{in_store, what, 0, false, 0};
-               is_long() && third.nth < 32; third.nth += 2)
+               is_long() && third.nth < 64; ++third.nth)
             if (crash_again(x, {second, third}) != series::again)
               break;
         }
