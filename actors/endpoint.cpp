@@ -46,6 +46,7 @@ void endpoint_state::start(promise<endpoint_status> reply) {
   ask<done>(
     self, context->store, context->step_deadline(), commit_changes{{*spec}},
     [=, this](done&) mutable {
+      starting = false;
       publish(*context, "endpoint", "create", spec->id.value, spec->name,
               {{"network", network->name}});
       reply.deliver(status());
@@ -137,6 +138,7 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
   return {
     [&state](const start_endpoint&) -> caf::result<endpoint_status> {
       auto reply = promise<endpoint_status>{state.self};
+      state.starting = true;
       state.take_turn(reply, [=, &state] {
         state.start(reply);
       });
@@ -173,6 +175,9 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
     [&state](const get_endpoint&) -> caf::result<endpoint_status> {
       if (state.ended)
         return to_caf(state.gone_error());
+      if (state.starting)
+        return to_caf(error{ec::unavailable,
+                            state.title() + ": it is being created", "", 0});
       return state.status();
     },
     [&state](const rejoin& msg) -> caf::result<done> {

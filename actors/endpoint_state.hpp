@@ -104,6 +104,7 @@ struct endpoint_state {
   const char* phase = "created";
   bool joined = false;
   bool has_turn = false; ///< Of the sandbox, for a change of the ports.
+  bool starting = false; ///< Its record is not there yet.
   bool ended = false;
   bool quits_when_idle = false;
   turn_queue turns;

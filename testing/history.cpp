@@ -25,6 +25,9 @@ using state = std::string;
 class history::search {
 public:
   search(const entry* first, const entry* last) : first_{first}, last_{last} {
+    for (size_t i = 0; i < size(); ++i)
+      if (at(i).told != outcome::unknown && !says_nothing(i))
+        needed_ |= mask{1} << i;
   }
 
   /// @returns the states that some order leads to, from any of these.
@@ -44,21 +47,42 @@ private:
     return static_cast<size_t>(last_ - first_);
   }
 
-  /// Puts one more operation behind those in `done`.
+  static bool has(mask x, size_t i) {
+    return (x >> i & 1U) != 0;
+  }
+
+  /// It neither changed the object nor tells of its state.
+  bool says_nothing(size_t i) const {
+    const auto told = at(i).told;
+    return told == outcome::refused
+           || ((told == outcome::exists || told == outcome::absent)
+               && has_company(i));
+  }
+
+  /// Puts one more operation behind those in `done`. Of those without an answer
+  /// only such as change something are tried: the others never happened.
   void extend(mask done, const state& now) {
     if (!seen_.emplace(done, now).second)
       return;
     auto first_end = end_of_time;
+    auto last_begin = uint64_t{0};
     for (size_t i = 0; i < size(); ++i)
-      if ((done >> i & 1U) == 0)
+      if (has(done, i))
+        last_begin = std::max(last_begin, at(i).begun);
+      else if (has(needed_, i))
         first_end = std::min(first_end, at(i).ended);
-    if (done == (mask{1} << size()) - 1)
+    if ((done & needed_) == needed_)
       results_.insert(now);
-    for (size_t i = 0; i < size(); ++i)
+    for (size_t i = 0; i < size(); ++i) {
       // One that began after another had ended comes after it.
-      if ((done >> i & 1U) == 0 && at(i).begun <= first_end)
+      if (has(done, i) || at(i).begun > first_end || at(i).ended < last_begin)
+        continue;
+      const auto unknown = at(i).told == outcome::unknown;
+      if (unknown || has(needed_, i))
         for (const auto& next : apply(i, now))
-          extend(done | mask{1} << i, next);
+          if (!unknown || next != now)
+            extend(done | mask{1} << i, next);
+    }
   }
 
   /// Whoever meets an operation under way may be told of either side of it.
@@ -76,18 +100,12 @@ private:
     case outcome::refused:
       return {now};
     case outcome::exists:
-      return !now.empty() || has_company(i) ? std::vector{now}
-                                            : std::vector<state>{};
+      return !now.empty() ? std::vector{now} : std::vector<state>{};
     case outcome::absent:
-      return now.empty() || has_company(i) ? std::vector{now}
-                                           : std::vector<state>{};
+      return now.empty() ? std::vector{now} : std::vector<state>{};
     case outcome::done:
+    case outcome::unknown:
       return perform(x, now);
-    case outcome::unknown: {
-      auto either = perform(x, now);
-      either.push_back(now);
-      return either;
-    }
     }
     return {};
   }
@@ -116,6 +134,7 @@ private:
 
   const entry* first_;
   const entry* last_;
+  mask needed_ = 0; ///< What must have a place in the order.
   std::set<std::pair<mask, state>> seen_;
   std::set<state> results_;
 };

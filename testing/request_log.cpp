@@ -139,6 +139,23 @@ void request_log::end(const tickets& which, const request& what,
   }
 }
 
+void request_log::lose_run_directory() {
+  auto lose = [&](const std::string& object) {
+    log_.end(log_.begin(object, action::clear), outcome::done);
+  };
+  for_each_name("s", [&](const std::string& sandbox) {
+    lose("sandbox " + sandbox);
+  });
+  for_each_name("n", [&](const std::string& network) {
+    for_each_name("s", [&](const std::string& sandbox) {
+      lose(endpoint_object(network, sandbox));
+    });
+    for_each_name("w", [&](const std::string& name) {
+      lose(join_object(network, name));
+    });
+  });
+}
+
 void request_log::settle(const persistence::snapshot& records) {
   log_.settle();
   auto found = std::map<std::string, std::string>{};

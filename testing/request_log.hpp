@@ -26,6 +26,9 @@ public:
   void end(const tickets& which, const request& what, const result<reply>& x,
            bool is_trusted);
 
+  /// Sandboxes, joins and ephemeral endpoints are gone.
+  void lose_run_directory();
+
   /// Nothing is under way any more; this is what there is.
   void settle(const persistence::snapshot& records);
 

@@ -41,6 +41,7 @@ enum class fault_kind : uint8_t {
   store_lose_reply,
   store_crash_before,
   store_crash_after,
+  store_power_loss,
   message_drop,
   message_lose_reply,
   message_delay,
@@ -48,6 +49,7 @@ enum class fault_kind : uint8_t {
   actor_kill,
   process_crash,
   recovery_crash,
+  power_loss,
   host_delete_link,
   host_set_down,
   host_rename_link,
@@ -85,17 +87,17 @@ inline constexpr auto
 
 template <>
 inline constexpr auto
-  enum_names<testing::fault_kind> = std::array<std::string_view, 28>{
-    "kernel-fail",         "kernel-lose-reply",  "kernel-delay",
-    "kernel-crash-before", "kernel-crash-after", "store-full",
-    "store-io-error",      "store-lose-reply",   "store-crash-before",
-    "store-crash-after",   "message-drop",       "message-lose-reply",
-    "message-delay",       "message-reorder",    "actor-kill",
-    "process-crash",       "recovery-crash",     "host-delete-link",
-    "host-set-down",       "host-rename-link",   "host-flush-addresses",
-    "host-flush-ruleset",  "host-unmount-pin",   "host-flush-routes",
-    "host-delete-inside",  "client-slow",        "client-dead",
-    "client-repeat"};
+  enum_names<testing::fault_kind> = std::array<std::string_view, 30>{
+    "kernel-fail",         "kernel-lose-reply",    "kernel-delay",
+    "kernel-crash-before", "kernel-crash-after",   "store-full",
+    "store-io-error",      "store-lose-reply",     "store-crash-before",
+    "store-crash-after",   "store-power-loss",     "message-drop",
+    "message-lose-reply",  "message-delay",        "message-reorder",
+    "actor-kill",          "process-crash",        "recovery-crash",
+    "power-loss",          "host-delete-link",     "host-set-down",
+    "host-rename-link",    "host-flush-addresses", "host-flush-ruleset",
+    "host-unmount-pin",    "host-flush-routes",    "host-delete-inside",
+    "client-slow",         "client-dead",          "client-repeat"};
 
 } // namespace troupe
 

@@ -2,6 +2,9 @@
 
 #include "troupe/testing/sim_host.hpp"
 
+#include <cerrno>
+#include <cstring>
+
 namespace troupe::testing {
 
 namespace {
@@ -28,6 +31,7 @@ netns::fault_rule::effect kernel_effect(fault_kind what) {
     return effect::run;
   case fault_kind::kernel_crash_before:
   case fault_kind::recovery_crash:
+  case fault_kind::power_loss:
     return effect::crash_before;
   case fault_kind::kernel_crash_after:
     return effect::crash_after;
@@ -36,7 +40,8 @@ netns::fault_rule::effect kernel_effect(fault_kind what) {
   }
 }
 
-persistence::store_fault_plan::effect store_effect(fault_kind what) {
+persistence::store_fault_plan::effect
+store_effect(fault_kind what, uint64_t salt) {
   using effect = persistence::store_fault_plan::effect;
   switch (what) {
   case fault_kind::store_lose_reply:
@@ -45,6 +50,8 @@ persistence::store_fault_plan::effect store_effect(fault_kind what) {
     return effect::crash_before;
   case fault_kind::store_crash_after:
     return effect::crash_after;
+  case fault_kind::store_power_loss: // The commit is there wholly or not.
+    return salt % 2 == 0 ? effect::crash_before : effect::crash_after;
   default:
     return effect::fail;
   }
@@ -78,12 +85,21 @@ void fault_maker::plan_kernel(const fault_setting& x, uint64_t salt) {
   const auto errors = injected_errors();
   rule.os_error = x.error.empty() ? errors[salt / reach % errors.size()]
                                   : error_named(x.error);
-  rule.action
-    = [this, what = x.fault, delay = std::chrono::milliseconds{x.delay_ms}] {
-        target_.struck(what);
-        if (what == fault_kind::kernel_delay)
-          target_.system().stall(delay);
-      };
+  rule.action = [this, what = x.fault, number = rule.os_error,
+                 delay = std::chrono::milliseconds{x.delay_ms}] {
+    target_.struck(what);
+    if (number == ENOENT || number == ENODEV)
+      target_.misled();
+    const auto seen = target_.system().kernel_faults->log();
+    target_.note(
+      std::string{"after "}
+      + (seen.empty() ? "no call" : std::string{to_string(seen.back().what)})
+      + ": " + strerrorname_np(number));
+    if (what == fault_kind::kernel_delay)
+      target_.system().stall(delay);
+    if (what == fault_kind::power_loss)
+      target_.system().arm_power_loss();
+  };
   target_.system().kernel_faults->add(std::move(rule));
 }
 
@@ -99,7 +115,7 @@ void fault_maker::wait_for_a_batch() {
 
 void fault_maker::plan_store(const fault_setting& x, uint64_t salt) {
   auto& plan = *target_.system().store_faults;
-  plan.what = store_effect(x.fault);
+  plan.what = store_effect(x.fault, salt / reach);
   plan.nth = plan.seen
              + (x.nth >= 0 ? static_cast<unsigned>(x.nth)
                            : static_cast<unsigned>(salt % 3));
@@ -120,6 +136,8 @@ void fault_maker::plan_store(const fault_setting& x, uint64_t salt) {
     plan.why = error{ec::timeout, "commit: injected: no answer", {}, 0};
   plan.on_hit = [this, what = x.fault] {
     target_.struck(what);
+    if (what == fault_kind::store_power_loss)
+      target_.system().arm_power_loss();
   };
 }
 
@@ -153,6 +171,8 @@ void fault_maker::strike(const fault_setting& x, uint64_t salt) {
     return target_.system().crash();
   case fault_kind::recovery_crash:
     target_.system().crash();
+    return plan_kernel(x, salt);
+  case fault_kind::power_loss:
     return plan_kernel(x, salt);
   case fault_kind::client_slow:
     target_.struck(x.fault);

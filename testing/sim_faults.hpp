@@ -16,6 +16,9 @@ public:
   /// A fault has an effect now.
   virtual void struck(fault_kind what) = 0;
 
+  /// The kernel says that something is not there, although it may be.
+  virtual void misled() = 0;
+
   /// A line for the reader of the run.
   virtual void note(std::string line) = 0;
 

@@ -75,6 +75,10 @@ public:
               || what == fault_kind::store_lose_reply;
   }
 
+  void misled() override {
+    misled_ = true;
+  }
+
   void note(std::string line) override {
     outcome_.events.push_back(std::move(line));
   }
@@ -189,8 +193,10 @@ private:
     crippled_ = false;
     delayed_ = false;
     in_work_.clear();
-    log_.settle(system_.disk->content);
     for (auto tries = 0; tries < 5; ++tries) {
+      if (system_.boot())
+        log_.lose_run_directory();
+      log_.settle(system_.disk->content);
       auto started = system_.start();
       note("start: " + (started ? "ready" : started.error().message));
       if (started && !system_.crashed())
@@ -245,11 +251,13 @@ private:
       say("after removing everything the machine has\n" + now);
   }
 
-  /// A repair, a restart, or nothing but the regular comparison.
+  /// A repair, a restart, or nothing but the regular comparison. That does not
+  /// look for what the kernel has said to be gone.
   void converge() {
     if (crippled_)
       return restart();
-    switch (plan_.salt % 3) {
+    const auto way = plan_.salt % 3;
+    switch (misled_ && way == 2 ? 0 : way) {
     case 0:
       note("quiet: repair");
       if (auto repaired = system_.call(run_doctor{true}); !repaired)
@@ -283,6 +291,7 @@ private:
   bool calm_ = true;      ///< No fault was planned yet.
   bool crippled_ = false; ///< Actors were killed, or messages lost.
   bool slowed_ = false;   ///< Something may have said that it took too long.
+  bool misled_ = false;   ///< The kernel has denied something.
   bool delayed_ = false;  ///< Something takes long, since the last start.
   std::string empty_;
   std::string foreign_;

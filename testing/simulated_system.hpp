@@ -53,6 +53,16 @@ public:
   /// Kills the daemon: nothing it does from here on reaches kernel or disk.
   void crash();
 
+  /// The next crash, whoever causes it, is a loss of power: of the machine only
+  /// the disk stays, with every commit that was acknowledged. Kernel objects,
+  /// the run directory (sandboxes, joins, ephemeral endpoints) and host ports
+  /// are gone, and the machine is furnished anew.
+  void arm_power_loss();
+
+  /// The machine is on again; `start` sees to it as well. @returns false if it
+  /// was never off.
+  bool boot();
+
   /// Has the daemon been killed, by `crash` or by a fault plan?
   bool crashed() const;
 
@@ -142,6 +152,7 @@ private:
   std::chrono::milliseconds now_{0};
   std::chrono::milliseconds took_{0};
   size_t surplus_ = 0;
+  bool loses_power_ = false;
 };
 
 } // namespace troupe::testing

@@ -158,6 +158,16 @@ TEST(Replay, ASandboxIsNotThereBeforeItIsMade) {
             "");
 }
 
+TEST(Replay, AnEndpointIsNotThereBeforeItIsMade) {
+  EXPECT_EQ(story{}
+              .then(network())
+              .then(fault_kind::store_full)
+              .then(endpoint())
+              .meanwhile(inspect_endpoint{"n0", "w0"})
+              .wrong(),
+            "");
+}
+
 // Its link was mended to what it was when it joined: with the default route.
 
 TEST(Replay, APublishedPortDoesNotTakeTheDefaultRouteBack) {

@@ -37,7 +37,8 @@ TEST_F(FaultSweep, EachCallOfAnAttach) {
       break;
     RecordProperty("calls", n + 1);
   }
-  EXPECT_GT(failed, 5);
+  // Link, address and route at least.
+  EXPECT_GE(failed, 3);
   RecordProperty("failed", failed);
 }
 

@@ -2,6 +2,7 @@
 
 #include "troupe/tests/system/harness/isolation.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -68,7 +69,18 @@ void system_test::touch_everything() {
 
 void system_test::observe_daemon() {
   reconnect();
-  descriptors_ = descriptors_of(daemon_->pid());
+  // The watcher opens its last descriptor a moment after the daemon is ready.
+  auto watches = [this] {
+    return std::ranges::any_of(descriptors_, [](const auto& x) {
+      return x.ends_with("/mountinfo");
+    });
+  };
+  for (auto i = 0; i < 100; ++i) {
+    descriptors_ = descriptors_of(daemon_->pid());
+    if (watches())
+      return;
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
 }
 
 void system_test::reconnect() {

@@ -207,7 +207,7 @@ TEST_F(Repair, AGatewayThatContainersAreTold) {
   EXPECT_TRUE(goes_to("10.77.0.9")) << routes_inside(key);
   EXPECT_EQ(doctor(), "");
   must("POST", "/v1/networks/net/attach",
-       {{"sandbox", "guest"}, {"priority", 5}});
+       {{"sandbox", "guest"}, {"spec", {{"priority", 5}}}});
   EXPECT_FALSE(goes_to("10.77.0.9")) << routes_inside(key);
   must("POST", "/v1/networks/net/detach", {{"sandbox", "guest"}});
   EXPECT_TRUE(goes_to("10.77.0.9")) << routes_inside(key);

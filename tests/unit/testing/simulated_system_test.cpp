@@ -79,6 +79,31 @@ TEST(SimulatedSystem, KeepsKernelAndRecordsOverACrash) {
   EXPECT_EQ(system.records(), records);
 }
 
+TEST(SimulatedSystem, KeepsOnlyTheDiskWhenItLosesPower) {
+  auto system = simulated_system{};
+  ASSERT_TRUE(system.start());
+  ASSERT_TRUE(system.controller().create_network("bridge", "web"));
+  const auto machine = fingerprint(*system.world);
+  const auto records = system.records();
+  auto attach = attach_sandbox{"web", "box", {}};
+  attach.spec.ports.push_back(*parse_port_spec("80"));
+  ASSERT_TRUE(system.controller().create_sandbox("box"));
+  ASSERT_TRUE(system.call(attach));
+  ASSERT_FALSE(system.ports->held().empty());
+  system.arm_power_loss();
+  EXPECT_FALSE(system.boot()) << "it is on";
+  system.crash();
+  ASSERT_TRUE(system.start());
+  EXPECT_EQ(system.records(), records);
+  EXPECT_EQ(fingerprint(*system.world), machine);
+  EXPECT_TRUE(system.ports->held().empty());
+  // A crash after it is one of the process alone.
+  ASSERT_TRUE(system.controller().create_sandbox("box"));
+  system.crash();
+  ASSERT_TRUE(system.start());
+  EXPECT_NE(system.records(), records);
+}
+
 } // namespace
 
 } // namespace troupe::testing
