@@ -187,11 +187,10 @@ TEST_F(FirewallRepair, ThereIsNoInstantWithoutRules) {
   sampler.join();
   std::this_thread::sleep_for(300ms);
   EXPECT_GE(sent, 500);
-  // A packet that is within the old rules in the microsecond of the exchange
-  // may find their map of ports empty; see docs/firewall.md, Repair.
-  EXPECT_GE(servers.datagrams() - before, sent - 1);
-  EXPECT_LE(servers.datagrams() - before, sent);
-  EXPECT_EQ(open, 0);
+  EXPECT_EQ(servers.datagrams() - before, sent);
+  // One packet may be within the old rules in the microsecond of the exchange
+  // and find their sets empty; see docs/firewall.md, Repair.
+  EXPECT_LE(open, 1);
   RecordProperty("samples", sent);
 }
 
@@ -271,8 +270,8 @@ TEST_F(FirewallRepair, ThePageAgreesWithTheRunningSystem) {
   // What differs from daemon to daemon.
   for (const auto& [own, shown] :
        {std::pair{rules.table, std::string{"troupe_0a1b2c"}},
-        std::pair{std::to_string(rules.group) + "/31",
-                  std::string{"1946157058/31"}}})
+        std::pair{"iifgroup " + std::to_string(rules.group) + "/31",
+                  std::string{"iifgroup 1946157058/31"}}})
     for (auto at = live.find(own); at != std::string::npos;
          at = live.find(own, at + shown.size()))
       live.replace(at, own.size(), shown);
