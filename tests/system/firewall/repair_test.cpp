@@ -188,9 +188,7 @@ TEST_F(FirewallRepair, ThereIsNoInstantWithoutRules) {
   std::this_thread::sleep_for(300ms);
   EXPECT_GE(sent, 500);
   EXPECT_EQ(servers.datagrams() - before, sent);
-  // One packet may be within the old rules in the microsecond of the exchange
-  // and find their sets empty; see docs/firewall.md, Repair.
-  EXPECT_LE(open, 1);
+  EXPECT_EQ(open, 0);
   RecordProperty("samples", sent);
 }
 
