@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace troupe {
 
@@ -20,20 +19,6 @@ constexpr int largest_nth = 100'000;
 constexpr std::string_view simulated_only[]
   = {"message-", "actor-", "process-", "recovery-", "host-", "client-"};
 
-std::vector<std::string_view> error_names() {
-  auto names = std::vector<std::string_view>{};
-  for (auto x : netns::injected_errors())
-    names.emplace_back(strerrorname_np(x));
-  return names;
-}
-
-std::vector<std::string_view> call_names() {
-  auto names = std::vector<std::string_view>{};
-  for (size_t i = 0; i < netns::call_count; ++i)
-    names.push_back(netns::to_string(static_cast<netns::call>(i)));
-  return names;
-}
-
 std::vector<std::string_view> operation_names() {
   auto names = std::vector<std::string_view>{};
   for (const auto& x : api::routes())
@@ -46,7 +31,7 @@ std::vector<std::string_view> operation_names() {
 std::vector<std::string_view> places_of(fault_seam seam) {
   switch (seam) {
   case fault_seam::kernel:
-    return call_names();
+    return netns::call_names();
   case fault_seam::store:
     return {"commit"};
   case fault_seam::request:
@@ -112,7 +97,7 @@ fault_points live_faults::points() {
         if (x.seam == seam)
           point.faults.emplace_back(x.name);
     }
-  for (auto x : error_names())
+  for (auto x : netns::injected_error_names())
     result.errors.emplace_back(x);
   return result;
 }
@@ -145,7 +130,7 @@ result<const live_faults::row*> live_faults::check(const fault_spec& x) {
                 "error: " + x.fault + " has no error of the kernel",
                 "leave it out");
   if (!x.error.empty() && netns::error_named(x.error) == 0)
-    return unknown("error", x.error, error_names());
+    return unknown("error", x.error, netns::injected_error_names());
   if (x.delay_ms && kind->what != effect::run)
     return fail(ec::invalid_argument, "delay-ms: " + x.fault + " has no delay",
                 "leave it out");

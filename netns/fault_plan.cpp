@@ -58,6 +58,13 @@ std::string_view to_string(call what) {
   return rows[static_cast<size_t>(what)].name;
 }
 
+std::vector<std::string_view> call_names() {
+  auto names = std::vector<std::string_view>{};
+  for (const auto& x : rows)
+    names.push_back(x.name);
+  return names;
+}
+
 std::optional<call> call_from_string(std::string_view name) {
   const auto* row = std::ranges::find(rows, name, &call_row::name);
   if (row == std::end(rows))
@@ -72,6 +79,13 @@ bool mutates(call what) {
 std::vector<int> injected_errors() {
   return {EPERM,  ENOENT, EINTR,  EAGAIN, ENOMEM,     EBUSY,   EEXIST,
           ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, ENOBUFS, ETIMEDOUT};
+}
+
+std::vector<std::string_view> injected_error_names() {
+  auto names = std::vector<std::string_view>{};
+  for (auto x : injected_errors())
+    names.emplace_back(strerrorname_np(x));
+  return names;
 }
 
 int error_named(std::string_view name) {

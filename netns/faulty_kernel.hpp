@@ -58,6 +58,9 @@ inline constexpr size_t call_count = 32;
 /// The method's name, e.g. `add_veth`.
 std::string_view to_string(call what);
 
+/// Those of all methods, in their order.
+std::vector<std::string_view> call_names();
+
 /// Inverse of `to_string`; empty for an unknown name.
 std::optional<call> call_from_string(std::string_view name);
 
@@ -67,7 +70,10 @@ bool mutates(call what);
 /// Errors that the kernel really gives, for whoever injects one.
 std::vector<int> injected_errors();
 
-/// Inverse of `strerrorname_np` for those, e.g. `ENOBUFS`; 0 for other texts.
+/// Their names, e.g. `ENOBUFS`, in the same order.
+std::vector<std::string_view> injected_error_names();
+
+/// The error with this name; 0 for other texts.
 int error_named(std::string_view name);
 
 /// What happens to a call, and to which one.

@@ -7,7 +7,6 @@
 #include "troupe/netns/faulty_kernel.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace troupe::testing {
 
@@ -47,20 +46,6 @@ verdict check_name(const std::string& path, const std::string& value,
                   nearest_hint(value, names), 0}};
 }
 
-std::vector<std::string_view> call_names() {
-  auto names = std::vector<std::string_view>{};
-  for (size_t i = 0; i < netns::call_count; ++i)
-    names.push_back(netns::to_string(static_cast<netns::call>(i)));
-  return names;
-}
-
-std::vector<std::string_view> error_names() {
-  auto names = std::vector<std::string_view>{};
-  for (auto x : injected_errors())
-    names.emplace_back(strerrorname_np(x));
-  return names;
-}
-
 verdict check_fault(const std::string& path, const fault_setting& x) {
   const auto kind = to_string(x.fault);
   const auto in_kernel = kind.starts_with("kernel-");
@@ -80,11 +65,11 @@ verdict check_fault(const std::string& path, const fault_setting& x) {
   if (!wrong)
     wrong = check_range(path + ".delay-ms", x.delay_ms, 0, 600'000);
   if (!wrong && in_kernel)
-    wrong = check_name(path + ".on", x.on, call_names());
+    wrong = check_name(path + ".on", x.on, netns::call_names());
   if (!wrong && in_mailbox)
     wrong = check_name(path + ".on", x.on, actor_names);
   if (!wrong)
-    wrong = check_name(path + ".error", x.error, error_names());
+    wrong = check_name(path + ".error", x.error, netns::injected_error_names());
   return wrong;
 }
 
@@ -149,14 +134,6 @@ scenario swarm_scenario() {
     result.faults.push_back(x);
   }
   return result;
-}
-
-std::vector<int> injected_errors() {
-  return netns::injected_errors();
-}
-
-int error_named(std::string_view name) {
-  return netns::error_named(name);
 }
 
 } // namespace troupe::testing

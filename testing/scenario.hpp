@@ -3,6 +3,7 @@
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/field.hpp"
 #include "troupe/config/model/named.hpp"
+#include "troupe/netns/faulty_kernel.hpp"
 
 #include <cstdint>
 #include <string>
@@ -191,10 +192,8 @@ load_scenario(std::string_view file_name, std::string_view text);
 /// Swarm mode with every fault there is.
 scenario swarm_scenario();
 
-/// The errors that `kernel-fail` and `kernel-lose-reply` choose from.
-std::vector<int> injected_errors();
-
-/// Inverse of `strerrorname_np` for those; 0 for any other text.
-int error_named(std::string_view name);
+// What `kernel-fail` and `kernel-lose-reply` choose from.
+using netns::error_named;
+using netns::injected_errors;
 
 } // namespace troupe::testing

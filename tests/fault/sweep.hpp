@@ -3,16 +3,12 @@
 #include "troupe/testing/invariants.hpp"
 #include "troupe/tests/fault/scenarios.hpp"
 
-#include <array>
-#include <cerrno>
 #include <string>
 
 namespace troupe::fault {
 
-/// The errors that are injected into every call.
-inline constexpr std::array injected_errors{
-  EPERM,  ENOENT, EINTR,  EAGAIN, ENOMEM,     EBUSY,   EEXIST,
-  ENODEV, EINVAL, EMFILE, ENOSPC, EOPNOTSUPP, ENOBUFS, ETIMEDOUT};
+/// They are injected into every call.
+using netns::injected_errors;
 
 /// One fault: what happens at which call.
 struct fault {

@@ -139,7 +139,7 @@ TEST_P(sweep, WorksWithoutAFault) {
 }
 
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
-  for (auto os_error : injected_errors)
+  for (auto os_error : injected_errors())
     for (auto for_ever : {false, true})
       each_call({false, fault::effect::fail, 0, for_ever, os_error},
                 [this](const fault& x) {
@@ -149,7 +149,7 @@ TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
 
 TEST_P(sweep, LeavesNothingHalfDoneWhenTwoKernelCallsFail) {
   const auto most = is_long() ? 16U : 1U;
-  for (auto os_error : injected_errors)
+  for (auto os_error : injected_errors())
     for (auto gap = 1U; gap <= most; ++gap)
       if (is_long() || os_error == ENOBUFS)
         each_call({false, fault::effect::fail, 0, false, os_error, gap},
