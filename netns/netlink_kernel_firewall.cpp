@@ -1,5 +1,4 @@
 #include "troupe/netns/firewall/messages.hpp"
-#include "troupe/netns/firewall/nft.hpp"
 #include "troupe/netns/firewall/parts.hpp"
 #include "troupe/netns/firewall/ruleset.hpp"
 #include "troupe/netns/netlink_kernel_impl.hpp"
@@ -70,32 +69,6 @@ result<netlink_socket*> netlink_kernel::firewall_socket() {
   return &*firewall_;
 }
 
-result<void>
-netlink_kernel::load_firewall(const firewall::settings& rules,
-                              std::span<const firewall::element> elements) {
-  auto chains = forward_chains();
-  if (!chains)
-    return fail(with_context(std::move(chains.error()), "load firewall"));
-  auto has_user_chain = std::ranges::any_of(*chains, [](const auto& x) {
-    return x.name.family == "inet" && x.name.table == firewall::user_table
-           && x.name.chain == firewall::user_chain;
-  });
-  auto text = firewall::render(rules, elements, !has_user_chain);
-  if (!text)
-    return fail(with_context(std::move(text.error()), "load firewall"));
-  auto done = firewall::run_nft(ns_.get(), *text, origin_.senders.get());
-  if (done || done.error().code != ec::internal)
-    return done;
-  auto missing = firewall::missing_features(ns_.get());
-  if (missing.empty())
-    return fail(with_context(std::move(done.error()), "load firewall"));
-  auto names = std::string{};
-  for (const auto& x : missing)
-    names.append(names.empty() ? "" : ", ").append(x);
-  return fail(ec::unsupported, "load firewall: this kernel lacks " + names,
-              "use a kernel with these options");
-}
-
 result<void> netlink_kernel::change_elements(
   const std::string& table, std::span<const firewall::element_change> changes) {
   if (auto done = firewall::check_changes(changes); !done)
@@ -145,17 +118,31 @@ netlink_kernel::list_elements(const std::string& table) {
 result<std::vector<firewall::element>>
 netlink_kernel::list_once(netlink_socket& socket, const std::string& table) {
   auto result = std::vector<firewall::element>{};
+  for (auto family : firewall::both_tables)
+    if (auto done = append_elements(socket, family, table, result); !done)
+      return fail(std::move(done.error()));
+  std::ranges::sort(result);
+  return result;
+}
+
+result<void>
+netlink_kernel::append_elements(netlink_socket& socket,
+                                firewall::table_family family,
+                                const std::string& table,
+                                std::vector<firewall::element>& out) {
   for (const auto& schema : firewall::all_sets()) {
-    auto before = result.size();
+    if (schema.family != family)
+      continue;
+    auto before = out.size();
     auto good = true;
     auto message = firewall::ask_elements(table, schema);
     auto answer = socket.dump(
       message,
       [&] {
-        result.resize(before);
+        out.resize(before);
       },
       [&](const nlmsghdr& x) {
-        good = firewall::read_elements(x, schema, result) && good;
+        good = firewall::read_elements(x, schema, out) && good;
       });
     auto operation
       = "list elements of " + table + " " + std::string{schema.name};
@@ -164,8 +151,7 @@ netlink_kernel::list_once(netlink_socket& socket, const std::string& table) {
     if (!good)
       return fail(os_failure(EBADMSG, operation, "an element of another kind"));
   }
-  std::ranges::sort(result);
-  return result;
+  return {};
 }
 
 result<void> netlink_kernel::remove_firewall(const std::string& table) {
@@ -173,8 +159,7 @@ result<void> netlink_kernel::remove_firewall(const std::string& table) {
   if (!socket)
     return fail(std::move(socket.error()));
   auto result = troupe::result<void>{};
-  for (auto family :
-       {firewall::table_family::inet, firewall::table_family::bridge}) {
+  for (auto family : firewall::both_tables) {
     // A transaction that fails costs 10 ms, and at start there is no table.
     auto question = firewall::ask_table(family, table);
     if ((*socket)->query(question, [](const nlmsghdr&) {}).error == ENOENT)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/netns/firewall/messages.hpp"
+#include "troupe/netns/firewall/ruleset.hpp"
 #include "troupe/netns/firewall/senders.hpp"
 #include "troupe/netns/namespace.hpp"
 #include "troupe/netns/netlink_route.hpp"
@@ -102,6 +103,20 @@ private:
   // Lists the sets one by one.
   static result<std::vector<firewall::element>>
   list_once(netlink_socket& socket, const std::string& table);
+  static result<void>
+  append_elements(netlink_socket& socket, firewall::table_family family,
+                  const std::string& table,
+                  std::vector<firewall::element>& out);
+
+  // Those of our tables that are as the ruleset makes them, but perhaps for
+  // their rules and elements. What cannot be read is not.
+  result<std::vector<firewall::sound_table>>
+  sound_tables(const std::string& table);
+
+  // Loads the ruleset as one transaction.
+  result<void> load_once(const firewall::settings& rules,
+                         std::span<const firewall::element> elements,
+                         std::span<const firewall::sound_table> sound);
 
   // All chains on the hook `forward`.
   result<std::vector<firewall::forward_chain>> forward_chains();

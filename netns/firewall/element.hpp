@@ -77,6 +77,9 @@ std::string_view to_string(verdict x);
 /// Which of our two tables a set is in.
 enum class table_family : uint8_t { inet, bridge };
 
+inline constexpr table_family both_tables[]
+  = {table_family::inet, table_family::bridge};
+
 /// How a set is made; ruleset, text and netlink encoding follow from this.
 struct set_schema {
   set_id id;

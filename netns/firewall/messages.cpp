@@ -301,6 +301,32 @@ netlink_message ask_chains() {
           nfgenmsg{AF_UNSPEC, NFNETLINK_V0, 0}};
 }
 
+netlink_message ask_sets(table_family family) {
+  return {type_of(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSET), 0,
+          nfgenmsg{number_of(family), NFNETLINK_V0, 0}};
+}
+
+std::string read_chain_name(const nlmsghdr& message, table_family family,
+                            const std::string& table) {
+  auto body = body_of<nfgenmsg>(message);
+  auto xs = netlink_attributes<NFTA_CHAIN_MAX>::of(message, body);
+  auto is_in_table = body.nfgen_family == number_of(family)
+                     && xs.text(NFTA_CHAIN_TABLE) == table;
+  return is_in_table ? xs.text(NFTA_CHAIN_NAME) : std::string{};
+}
+
+std::string read_set_name(const nlmsghdr& message, table_family family,
+                          const std::string& table) {
+  auto body = body_of<nfgenmsg>(message);
+  auto xs = netlink_attributes<NFTA_SET_MAX>::of(message, body);
+  auto flags = ntohl(xs.value<uint32_t>(NFTA_SET_FLAGS));
+  auto is_in_table = body.nfgen_family == number_of(family)
+                     && xs.text(NFTA_SET_TABLE) == table;
+  return is_in_table && (flags & NFT_SET_ANONYMOUS) == 0
+           ? xs.text(NFTA_SET_NAME)
+           : std::string{};
+}
+
 std::optional<forward_chain> read_chain(const nlmsghdr& message) {
   auto body = body_of<nfgenmsg>(message);
   auto xs = netlink_attributes<NFTA_CHAIN_MAX>::of(message, body);

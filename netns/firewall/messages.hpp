@@ -41,6 +41,17 @@ uint32_t read_generation(const nlmsghdr& message);
 /// Asks for the chains of all tables.
 netlink_message ask_chains();
 
+/// Asks for the sets of all tables of a family.
+netlink_message ask_sets(table_family family);
+
+/// The name of a chain of that table; empty for those of others.
+std::string read_chain_name(const nlmsghdr& message, table_family family,
+                            const std::string& table);
+
+/// The same for a set; empty for a rule's own, too.
+std::string read_set_name(const nlmsghdr& message, table_family family,
+                          const std::string& table);
+
 /// A chain on the hook `forward`.
 struct forward_chain {
   foreign_chain name;

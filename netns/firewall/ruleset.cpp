@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace troupe::netns::firewall {
 
@@ -31,6 +32,15 @@ void replace_all(std::string& text, std::string_view what,
     text.replace(at, what.size(), by);
 }
 
+std::string_view family_name(table_family x) {
+  return x == table_family::inet ? "inet" : "bridge";
+}
+
+const sound_table* find(std::span<const sound_table> tables, table_family x) {
+  auto found = std::ranges::find(tables, x, &sound_table::family);
+  return found == tables.end() ? nullptr : &*found;
+}
+
 std::string user_part() {
   auto result = std::string{"table inet "};
   result.append(user_table).append(" {\n  chain ").append(user_chain);
@@ -40,7 +50,8 @@ std::string user_part() {
 }
 
 // Comments stay out, so that what is in them is no blank to be filled.
-std::string fill(const settings& rules, bool make_user_chain) {
+std::string fill(const settings& rules, std::span<const sound_table> sound,
+                 bool make_user_chain) {
   auto result = std::string{};
   auto text = ruleset_text();
   while (!text.empty()) {
@@ -52,8 +63,13 @@ std::string fill(const settings& rules, bool make_user_chain) {
       continue;
     result.append(line).append("\n");
   }
+  auto clear = [&](table_family x) {
+    return find(sound, x) == nullptr ? "delete" : "flush";
+  };
   auto mark = rules.mark.value_or(accept_mark{});
   replace_all(result, "$user_chain", make_user_chain ? user_part() : "");
+  replace_all(result, "$inet", clear(table_family::inet));
+  replace_all(result, "$bridge", clear(table_family::bridge));
   replace_all(result, "$table", rules.table);
   replace_all(result, "$group", std::to_string(rules.group));
   replace_all(result, "$mask", std::to_string(mark.mask));
@@ -61,15 +77,56 @@ std::string fill(const settings& rules, bool make_user_chain) {
   return result;
 }
 
-std::string_view family_name(table_family x) {
-  return x == table_family::inet ? "inet" : "bridge";
+/// The commands that add, or delete, elements; at most `most_elements` each.
+result<void>
+put_commands(std::string& out, std::string_view verb, std::string_view table,
+             std::span<const element> elements) {
+  auto counts = std::array<size_t, set_count>{};
+  auto commands = std::array<std::string, set_count>{};
+  for (const auto& x : elements) {
+    auto text = to_text(x);
+    if (!text)
+      return fail(std::move(text.error()));
+    const auto& schema = schema_of(x.set);
+    auto& count = counts[static_cast<size_t>(x.set)];
+    auto& command = commands[static_cast<size_t>(x.set)];
+    if (count % most_elements == 0) {
+      command.append(count == 0 ? "" : " }\n").append(verb);
+      command.append(" element ").append(family_name(schema.family));
+      command.append(" ").append(table).append(" ").append(schema.name);
+      command.append(" { ");
+    } else {
+      command.append(", ");
+    }
+    ++count;
+    command.append(*text);
+  }
+  for (const auto& x : commands)
+    if (!x.empty())
+      out.append(x).append(" }\n");
+  return {};
 }
 
 } // namespace
 
+std::vector<std::string_view> chains_of(table_family family) {
+  auto result = std::vector<std::string_view>{};
+  auto table = "table " + std::string{family_name(family)} + " $table {";
+  auto text = ruleset_text();
+  text.remove_prefix(text.find(table));
+  text = text.substr(0, text.find("\n}"));
+  constexpr auto lead = std::string_view{"\n  chain "};
+  for (auto at = text.find(lead); at != std::string_view::npos;
+       at = text.find(lead, at + 1)) {
+    auto name = text.substr(at + lead.size());
+    result.push_back(name.substr(0, name.find(' ')));
+  }
+  return result;
+}
+
 result<std::string>
 render(const settings& rules, std::span<const element> elements,
-       bool make_user_chain) {
+       std::span<const sound_table> sound, bool make_user_chain) {
   if (!is_table_name(rules.table))
     return fail(ec::invalid_argument,
                 "render ruleset: bad name of a table " + quoted(rules.table));
@@ -78,26 +135,21 @@ render(const settings& rules, std::span<const element> elements,
                                         + std::to_string(rules.group));
   if (auto done = check_elements(elements); !done)
     return fail(std::move(done.error()));
-  auto counts = std::array<size_t, set_count>{};
-  auto commands = std::array<std::string, set_count>{};
-  for (const auto& x : elements) {
-    const auto& schema = schema_of(x.set);
-    auto& count = counts[static_cast<size_t>(x.set)];
-    auto& out = commands[static_cast<size_t>(x.set)];
-    if (count % most_elements == 0) {
-      out.append(count == 0 ? "" : " }\n").append("add element ");
-      out.append(family_name(schema.family)).append(" ").append(rules.table);
-      out.append(" ").append(schema.name).append(" { ");
-    } else {
-      out.append(", ");
-    }
-    ++count;
-    out.append(to_text(x).value());
-  }
-  auto result = fill(rules, make_user_chain);
-  for (const auto& x : commands)
-    if (!x.empty())
-      result.append(x).append(" }\n");
+  auto wanted = std::vector<element>{elements.begin(), elements.end()};
+  std::ranges::sort(wanted);
+  auto there = std::vector<element>{};
+  for (const auto& x : sound)
+    there.insert(there.end(), x.elements.begin(), x.elements.end());
+  std::ranges::sort(there);
+  auto strange = std::vector<element>{};
+  auto missing = std::vector<element>{};
+  std::ranges::set_difference(there, wanted, std::back_inserter(strange));
+  std::ranges::set_difference(wanted, there, std::back_inserter(missing));
+  auto result = fill(rules, sound, make_user_chain);
+  if (auto done = put_commands(result, "delete", rules.table, strange); !done)
+    return fail(std::move(done.error()));
+  if (auto done = put_commands(result, "add", rules.table, missing); !done)
+    return fail(std::move(done.error()));
   return result;
 }
 

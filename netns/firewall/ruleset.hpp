@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe::netns::firewall {
 
@@ -15,14 +16,27 @@ std::string_view ruleset_text();
 inline constexpr std::string_view user_table = "troupe_user";
 inline constexpr std::string_view user_chain = "before_troupe";
 
-/// What `nft -f -` reads: the ruleset with its blanks filled in and all the
-/// elements, one transaction.
+/// The names of the chains that the ruleset has in its table of that family.
+std::vector<std::string_view> chains_of(table_family family);
+
+/// A table of ours in the kernel that has the chains and sets of the ruleset
+/// and no others.
+struct sound_table {
+  table_family family = table_family::inet;
+  std::vector<element> elements; ///< Sorted.
+};
+
+/// What `nft -f -` reads to make the tables hold exactly these elements: the
+/// ruleset with its blanks filled in and the changes of elements, one
+/// transaction.
+/// @param sound Tables whose sets stay, so that a packet that is on its way
+///   finds what is in them. Others are deleted and made anew.
 /// @param make_user_chain The user's chain is not there.
 /// Errors: `invalid_argument` for a table's name that is not one of
 /// `table_name`, for a group that is 0 or odd, for wrong elements and for an
 /// element that comes twice.
 result<std::string>
 render(const settings& rules, std::span<const element> elements,
-       bool make_user_chain);
+       std::span<const sound_table> sound, bool make_user_chain);
 
 } // namespace troupe::netns::firewall

@@ -94,6 +94,49 @@ TEST_F(FirewallRepair, ALoadBringsEverythingBack) {
   EXPECT_FALSE(is_open());
 }
 
+// Whatever was changed, with and without a table that can be kept.
+TEST_F(FirewallRepair, ALoadMendsEveryChange) {
+  build();
+  auto list = "(nft -s list table inet " + rules.table
+              + "; nft -s list table bridge " + rules.table + ") 2>&1";
+  auto before = output_of(list);
+  ASSERT_NE(before.find("publish4_any"), std::string::npos) << before;
+  auto inet = " inet " + rules.table + " ";
+  auto bridge = " bridge " + rules.table + " ";
+  for (const auto& command :
+       {"add rule" + inet + "in_internal accept",
+        "insert rule" + inet + "in_nat accept",
+        "flush chain" + inet + "forward",
+        "flush chain" + bridge + "guard",
+        "flush table" + inet,
+        "delete element" + inet + "publish4_any '{ tcp . 8080 }'",
+        "add element" + inet + "publish4_any '{ tcp . 81 : 10.1.0.2 . 81 }'",
+        "delete element" + inet + "publish4_any '{ tcp . 8080 }'; nft add "
+          + "element" + inet + "publish4_any '{ tcp . 8080 : 10.2.0.2 . 81 }'",
+        "add element" + inet + "networks '{ \"a;b {\" }'",
+        "add chain" + inet + "forward '{ policy drop; }'",
+        "add table" + inet + "'{ flags dormant; }'",
+        "add chain" + inet + "more '{ type filter hook forward priority 7; "
+          + "policy drop; }'",
+        "add chain" + inet + "more; nft add element" + inet
+          + "enter '{ ipv4 . \"x\" : goto more }'",
+        "add set" + bridge + "more '{ type ifname; }'",
+        "delete table" + inet,
+        "delete table" + bridge,
+        "delete table" + inet + "; nft add table" + inet,
+        "flush chain" + bridge + "prerouting; nft delete chain" + bridge
+          + "prerouting; nft add chain" + bridge
+          + "prerouting '{ type filter hook prerouting priority 3; }'",
+        "flush chain" + bridge + "prerouting; nft delete set" + bridge
+          + "unguarded; nft add set" + bridge + "unguarded '{ type mark; }'",
+        std::string{"flush ruleset"}}) {
+    ASSERT_EQ(shell("nft " + command), 0) << command;
+    EXPECT_NE(output_of(list), before) << command;
+    load();
+    EXPECT_EQ(output_of(list), before) << command;
+  }
+}
+
 TEST_F(FirewallRepair, TheUsersChainIsNeverTouched) {
   build();
   ASSERT_EQ(shell("nft add rule inet troupe_user before_troupe ip saddr "
@@ -190,6 +233,36 @@ TEST_F(FirewallRepair, ThereIsNoInstantWithoutRules) {
   EXPECT_EQ(servers.datagrams() - before, sent);
   EXPECT_EQ(open, 0);
   RecordProperty("samples", sent);
+}
+
+// As fast as one processor can: an instant of a microsecond is found, too.
+TEST_F(FirewallRepair, AFloodFindsNoInstantWithoutRules) {
+  build();
+  auto address = sockaddr_in{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(83);
+  auto* plain = reinterpret_cast<sockaddr*>(&address);
+  auto inside = open_socket(places["a1"], AF_INET, SOCK_DGRAM);
+  ASSERT_EQ(bind(inside, plain, sizeof address), 0);
+  std::memcpy(&address.sin_addr, ip("10.1.0.2").bytes().data(), 4);
+  auto outside = open_socket(places["neighbour"], AF_INET, SOCK_DGRAM);
+  ASSERT_EQ(connect(outside, plain, sizeof address), 0);
+  auto stop = std::atomic<bool>{false};
+  auto sent = 0;
+  auto flood = std::thread{[&] {
+    while (!stop)
+      sent += send(outside, "?", 1, 0) == 1 ? 1 : 0;
+  }};
+  for (int i = 0; i < 200; ++i)
+    load();
+  stop = true;
+  flood.join();
+  auto byte = char{};
+  EXPECT_GE(sent, 10'000);
+  EXPECT_EQ(recv(inside, &byte, 1, MSG_DONTWAIT), -1);
+  RecordProperty("samples", sent);
+  close(inside);
+  close(outside);
 }
 
 TEST_F(FirewallRepair, LoadsOverTheTablesOfACrashedRun) {

@@ -37,7 +37,7 @@ TEST(Ruleset, IsWhatAPersonHasRead) {
       .value(),
     make_element(set_id::unguarded, {std::string_view{"trp0"}}).value()};
   auto text
-    = render({"troupe_0a1b2c", accept_mark{2, 3}, group}, elements, true)
+    = render({"troupe_0a1b2c", accept_mark{2, 3}, group}, elements, {}, true)
         .value();
   EXPECT_EQ(text, golden("ruleset.nft"))
     << "after a change on purpose, write this to tests/golden/ruleset.nft:\n"
@@ -45,7 +45,7 @@ TEST(Ruleset, IsWhatAPersonHasRead) {
 }
 
 TEST(Ruleset, HasNoMarkWithoutOne) {
-  auto text = render({"troupe_0a1b2c", {}, group}, {}, false).value();
+  auto text = render({"troupe_0a1b2c", {}, group}, {}, {}, false).value();
   EXPECT_EQ(text.find("meta mark"), std::string::npos);
   EXPECT_EQ(text.find("before_troupe"), std::string::npos);
   EXPECT_EQ(text.find('$'), std::string::npos);
@@ -77,15 +77,15 @@ TEST(Ruleset, RefusesOtherTableNames) {
   for (auto name :
        {"", "troupe_", "troupe_user", "troupe_0a1b2", "filter",
         "troupe_0a1b2c; flush ruleset", "troupe_0a1b2C", "troupe_0a1b2c\n"})
-    EXPECT_TRUE(
-      fails_with(ec::invalid_argument, render({name, {}, group}, {}, false)))
+    EXPECT_TRUE(fails_with(ec::invalid_argument,
+                           render({name, {}, group}, {}, {}, false)))
       << name;
 }
 
 TEST(Ruleset, RefusesGroupsThatAreNotOnlyOurs) {
   for (auto bad : {0U, group + 1})
     EXPECT_TRUE(fails_with(ec::invalid_argument,
-                           render({"troupe_0a1b2c", {}, bad}, {}, false)));
+                           render({"troupe_0a1b2c", {}, bad}, {}, {}, false)));
 }
 
 TEST(Ruleset, SplitsLongListsOfElements) {
@@ -94,7 +94,7 @@ TEST(Ruleset, SplitsLongListsOfElements) {
     elements.push_back(make_element(set_id::publish4_any, {protocol::tcp, i},
                                     {ip("10.1.0.2"), uint16_t{80}})
                          .value());
-  auto text = render({"troupe_0a1b2c", {}, group}, elements, false).value();
+  auto text = render({"troupe_0a1b2c", {}, group}, elements, {}, false).value();
   auto count = size_t{0};
   for (auto at = text.find("add element"); at != std::string::npos;
        at = text.find("add element", at + 1))
