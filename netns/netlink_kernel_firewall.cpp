@@ -78,8 +78,15 @@ result<void> netlink_kernel::change_elements(
   auto socket = firewall_socket();
   if (!socket)
     return fail(std::move(socket.error()));
+  using firewall::per_message;
   auto failed = -1;
-  auto answer = (*socket)->transact(firewall::encode(table, changes), failed);
+  auto send = [&](per_message most) {
+    return (*socket)->transact(encode(table, changes, most), failed);
+  };
+  auto answer = send(per_message::many);
+  // Nothing is changed. Once more, to know whose fault it is.
+  if (!answer.ok() && changes.size() > 1)
+    answer = send(per_message::one);
   if (answer.ok())
     return {};
   if (failed < 0 || static_cast<size_t>(failed) >= changes.size())

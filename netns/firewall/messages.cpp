@@ -2,6 +2,7 @@
 
 #include "troupe/netns/firewall/parts.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include <arpa/inet.h>
@@ -109,25 +110,47 @@ void put_data(writer& out, const set_schema& schema, const element& x) {
   });
 }
 
-void put_change(writer& out, const std::string& table,
-                const element_change& x) {
-  const auto& schema = schema_of(x.what.set);
-  auto start = out.begin(x.add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-                         x.add ? NLM_F_CREATE | NLM_F_EXCL : 0, schema.family);
+// The list of a message is an attribute, at most 64 KiB long.
+constexpr auto most_in_message = size_t{256};
+
+void put_element(writer& out, const set_schema& schema,
+                 const element_change& x) {
+  out.nest(NFTA_LIST_ELEM, [&] {
+    out.nest(NFTA_SET_ELEM_KEY, [&] {
+      out.put(NFTA_DATA_VALUE, x.what.key.data(), x.what.key.size());
+    });
+    if (x.add && !x.what.data.empty())
+      out.nest(NFTA_SET_ELEM_DATA, [&] {
+        put_data(out, schema, x.what);
+      });
+  });
+}
+
+// All of the same kind and set.
+void put_changes(writer& out, const std::string& table,
+                 std::span<const element_change> changes) {
+  const auto add = changes[0].add;
+  const auto& schema = schema_of(changes[0].what.set);
+  auto start = out.begin(add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+                         add ? NLM_F_CREATE | NLM_F_EXCL : 0, schema.family);
   out.put_text(NFTA_SET_ELEM_LIST_TABLE, table);
   out.put_text(NFTA_SET_ELEM_LIST_SET, schema.name);
   out.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
-    out.nest(NFTA_LIST_ELEM, [&] {
-      out.nest(NFTA_SET_ELEM_KEY, [&] {
-        out.put(NFTA_DATA_VALUE, x.what.key.data(), x.what.key.size());
-      });
-      if (x.add && !x.what.data.empty())
-        out.nest(NFTA_SET_ELEM_DATA, [&] {
-          put_data(out, schema, x.what);
-        });
-    });
+    for (const auto& x : changes)
+      put_element(out, schema, x);
   });
   out.end(start);
+}
+
+// How many at the beginning can be in one message.
+size_t alike(std::span<const element_change> changes) {
+  const auto& first = changes[0];
+  auto count = size_t{1};
+  while (count < std::min(changes.size(), most_in_message)
+         && changes[count].add == first.add
+         && changes[count].what.set == first.what.set)
+    ++count;
+  return count;
 }
 
 std::vector<uint8_t> bytes_of(const nlattr* attribute) {
@@ -235,10 +258,14 @@ uint32_t put_destination(netlink_message& out, const conntrack_filter& x) {
 } // namespace
 
 std::vector<uint8_t>
-encode(const std::string& table, std::span<const element_change> changes) {
+encode(const std::string& table, std::span<const element_change> changes,
+       per_message most) {
   auto out = writer{};
-  for (const auto& x : changes)
-    put_change(out, table, x);
+  while (!changes.empty()) {
+    auto count = most == per_message::many ? alike(changes) : 1;
+    put_changes(out, table, changes.first(count));
+    changes = changes.subspan(count);
+  }
   return out.take();
 }
 

@@ -13,10 +13,16 @@
 /// What is said to nf_tables and connection tracking. Private to netns.
 namespace troupe::netns::firewall {
 
-/// Messages that add and delete elements, one per change, one after the other,
-/// for `netlink_socket::transact`. @pre each fits its schema.
-std::vector<uint8_t>
-encode(const std::string& table, std::span<const element_change> changes);
+/// How many changes a message may hold. Many are quicker: the kernel looks the
+/// set up once. With one each it says which it refuses.
+enum class per_message : uint8_t { one, many };
+
+/// Messages that add and delete elements, one after the other, for
+/// `netlink_socket::transact`. Neighbours of the same kind and set share one.
+/// @pre each fits its schema.
+std::vector<uint8_t> encode(const std::string& table,
+                            std::span<const element_change> changes,
+                            per_message most);
 
 /// A message that deletes a table, for `transact`.
 std::vector<uint8_t>
