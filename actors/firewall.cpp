@@ -87,6 +87,23 @@ void flush(pointer self) {
     else
       x.finish(state.work->apply({std::move(x.job)}));
   }
+  if (state.work->owes_ports())
+    try_again_later(self);
+}
+
+/// Removals have happened: what the kernel refuses to give up is tried again.
+void submit_final(pointer self, firewall_job job, std::string title,
+                  std::function<void()> finish) {
+  job.is_final = true;
+  submit(self, std::move(job),
+         [self, title = std::move(title),
+          finish = std::move(finish)](const result<void>& x) {
+           if (!x) {
+             log().warn("{}: {}; tried again later", title, x.error().message);
+             try_again_later(self);
+           }
+           finish();
+         });
 }
 
 std::string unpublished(const protect_endpoint& x) {
@@ -111,28 +128,26 @@ void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
   auto prepared = prepare(*state_of(self).work, driver, msg);
   if (!prepared)
     return reply.deliver(std::move(prepared.error()));
+  auto& work = *state_of(self).work;
+  const auto owner = msg.endpoint.id.value;
   submit(self, std::move(prepared->job),
-         [=, &state = state_of(self), msg = std::move(msg),
-          all = std::move(prepared->bindings)](const result<void>& x) mutable {
-           if (x)
-             return reply.deliver(published_ports{std::move(all)});
-           state.work->release_but(msg.endpoint, msg.kept);
-           reply.deliver(x.error());
-         });
-}
-
-/// Removals have happened: what the kernel refuses to give up is tried again.
-void submit_final(pointer self, firewall_job job, std::string title,
-                  std::function<void()> finish) {
-  job.is_final = true;
-  submit(self, std::move(job),
-         [self, title = std::move(title),
-          finish = std::move(finish)](const result<void>& x) {
+         [=, &work, msg = std::move(msg), all = std::move(prepared->bindings),
+          before = work.book().of(owner)](const result<void>& x) mutable {
            if (!x) {
-             log().warn("{}: {}; tried again later", title, x.error().message);
-             try_again_later(self);
+             work.release_but(msg.endpoint, msg.kept);
+             return reply.deliver(x.error());
            }
-           finish();
+           // The proxy has taken the sockets meanwhile; if not, the rules go
+           // again.
+           auto done = work.finish_publish(msg.endpoint);
+           if (done)
+             return reply.deliver(published_ports{std::move(all)});
+           submit_final(self, {owner, std::move(before)},
+                        "endpoint " + quoted(msg.endpoint.name)
+                          + ": withdraw ports",
+                        [=, why = done.error()]() mutable {
+                          reply.deliver(why);
+                        });
          });
 }
 
@@ -183,9 +198,8 @@ result<mend_report> check(firewall_work& work, const check_firewall& msg) {
   if (!found->empty())
     if (auto done = work.load(); !done)
       return fail(std::move(done.error()));
-  if (work.ports() != nullptr)
-    if (auto done = work.ports()->repair(); !done)
-      found->push_back(done.error().message);
+  if (auto done = work.repair_ports(); !done)
+    found->push_back(done.error().message);
   return mend_report{std::move(*found)};
 }
 
@@ -263,7 +277,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       if (!state.work)
         return to_caf(state.problem);
       auto report = check(*state.work, msg);
-      if (!report && msg.repair)
+      if (msg.repair && (!report || state.work->owes_ports()))
         try_again_later(self);
       if (!report)
         return to_caf(std::move(report));

@@ -21,13 +21,6 @@ drivers::publisher publisher_of(const endpoint_spec& endpoint) {
   return result;
 }
 
-/// Nobody can do more about it: the ports stay taken until they are restored.
-void note_release(const endpoint_spec& endpoint, const result<void>& released) {
-  if (!released)
-    log().warn("endpoint {}: give ports back: {}", quoted(endpoint.name),
-               released.error().message);
-}
-
 std::string describe(const netns::firewall::element& x) {
   return fmt::format("firewall: {} {}", schema_of(x.set).name,
                      to_text(x).value_or("(malformed)"));
@@ -178,7 +171,21 @@ firewall_work::publish(const drivers::driver& driver,
   how.mode_v4 = driver.publishing(what.network, ip_family::v4);
   how.mode_v6 = driver.publishing(what.network, ip_family::v6);
   how.default_address = driver.publish_address(what.network);
-  return ports_->publish(who, wishes, how);
+  return ports_->begin_publish(who, wishes, how);
+}
+
+result<void> firewall_work::finish_publish(const endpoint_spec& endpoint) {
+  if (!ports_)
+    return {};
+  auto gone = ports_->bindings(endpoint.id);
+  auto done = ports_->finish_publish(endpoint.id);
+  if (done)
+    return done;
+  const auto kept = ports_->bindings(endpoint.id);
+  for (const auto& x : gone)
+    if (std::ranges::find(kept, x) == kept.end())
+      forget_connections(x);
+  return done;
 }
 
 void firewall_work::forget(const netns::conntrack_filter& filter,
@@ -206,6 +213,25 @@ void firewall_work::forget_connections(const port_binding& binding) {
   if (!binding.host_ip.is_unspecified())
     filter.host_address = binding.host_ip;
   forget(filter, "to " + to_string(binding));
+}
+
+/// The endpoint is gone, or does not want them: that stays so.
+void firewall_work::note_release(const endpoint_spec& endpoint,
+                                 const result<void>& done) {
+  if (done)
+    return;
+  log().warn("endpoint {}: give ports back: {}; tried again later",
+             quoted(endpoint.name), done.error().message);
+  owes_ports_ = true;
+}
+
+result<void> firewall_work::repair_ports() {
+  if (!ports_)
+    return {};
+  auto done = ports_->repair();
+  if (done)
+    owes_ports_ = false;
+  return done;
 }
 
 void firewall_work::release_all(const endpoint_spec& endpoint) {

@@ -44,9 +44,15 @@ public:
   result<void>
   open_forwarding(const drivers::driver& driver, const network_spec& network);
 
-  /// Publishes the endpoint's ports that are not published yet.
+  /// Publishes the endpoint's ports that are not published yet. Others hold
+  /// them after `finish_publish` at the latest, which must follow unless
+  /// `release_but` does.
   result<std::vector<port_binding>>
   publish(const drivers::driver& driver, const protect_endpoint& what);
+
+  /// Waits until the ports that `publish` took are held for good. On error they
+  /// are given back, and what was connected to them is forgotten.
+  result<void> finish_publish(const endpoint_spec& endpoint);
 
   /// Gives back an endpoint's ports but these, and forgets the connections to
   /// them.
@@ -55,6 +61,15 @@ public:
 
   /// Gives back all ports of an endpoint that is gone.
   void release_all(const endpoint_spec& endpoint);
+
+  /// The proxy still has what was given back, because it did not answer:
+  /// `repair_ports` must follow.
+  bool owes_ports() const {
+    return owes_ports_;
+  }
+
+  /// Compares the ports with the proxy and mends the differences.
+  result<void> repair_ports();
 
   /// Forgets the connections of an endpoint that is gone: those to its ports as
   /// well, for they led to its addresses.
@@ -83,6 +98,7 @@ public:
 private:
   result<void> remove();
   result<void> change(const firewall_book::changes& changes);
+  void note_release(const endpoint_spec& endpoint, const result<void>& done);
   void forget_connections(const port_binding& binding);
   void forget(const netns::conntrack_filter& filter, const std::string& title);
 
@@ -94,6 +110,7 @@ private:
   bool loaded_ = false;        ///< The kernel has what the book says.
   bool worked_ = false;        ///< Rules were loaded once.
   bool maybe_present_ = false; ///< There may be tables of ours.
+  bool owes_ports_ = false;
   std::optional<error> missing_;
   std::vector<std::string> forwarding_; ///< Families we switched on.
 };

@@ -12,6 +12,9 @@ namespace {
 // A busy host must not make one request walk through every port.
 constexpr unsigned max_attempts = 2'048;
 
+// Of many ports the proxy gets the first ones while others are bound.
+constexpr size_t parcel_size = 32;
+
 port_targets targets_of(const publisher& x) {
   return {x.ipv4, x.ipv6};
 }
@@ -55,6 +58,17 @@ result<void> port_book::start() {
 result<std::vector<port_binding>>
 port_book::publish(const publisher& owner, std::span<const port_spec> wishes,
                    const publish_options& options) {
+  auto bindings = begin_publish(owner, wishes, options);
+  if (bindings)
+    if (auto ok = finish_publish(owner.id); !ok)
+      return fail(std::move(ok.error()));
+  return bindings;
+}
+
+result<std::vector<port_binding>>
+port_book::begin_publish(const publisher& owner,
+                         std::span<const port_spec> wishes,
+                         const publish_options& options) {
   auto effective = options;
   effective.proxy = options.proxy && proxy_ != nullptr;
   effective.host_ipv6 = sockets_->has_family(ip_family::v6);
@@ -62,24 +76,31 @@ port_book::publish(const publisher& owner, std::span<const port_spec> wishes,
   if (!plan)
     return fail(std::move(plan.error()));
   auto taken = std::vector<entry>{};
+  auto sent = size_t{0};
   for (const auto& group : plan->groups) {
     auto ok = hold_group(owner, group, taken);
     if (!ok) {
+      settle();
+      withdraw(taken, place::sent);
       give_back(taken);
       return fail(std::move(ok.error()));
     }
+    if (taken.size() - sent >= parcel_size) {
+      send(std::span{taken}.subspan(sent));
+      sent = taken.size();
+    }
   }
-  if (auto ok = hand_over(taken); !ok) {
-    give_back(taken);
-    return fail(std::move(ok.error()));
-  }
+  send(std::span{taken}.subspan(sent));
   for (const auto& binding : plan->routed)
     taken.push_back({binding, {}, place::nowhere, {}});
   auto result = std::vector<port_binding>{};
   result.reserve(taken.size());
-  for (const auto& x : taken)
+  for (auto& x : taken) {
+    x.fresh = true;
     result.push_back(x.binding);
+  }
   sort_bindings(result);
+  on_their_way_.push_back(owner.id);
   enter(owner, std::move(taken));
   return result;
 }

@@ -32,7 +32,8 @@ std::string label_of(const publisher& x);
 /// proxy they live here.
 ///
 /// Contract, for every method that returns a result:
-/// - *All or nothing*: on error everything is as it was before the call.
+/// - *All or nothing*: on error everything is as it was before the call, but
+///   for `release`.
 /// - *Blocking*: system calls and a round trip to the proxy. One caller at a
 ///   time.
 class port_book {
@@ -54,6 +55,17 @@ public:
   publish(const publisher& owner, std::span<const port_spec> wishes,
           const publish_options& options);
 
+  /// The same without waiting for the proxy: it takes the sockets while the
+  /// caller does something else. `finish_publish` must follow.
+  result<std::vector<port_binding>>
+  begin_publish(const publisher& owner, std::span<const port_spec> wishes,
+                const publish_options& options);
+
+  /// Waits until the proxy has what `begin_publish` took; on error that is
+  /// given back. Done if nothing was begun. Errors: `unavailable` (no
+  /// descriptors, no proxy).
+  result<void> finish_publish(const endpoint_id& owner);
+
   /// Takes exactly these host ports again, after a restart. What the proxy
   /// still has is kept with its connections. Errors: as of `publish`.
   result<void>
@@ -62,11 +74,13 @@ public:
   /// Closes what the proxy has and nobody restored.
   result<void> finish_restore();
 
-  /// Gives back everything of an endpoint; done if it has nothing.
+  /// Gives back everything of an endpoint; done if it has nothing. On error the
+  /// ports are not the endpoint's any more, but the proxy may have them until
+  /// `repair`.
   result<void> release(const endpoint_id& owner);
 
   /// Gives back some of an endpoint's ports. Errors: `not_found` if it does
-  /// not have one of them.
+  /// not have one of them, nothing is done then; others as above.
   result<void>
   release(const endpoint_id& owner, std::span<const port_binding> bindings);
 
@@ -88,6 +102,7 @@ private:
   enum class place : uint8_t {
     nowhere, ///< There is none: no host port, or the kernel has no such socket.
     here,
+    sent, ///< On its way to the proxy, and still here.
     proxy,
   };
 
@@ -96,10 +111,13 @@ private:
     port_binding binding;
     std::optional<ip_address> target; ///< Of the proxy.
     place where = place::nowhere;
-    socket_ptr socket; ///< Set if it is here.
+    socket_ptr socket; ///< Set if it is here or sent.
     /// `0.0.0.0` and `::` of one number have one socket; here the latter's.
     bool shared = false;
+    bool fresh = false; ///< Begun and not finished.
   };
+
+  struct parcel;
 
   struct account {
     publisher who;
@@ -116,11 +134,16 @@ private:
   error explain(error why, const port_binding& binding);
   error exhausted(const port_group& group, const std::optional<error>& last);
   result<entry> resume(const publisher& owner, const port_binding& binding);
+  static parcel parcel_of(std::span<const entry> entries);
+  void send(std::span<entry> entries);
+  void settle();
   result<void> hand_over(std::span<entry> entries);
+  void withdraw(std::span<const entry> entries, place where);
   result<void> take_from_proxy(std::span<const entry> entries);
   void part(std::vector<entry>& entries, const entry& gone);
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
+  result<void> repair_once(bool& parted);
   result<void>
   repair_entry(entry& x, std::span<const netns::proxy_port> present);
 
@@ -128,6 +151,7 @@ private:
   std::unique_ptr<netns::port_proxy> proxy_;
   port_allocator allocator_;
   std::map<endpoint_id, account> accounts_;
+  std::vector<endpoint_id> on_their_way_;    // Who has entries that are sent.
   std::vector<netns::proxy_port> left_over_; // Of an earlier run.
   bool restoring_ = false; // Since `start`, until `finish_restore`.
 };

@@ -3,7 +3,9 @@
 #include "troupe/drivers/ports/port_book.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <utility>
 
 namespace troupe::drivers {
 
@@ -29,29 +31,75 @@ find_port(std::span<const proxy_port> ports, const proxy_port& wanted) {
 
 } // namespace
 
+/// What `port_proxy::add` takes.
+struct port_book::parcel {
+  std::vector<proxy_port> ports;
+  std::vector<socket_ptr> sockets;
+};
+
+port_book::parcel port_book::parcel_of(std::span<const entry> entries) {
+  auto result = parcel{};
+  for (const auto& x : entries) {
+    if (x.where == place::nowhere)
+      continue;
+    result.ports.push_back(port_of(x.binding, x.target, x.shared));
+    result.sockets.push_back(x.socket);
+  }
+  return result;
+}
+
 // -- handing over and taking back ---------------------------------------------
+
+/// Sends sockets, if the proxy is there to take them.
+void port_book::send(std::span<entry> entries) {
+  const auto next = parcel_of(entries);
+  if (!proxy_ || next.ports.empty()
+      || !proxy_->begin_add(next.ports, next.sockets))
+    return;
+  for (auto& x : entries)
+    if (x.where == place::here)
+      x.where = place::sent;
+}
+
+/// Waits for all that is on its way, before anything else is asked. Whatever
+/// one of the parcels met with, all of them count as not sent then.
+void port_book::settle() {
+  if (!proxy_)
+    return;
+  const auto arrived = proxy_->finish_add().has_value();
+  for (const auto& owner : std::exchange(on_their_way_, {})) {
+    auto account = accounts_.find(owner);
+    if (account == accounts_.end())
+      continue;
+    for (auto& x : account->second.entries) {
+      if (x.where != place::sent)
+        continue;
+      x.where = arrived ? place::proxy : place::here;
+      if (arrived)
+        x.socket.reset();
+    }
+  }
+}
+
+/// The proxy gives up what it has, or may have, of these.
+void port_book::withdraw(std::span<const entry> entries, place where) {
+  auto ports = std::vector<proxy_port>{};
+  for (const auto& x : entries)
+    if (x.where == where)
+      ports.push_back(port_of(x.binding, x.target));
+  if (!ports.empty())
+    static_cast<void>(proxy_->remove(ports));
+}
 
 result<void> port_book::hand_over(std::span<entry> entries) {
   if (!proxy_)
     return {};
-  auto ports = std::vector<proxy_port>{};
-  auto sockets = std::vector<socket_ptr>{};
-  for (const auto& x : entries) {
-    if (x.where == place::nowhere)
-      continue;
-    ports.push_back(port_of(x.binding, x.target, x.shared));
-    sockets.push_back(x.socket);
-  }
-  if (ports.empty())
+  const auto all = parcel_of(entries);
+  if (all.ports.empty())
     return {};
-  if (auto ok = proxy_->add(ports, sockets); !ok) {
+  if (auto ok = proxy_->add(all.ports, all.sockets); !ok) {
     // It may have been done though: a port that we free must not stay there.
-    auto added = std::vector<proxy_port>{};
-    for (const auto& x : entries)
-      if (x.where == place::here)
-        added.push_back(port_of(x.binding, x.target));
-    if (!added.empty())
-      static_cast<void>(proxy_->remove(added));
+    withdraw(entries, place::here);
     return fail(with_context(std::move(ok.error()), "publish"));
   }
   for (auto& x : entries) {
@@ -60,6 +108,31 @@ result<void> port_book::hand_over(std::span<entry> entries) {
     x.where = place::proxy;
     x.socket.reset();
   }
+  return {};
+}
+
+result<void> port_book::finish_publish(const endpoint_id& owner) {
+  settle();
+  auto account = accounts_.find(owner);
+  if (account == accounts_.end())
+    return {};
+  auto& entries = account->second.entries;
+  const auto fresh
+    = std::span{std::ranges::find(entries, true, &entry::fresh), entries.end()};
+  const auto is_here = [](const entry& x) {
+    return x.where == place::here;
+  };
+  if (std::ranges::any_of(fresh, is_here))
+    if (auto ok = hand_over(fresh); !ok) {
+      withdraw(fresh, place::proxy);
+      give_back(fresh);
+      std::erase_if(entries, std::mem_fn(&entry::fresh));
+      if (entries.empty())
+        accounts_.erase(account);
+      return ok;
+    }
+  for (auto& x : fresh)
+    x.fresh = false;
   return {};
 }
 
@@ -76,18 +149,19 @@ result<void> port_book::take_from_proxy(std::span<const entry> entries) {
 }
 
 result<void> port_book::release(const endpoint_id& owner) {
+  settle();
   auto i = accounts_.find(owner);
   if (i == accounts_.end())
     return {};
-  if (auto ok = take_from_proxy(i->second.entries); !ok)
-    return ok;
+  auto done = take_from_proxy(i->second.entries);
   give_back(i->second.entries);
   accounts_.erase(i);
-  return {};
+  return done;
 }
 
 result<void> port_book::release(const endpoint_id& owner,
                                 std::span<const port_binding> bindings) {
+  settle();
   auto account = accounts_.find(owner);
   auto leaving = std::vector<entry>{};
   for (const auto& wanted : bindings) {
@@ -107,19 +181,18 @@ result<void> port_book::release(const endpoint_id& owner,
   }
   if (leaving.empty())
     return {};
-  if (auto ok = take_from_proxy(leaving); !ok)
-    return ok;
+  auto done = take_from_proxy(leaving);
   give_back(leaving);
   auto& entries = account->second.entries;
   std::erase_if(entries, [&](const entry& x) {
     return std::ranges::find(bindings, x.binding) != bindings.end();
   });
   for (const auto& gone : leaving)
-    if (gone.shared)
+    if (gone.shared && done)
       part(entries, gone);
   if (entries.empty())
     accounts_.erase(account);
-  return {};
+  return done;
 }
 
 /// The other half of a shared socket gets one of its own. If that fails, the
@@ -135,6 +208,7 @@ void port_book::part(std::vector<entry>& entries, const entry& gone) {
 
 result<void> port_book::restore(const publisher& owner,
                                 std::span<const port_binding> bindings) {
+  settle();
   auto taken = std::vector<entry>{};
   auto undo = [&](error why) {
     give_back(taken);
@@ -177,9 +251,11 @@ port_book::resume(const publisher& owner, const port_binding& binding) {
 }
 
 result<void> port_book::finish_restore() {
+  settle();
   if (!left_over_.empty())
     if (auto ok = proxy_->remove(left_over_); !ok)
       return ok;
+  // The other half of a shared socket has none now.
   const auto parts = std::ranges::any_of(left_over_, &proxy_port::shared);
   left_over_.clear();
   restoring_ = false;
@@ -187,10 +263,20 @@ result<void> port_book::finish_restore() {
 }
 
 result<void> port_book::repair() {
+  auto parted = false;
+  auto done = repair_once(parted);
+  if (done && parted)
+    done = repair_once(parted);
+  return done;
+}
+
+/// @param parted Set if a shared socket was closed: its other half has none.
+result<void> port_book::repair_once(bool& parted) {
   auto limits = sockets_->limits();
   allocator_.set_automatic({limits.first, limits.last}, limits.reserved);
   if (!proxy_)
     return {};
+  settle();
   auto present = proxy_->list();
   if (!present)
     return fail(std::move(present.error()));
@@ -210,9 +296,11 @@ result<void> port_book::repair() {
   std::erase_if(*present, [&](const proxy_port& x) {
     return find_port(wanted, x) != nullptr;
   });
-  if (!present->empty())
-    if (auto ok = proxy_->remove(*present); !ok && first)
-      first = std::move(ok);
+  if (present->empty())
+    return first;
+  if (auto ok = proxy_->remove(*present); !ok)
+    return first ? ok : first;
+  parted = std::ranges::any_of(*present, &proxy_port::shared);
   return first;
 }
 

@@ -51,6 +51,18 @@ public:
                            std::span<const std::shared_ptr<held_port>> sockets)
     = 0;
 
+  /// Sends sockets as `add` does and does not wait, so that the proxy works
+  /// while others are bound. `finish_add` must follow.
+  /// @returns false if nothing was sent: they are too many, or the proxy is not
+  ///   there and would have to be started.
+  virtual bool begin_add(std::span<const proxy_port> ports,
+                         std::span<const std::shared_ptr<held_port>> sockets)
+    = 0;
+
+  /// Waits for what was begun. On error some of it may be there: `add` of all
+  /// of it, or `remove`, settles that.
+  virtual result<void> finish_add() = 0;
+
   /// Closes sockets and their connections; done for ports that are not there.
   /// Who shared a socket with a removed port is without: it is not listed, and
   /// keeps its connections until `add` gives it another.

@@ -91,7 +91,7 @@ public:
       return ports;
     auto done = twice([&] {
       ports.clear();
-      return ask(*request, {}, &ports);
+      return ask(*request, &ports);
     });
     if (!done)
       return fail(std::move(done.error()));
@@ -124,6 +124,30 @@ public:
     return done;
   }
 
+  bool begin_add(std::span<const proxy_port> ports,
+                 std::span<const std::shared_ptr<held_port>> sockets) override {
+    if (!socket_ || ports.size() > wire::max_records)
+      return false;
+    if (!send_add(ports, sockets)) {
+      socket_ = unique_fd{};
+      return false;
+    }
+    ++begun_;
+    return true;
+  }
+
+  result<void> finish_add() override {
+    auto result = troupe::result<void>{};
+    for (; begun_ > 0; --begun_) {
+      auto answer = socket_ ? receive(nullptr) : fail(failure(EPIPE));
+      if (!answer)
+        socket_ = unique_fd{}; // A late one would be taken for the next.
+      if (auto done = check(std::move(answer)); !done && result)
+        result = std::move(done);
+    }
+    return result;
+  }
+
   result<void> remove(std::span<const proxy_port> ports) override {
     return twice([&]() -> result<void> {
       for (size_t sent = 0; sent < ports.size();) {
@@ -133,7 +157,7 @@ public:
         for (const auto& port : ports.subspan(sent, count))
           request->records[request->head.count++]
             = record_of(port, wire::socket_kind::none);
-        if (auto ok = ask(*request, {}, nullptr); !ok)
+        if (auto ok = ask(*request, nullptr); !ok)
           return ok;
         sent += count;
       }
@@ -163,6 +187,13 @@ private:
 
   result<void> add_some(std::span<const proxy_port> ports,
                         std::span<const std::shared_ptr<held_port>> sockets) {
+    if (!send_add(ports, sockets))
+      return fail(failure(errno));
+    return check(receive(nullptr));
+  }
+
+  bool send_add(std::span<const proxy_port> ports,
+                std::span<const std::shared_ptr<held_port>> sockets) {
     auto request = std::make_unique<wire::packet>();
     request->head.what = wire::op::add;
     auto fds = std::vector<int>{};
@@ -172,13 +203,25 @@ private:
       if (sockets[i])
         fds.push_back(sockets[i]->descriptor());
     }
-    return ask(*request, fds, nullptr);
+    return send(*request, fds);
   }
 
-  result<void> ask(const wire::packet& request, std::span<const int> fds,
-                   std::vector<proxy_port>* ports) {
-    if (!send(request, fds))
+  result<void>
+  ask(const wire::packet& request, std::vector<proxy_port>* ports) {
+    if (!send(request, {}))
       return fail(failure(errno));
+    return check(receive(ports));
+  }
+
+  // An answer that came may be a refusal.
+  static result<void> check(result<int> answer) {
+    if (!answer)
+      return fail(std::move(answer.error()));
+    return *answer == 0 ? result<void>{} : fail(failure(*answer));
+  }
+
+  // @returns the errno of an answer; an error if there is none.
+  result<int> receive(std::vector<proxy_port>* ports) {
     auto answer = std::make_unique<wire::packet>();
     for (auto i = 0; i < max_answers; ++i) {
       auto size = ::recv(socket_.get(), answer.get(), sizeof(*answer), 0);
@@ -195,10 +238,8 @@ private:
       if (ports != nullptr)
         for (size_t n = 0; n < answer->head.count; ++n)
           ports->push_back(port_of(answer->records[n]));
-      if (answer->head.os_error != 0)
-        return fail(failure(answer->head.os_error));
-      if (answer->head.last != 0)
-        return {};
+      if (answer->head.os_error != 0 || answer->head.last != 0)
+        return answer->head.os_error;
     }
     return fail(ec::internal, "ask troupe-proxy: the answer has no end");
   }
@@ -257,6 +298,7 @@ private:
 
   proxy_settings settings_;
   unique_fd socket_;
+  int begun_ = 0; ///< Answers that nobody has waited for.
 };
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "troupe/netns/ports/simulated_ports.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::netns {
 
@@ -86,6 +87,8 @@ public:
   }
 
   result<std::vector<proxy_port>> list() override {
+    if (auto ok = expect_nothing_begun(); !ok)
+      return fail(std::move(ok.error()));
     if (auto fault = world_->ask(simulated_ports::call::list);
         fault.os_error != 0)
       return fail(os_failure(fault.os_error, "ask the proxy"));
@@ -95,6 +98,8 @@ public:
   result<void>
   add(std::span<const proxy_port> ports,
       std::span<const std::shared_ptr<held_port>> sockets) override {
+    if (auto ok = expect_nothing_begun(); !ok)
+      return fail(std::move(ok.error()));
     auto fault = world_->ask(simulated_ports::call::add);
     if (fault.os_error != 0 && !fault.done_though)
       return fail(os_failure(fault.os_error, "tell the proxy"));
@@ -115,7 +120,24 @@ public:
     return {};
   }
 
+  bool begin_add(std::span<const proxy_port> ports,
+                 std::span<const std::shared_ptr<held_port>> sockets) override {
+    begun_.push_back(
+      {{ports.begin(), ports.end()}, {sockets.begin(), sockets.end()}});
+    return true;
+  }
+
+  result<void> finish_add() override {
+    auto result = troupe::result<void>{};
+    for (const auto& x : std::exchange(begun_, {}))
+      if (auto done = add(x.ports, x.sockets); !done && result)
+        result = std::move(done);
+    return result;
+  }
+
   result<void> remove(std::span<const proxy_port> ports) override {
+    if (auto ok = expect_nothing_begun(); !ok)
+      return fail(std::move(ok.error()));
     auto fault = world_->ask(simulated_ports::call::remove);
     if (fault.os_error == 0 || fault.done_though)
       for (const auto& port : ports)
@@ -126,7 +148,20 @@ public:
   }
 
 private:
+  struct parcel {
+    std::vector<proxy_port> ports;
+    std::vector<std::shared_ptr<held_port>> sockets;
+  };
+
+  // The next answer would be that of another question.
+  result<void> expect_nothing_begun() const {
+    if (begun_.empty())
+      return {};
+    return fail(os_failure(EPROTO, "ask the proxy"));
+  }
+
   simulated_ports* world_;
+  std::vector<parcel> begun_;
 };
 
 void simulated_ports::occupy(protocol proto, const ip_address& address,

@@ -42,9 +42,26 @@ std::string name_of(fault::effect x) {
   return "run";
 }
 
+std::string name_of(seam x) {
+  switch (x) {
+  case seam::kernel:
+    return "kernel";
+  case seam::store:
+    return "store";
+  case seam::ports:
+    break;
+  }
+  return "ports";
+}
+
 /// The undoing may fail as well, which is tried again later.
 bool goes_on(const fault& x) {
   return x.for_ever || x.gap > 0;
+}
+
+/// Whether it was done, nobody can tell.
+bool is_unknown(const fault& x) {
+  return x.where != seam::kernel && x.what == fault::effect::lose_reply;
 }
 
 /// These claim that the object is there, or is not: who believes them is wrong
@@ -89,9 +106,8 @@ std::string without_loopback(const std::string& machine) {
 } // namespace
 
 std::string to_string(const fault& x) {
-  auto text = std::string{x.in_store ? "store " : "kernel "} + name_of(x.what)
-              + " " + std::to_string(x.nth)
-              + (x.for_ever ? " for_ever" : " once");
+  auto text = name_of(x.where) + " " + name_of(x.what) + " "
+              + std::to_string(x.nth) + (x.for_ever ? " for_ever" : " once");
   if (x.gap > 0)
     text += " and " + std::to_string(x.gap) + " later";
   if (x.os_error != 0)
@@ -105,7 +121,7 @@ size_t& runs() {
 }
 
 run::run(const scenario& what) : what_{what} {
-  empty_ = netns::fingerprint(*system_.world);
+  empty_ = machine();
   if (auto started = system_.start(); !started)
     outcome_ = troupe::fail(started.error());
   for (const auto& step : what.prepare)
@@ -114,7 +130,7 @@ run::run(const scenario& what) : what_{what} {
   if (what.restarts)
     if (auto started = system_.start(); !started)
       outcome_ = troupe::fail(started.error());
-  world_before_ = netns::fingerprint(*system_.world);
+  world_before_ = machine();
   records_before_ = system_.records();
 }
 
@@ -123,7 +139,9 @@ void run::plan(const fault& x) {
   auto& store = *system_.store_faults;
   store.seen = 0;
   store.faulted = 0;
-  if (x.in_store) {
+  if (x.where == seam::ports)
+    return plan_ports(x);
+  if (x.where == seam::store) {
     store.what = to_store(x.what);
     store.nth = x.nth;
     store.for_ever = x.for_ever;
@@ -144,28 +162,55 @@ void run::plan(const fault& x) {
   system_.kernel_faults->add(rule);
 }
 
+void run::plan_ports(const fault& x) {
+  using ports = netns::simulated_ports;
+  port_faults_ = 0;
+  system_.ports->on_call = [this, x, calls = 0U](ports::call) mutable {
+    const auto number = calls++;
+    if (x.for_ever ? number < x.nth : number != x.nth)
+      return ports::fault{};
+    ++port_faults_;
+    return ports::fault{x.os_error, x.what == fault::effect::lose_reply};
+  };
+}
+
+void run::heal() {
+  system_.heal();
+  system_.ports->on_call = nullptr;
+}
+
+/// With the ports that are taken.
+std::string run::machine() const {
+  auto text = netns::fingerprint(*system_.world);
+  for (const auto& x : system_.ports->held())
+    text += "port " + x + "\n";
+  return text;
+}
+
 bool run::strike(const fault& x) {
   plan(x);
   outcome_ = system_.call(what_.operation);
-  const auto hit = x.in_store ? system_.store_faults->faulted > 0
-                              : system_.kernel_faults->faults() > 0;
+  const auto hit = x.where == seam::store ? system_.store_faults->faulted > 0
+                   : x.where == seam::ports
+                     ? port_faults_ > 0
+                     : system_.kernel_faults->faults() > 0;
   runs() += hit ? 1 : 0;
   return hit;
 }
 
 bool run::crash_in_recovery(const fault& x) {
-  system_.heal();
+  heal();
   plan(x);
   (void)system_.start();
   const auto hit = system_.crashed();
-  system_.heal();
+  heal();
   return hit;
 }
 
 /// Refused means: the store is as before. Done means: it is not.
 std::string run::check_records(const fault& x) {
   const auto same = system_.records() == records_before_;
-  if (x.in_store && x.what == fault::effect::lose_reply)
+  if (is_unknown(x))
     return {}; // Unknown: either will do.
   if (!outcome_ && !same)
     return "  refused, yet the store has changed\n";
@@ -176,12 +221,12 @@ std::string run::check_records(const fault& x) {
 
 /// The shortest of: at once; after a while; after a repair; after a restart.
 std::string run::settle_then_check(const fault& x) {
-  const auto unknown = x.in_store && x.what == fault::effect::lose_reply;
+  const auto unknown = is_unknown(x);
   if (!outcome_ && !what_.removes && !goes_on(x) && !is_a_lie(x) && !unknown)
-    if (auto now = netns::fingerprint(*system_.world); now != world_before_)
+    if (auto now = machine(); now != world_before_)
       return "  refused, yet the machine has changed\n"
              + difference(world_before_, now);
-  system_.heal();
+  heal();
   auto wrong = testing::check_all(system_);
   if (wrong.empty())
     return {};
@@ -217,15 +262,14 @@ std::string run::check_outcome(const fault& x) {
 }
 
 std::string run::check_recovery() {
-  system_.heal();
+  heal();
   const auto records = system_.records();
   if (auto started = system_.start(); !started)
     return "  restart: " + started.error().message + "\n";
   auto wrong = testing::check_all(system_);
   if (records == records_before_)
-    if (auto changed
-        = difference(without_loopback(world_before_),
-                     without_loopback(netns::fingerprint(*system_.world)));
+    if (auto changed = difference(without_loopback(world_before_),
+                                  without_loopback(machine()));
         !changed.empty())
       wrong += "  not done, yet the machine has changed\n" + changed;
   return wrong;
@@ -233,7 +277,7 @@ std::string run::check_recovery() {
 
 std::string run::check_empty() {
   auto wrong = testing::remove_everything(system_);
-  if (auto now = netns::fingerprint(*system_.world); now != empty_)
+  if (auto now = machine(); now != empty_)
     wrong += "  after removing everything the machine has changed\n"
              + difference(empty_, now);
   if (!system_.records().empty())

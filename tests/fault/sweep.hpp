@@ -10,11 +10,18 @@ namespace troupe::fault {
 /// They are injected into every call.
 using netns::injected_errors;
 
+/// Where a fault comes in.
+enum class seam : uint8_t {
+  kernel, ///< At a call of the kernel.
+  store,  ///< At a commit.
+  ports,  ///< At a socket, or a request to the proxy that holds them.
+};
+
 /// One fault: what happens at which call.
 struct fault {
   using effect = netns::fault_rule::effect;
 
-  bool in_store = false; ///< At the n-th commit, not the n-th kernel call.
+  seam where = seam::kernel;
   effect what = effect::fail;
   unsigned nth = 0;
   bool for_ever = false;
@@ -57,11 +64,15 @@ public:
 
 private:
   void plan(const fault& x);
+  void plan_ports(const fault& x);
+  void heal();
+  std::string machine() const;
   std::string check_records(const fault& x);
   std::string settle_then_check(const fault& x);
 
   const scenario& what_;
   testing::simulated_system system_;
+  unsigned port_faults_ = 0;   ///< That came.
   std::string empty_;          ///< The machine before the first request.
   std::string world_before_;   ///< Before the operation.
   std::string records_before_; ///< Likewise.

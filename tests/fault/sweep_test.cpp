@@ -84,8 +84,8 @@ protected:
   /// and after it; at every third of them also in the recovery after that.
   bool crash_twice(const fault& x) {
     for (auto what : {fault::effect::crash_before, fault::effect::crash_after})
-      for (auto in_store : {false, true}) {
-        auto second = fault{in_store, what, 0, false, 0};
+      for (auto where : {seam::kernel, seam::store}) {
+        auto second = fault{where, what, 0, false, 0};
         for (; second.nth < most_calls; ++second.nth) {
           const auto found = crash_again(x, {second});
           if (found == series::never)
@@ -94,7 +94,7 @@ protected:
             break;
           if (second.nth % 3 == 2)
             crash_again(x, {second, second});
-          for (auto third = fault{in_store, what, 0, false, 0};
+          for (auto third = fault{where, what, 0, false, 0};
                is_long() && third.nth < 64; ++third.nth)
             if (crash_again(x, {second, third}) != series::again)
               break;
@@ -133,7 +133,8 @@ class recovery : public sweep {};
 
 TEST_P(sweep, WorksWithoutAFault) {
   auto it = run{GetParam()};
-  EXPECT_FALSE(it.strike({false, fault::effect::fail, 1'000'000, false, EIO}));
+  EXPECT_FALSE(
+    it.strike({seam::kernel, fault::effect::fail, 1'000'000, false, EIO}));
   EXPECT_EQ(it.outcome().has_value(), !GetParam().refused)
     << (it.outcome() ? "" : it.outcome().error().message);
 }
@@ -141,7 +142,7 @@ TEST_P(sweep, WorksWithoutAFault) {
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelCallFails) {
   for (auto os_error : injected_errors())
     for (auto for_ever : {false, true})
-      each_call({false, fault::effect::fail, 0, for_ever, os_error},
+      each_call({seam::kernel, fault::effect::fail, 0, for_ever, os_error},
                 [this](const fault& x) {
                   return fail_one(x);
                 });
@@ -152,7 +153,7 @@ TEST_P(sweep, LeavesNothingHalfDoneWhenTwoKernelCallsFail) {
   for (auto os_error : injected_errors())
     for (auto gap = 1U; gap <= most; ++gap)
       if (is_long() || os_error == ENOBUFS)
-        each_call({false, fault::effect::fail, 0, false, os_error, gap},
+        each_call({seam::kernel, fault::effect::fail, 0, false, os_error, gap},
                   [this](const fault& x) {
                     return fail_one(x);
                   });
@@ -160,7 +161,7 @@ TEST_P(sweep, LeavesNothingHalfDoneWhenTwoKernelCallsFail) {
 
 TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelReplyIsLost) {
   for (auto os_error : {ENOBUFS, ETIMEDOUT})
-    each_call({false, fault::effect::lose_reply, 0, false, os_error},
+    each_call({seam::kernel, fault::effect::lose_reply, 0, false, os_error},
               [this](const fault& x) {
                 return fail_one(x);
               });
@@ -169,23 +170,33 @@ TEST_P(sweep, LeavesNothingHalfDoneWhenAKernelReplyIsLost) {
 TEST_P(sweep, LeavesNothingHalfDoneWhenACommitFails) {
   for (auto what : {fault::effect::fail, fault::effect::lose_reply})
     for (auto for_ever : {false, true})
-      each_call({true, what, 0, for_ever, 0}, [this](const fault& x) {
+      each_call({seam::store, what, 0, for_ever, 0}, [this](const fault& x) {
         return fail_one(x);
       });
 }
 
+TEST_P(sweep, LeavesNothingHalfDoneWhenAPortCannotBeHad) {
+  for (auto what : {fault::effect::fail, fault::effect::lose_reply})
+    for (auto os_error : {EADDRINUSE, EMFILE, ENOBUFS, ETIMEDOUT, EPIPE})
+      for (auto for_ever : {false, true})
+        each_call({seam::ports, what, 0, for_ever, os_error},
+                  [this](const fault& x) {
+                    return fail_one(x);
+                  });
+}
+
 TEST_P(sweep, RecoversFromACrashAtAnyCall) {
-  for (auto in_store : {false, true})
+  for (auto where : {seam::kernel, seam::store})
     for (auto what : {fault::effect::crash_before, fault::effect::crash_after})
-      each_call({in_store, what, 0, false, 0}, [this](const fault& x) {
+      each_call({where, what, 0, false, 0}, [this](const fault& x) {
         return crash_one(x);
       });
 }
 
 TEST_P(recovery, SurvivesACrashInIt) {
-  for (auto in_store : {false, true})
+  for (auto where : {seam::kernel, seam::store})
     for (auto what : {fault::effect::crash_before, fault::effect::crash_after})
-      each_call({in_store, what, 0, false, 0}, [this](const fault& x) {
+      each_call({where, what, 0, false, 0}, [this](const fault& x) {
         return crash_twice(x);
       });
 }

@@ -24,16 +24,6 @@ constexpr auto answer_patience_s = 2;
 constexpr uint8_t proto_udp = 1;
 constexpr uint8_t proto_sctp = 2;
 
-std::vector<uint8_t> key_of(const wire::record& x) {
-  auto result = std::vector<uint8_t>(4 + x.host_ip.size());
-  result[0] = x.proto;
-  result[1] = x.host_family;
-  result[2] = static_cast<uint8_t>(x.host_port >> 8U);
-  result[3] = static_cast<uint8_t>(x.host_port & 255U);
-  std::ranges::copy(x.host_ip, result.begin() + 4);
-  return result;
-}
-
 int option_of(int fd, int name) {
   auto value = -1;
   auto size = socklen_t{sizeof(value)};
@@ -100,7 +90,11 @@ public:
     return number_;
   }
 
-  void on_event(uint32_t) override {
+  void on_event(uint32_t events) override {
+    // What it still asked for is not done: it cannot know, and may have asked
+    // for the contrary over another connection.
+    if ((events & EPOLLHUP) != 0)
+      return owner_->drop(number_); // Destroys this.
     auto request = std::make_unique<packet>();
     auto sockets = std::vector<unique_fd>{};
     auto size = receive(*request, sockets);
@@ -203,6 +197,14 @@ bool control::client::answer(int os_error) {
 bool control::client::send(const packet& x) {
   return ::send(socket_.get(), &x, x.bytes(), MSG_NOSIGNAL)
          == static_cast<ssize_t>(x.bytes());
+}
+
+control::key control::key_of(const record& x) {
+  auto result
+    = key{x.proto, x.host_family, static_cast<uint8_t>(x.host_port >> 8U),
+          static_cast<uint8_t>(x.host_port & 255U)};
+  std::ranges::copy(x.host_ip, result.begin() + 4);
+  return result;
 }
 
 control::control(shared_state& shared, unique_fd listener, uid_t owner)

@@ -2,6 +2,7 @@
 
 #include "troupe/tools/troupe-proxy/port.hpp"
 
+#include <array>
 #include <map>
 #include <memory>
 #include <vector>
@@ -38,6 +39,10 @@ private:
   using record = netns::proxy_wire::record;
   using packet = netns::proxy_wire::packet;
 
+  /// Protocol, family, number and address.
+  using key = std::array<uint8_t, 20>;
+
+  static key key_of(const record& x);
   bool may_ask(int fd) const;
   int add(const packet& request, std::vector<unique_fd> sockets);
   int add_one(const record& what, unique_fd socket);
@@ -53,7 +58,7 @@ private:
   uid_t owner_;
   uint64_t number_;
   bool open_ = false;
-  std::map<std::vector<uint8_t>, std::unique_ptr<port>> ports_;
+  std::map<key, std::unique_ptr<port>> ports_;
   std::map<uint64_t, std::unique_ptr<client>> clients_;
 };
 

@@ -49,6 +49,7 @@ void port::close() {
   is_guest_ = false;
   watched_ = false;
   listening_ = false;
+  silent_.reset();
   socket_.reset();
 }
 
@@ -68,7 +69,9 @@ bool port::is_served() const {
 bool port::suit_socket() {
   if (!socket_)
     return true;
-  set_filter(socket(), !is_served());
+  if (silent_ != !is_served())
+    set_filter(socket(), !is_served());
+  silent_ = !is_served();
   if (!is_served() || watched_) {
     listen(is_served());
     return true;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace troupe::proxy {
 
@@ -108,6 +109,7 @@ private:
   bool is_guest_ = false; ///< It is the partner who looks at the socket.
   bool listening_ = false;
   bool watched_ = false;
+  std::optional<bool> silent_; ///< Unknown of a socket that has just come.
 };
 
 /// For connections: TCP and SCTP.

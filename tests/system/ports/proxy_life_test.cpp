@@ -89,6 +89,60 @@ TEST_F(ProxyLife, SurvivesTheDeathOfTheDaemonWithItsConnections) {
   EXPECT_EQ(read_some(established.get()), "still here");
 }
 
+// It may have asked for the contrary over another connection.
+TEST_F(ProxyLife, DoesNotDoWhatWasAskedByWhoIsGone) {
+  auto proxy = netns::make_proxy_client(settings);
+  ASSERT_TRUE(proxy->remove({}));
+  auto pid = proxy_pid();
+  ASSERT_GT(pid, 0);
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  {
+    auto hasty = settings;
+    hasty.patience_ms = 100;
+    auto done = publish(*netns::make_proxy_client(hasty), protocol::tcp,
+                        "127.0.0.1", 8080, "172.19.0.2", 80);
+    EXPECT_FALSE(done);
+  }
+  ASSERT_EQ(::kill(pid, SIGCONT), 0);
+  EXPECT_TRUE(eventually([&] {
+    return sockets->hold(protocol::tcp, ip("127.0.0.1"), 8080).has_value();
+  }));
+  EXPECT_TRUE(proxy->list()->empty());
+}
+
+TEST_F(ProxyLife, TakesParcelsWhileOthersArePacked) {
+  auto proxy = netns::make_proxy_client(settings);
+  auto send = [&](uint16_t port, protocol said) {
+    auto socket = sockets->hold(protocol::tcp, ip("127.0.0.1"), port).value();
+    auto what
+      = netns::proxy_port{said, ip("127.0.0.1"), port, ip("172.19.0.2"), 80};
+    return proxy->begin_add({&what, 1}, {&socket, 1});
+  };
+  EXPECT_FALSE(send(8080, protocol::tcp)) << "it would have to be started";
+  EXPECT_TRUE(proxy->finish_add());
+  ASSERT_TRUE(proxy->remove({}));
+  for (uint16_t port = 8080; port < 8100; ++port)
+    EXPECT_TRUE(send(port, protocol::tcp));
+  EXPECT_TRUE(proxy->finish_add());
+  EXPECT_EQ(proxy->list()->size(), 20U);
+  // One that is refused does not keep the others back.
+  EXPECT_TRUE(send(8100, protocol::tcp));
+  EXPECT_TRUE(send(8101, protocol::udp));
+  EXPECT_TRUE(send(8102, protocol::tcp));
+  auto refused = proxy->finish_add();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().os_error, EINVAL);
+  EXPECT_TRUE(proxy->finish_add());
+  EXPECT_EQ(proxy->list()->size(), 22U);
+  // It dies with a parcel that it has not opened.
+  auto pid = proxy_pid();
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  EXPECT_TRUE(send(8110, protocol::tcp));
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  EXPECT_FALSE(proxy->finish_add());
+  EXPECT_TRUE(proxy->list()->empty());
+}
+
 TEST_F(ProxyLife, HoldsAThousandPorts) {
   auto server = tcp_server{"172.19.0.2", 80, echo};
   auto proxy = netns::make_proxy_client(settings);

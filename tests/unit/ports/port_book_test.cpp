@@ -147,6 +147,54 @@ TEST_F(PortBook, PublishesMoreAndLess) {
   EXPECT_EQ(host.held().size(), 3U);
 }
 
+TEST_F(PortBook, SettlesWhatIsOnItsWayBeforeAnythingElse) {
+  const auto web = endpoint();
+  const auto steps = std::vector<std::function<result<void>()>>{
+    [&] {
+      return book->release(web.id);
+    },
+    [&] {
+      return book->repair();
+    },
+    [&] {
+      return book->restore(
+        endpoint("mail"),
+        std::vector<port_binding>{{protocol::tcp, 25, ip("0.0.0.0"), 25}});
+    },
+    [&] {
+      return book->finish_restore();
+    },
+  };
+  for (const auto& step : steps) {
+    open_book();
+    host.kill_proxy();
+    ASSERT_TRUE(book->begin_publish(web, wishes({"8080:80"}), options));
+    EXPECT_TRUE(host.served().empty());
+    auto done = step();
+    EXPECT_TRUE(done) << done.error().message;
+    EXPECT_TRUE(book->finish_publish(web.id));
+    EXPECT_TRUE(book->release(web.id));
+    EXPECT_TRUE(book->release(endpoint("mail").id));
+    EXPECT_TRUE(host.held().empty());
+  }
+}
+
+TEST_F(PortBook, GivesBackOnlyWhatWasBegun) {
+  const auto web = endpoint();
+  ASSERT_EQ(publish(web, {"8080:80"}).size(), 2U);
+  auto before = host.held();
+  ASSERT_TRUE(book->begin_publish(web, wishes({"8081:81"}), options));
+  host.on_call = [](netns::simulated_ports::call x) {
+    return netns::simulated_ports::fault{
+      x == netns::simulated_ports::call::add ? EMFILE : 0, false};
+  };
+  EXPECT_FALSE(book->finish_publish(web.id));
+  host.on_call = nullptr;
+  EXPECT_EQ(host.held(), before);
+  EXPECT_EQ(book->bindings(web.id).size(), 2U);
+  EXPECT_EQ(publish(web, {"8081:81"}).size(), 2U);
+}
+
 TEST_F(PortBook, ReleasesNothingGladly) {
   EXPECT_TRUE(book->release(endpoint().id).has_value());
   EXPECT_TRUE(book->bindings().empty());

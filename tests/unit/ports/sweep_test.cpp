@@ -27,47 +27,78 @@ protected:
     return calls;
   }
 
-  void fail_call(size_t nth, simulated_ports::fault fault) {
-    host.on_call
-      = [nth, fault, calls = size_t{0}](simulated_ports::call) mutable {
-          return calls++ == nth ? fault : simulated_ports::fault{};
-        };
+  // The call, or it and all that follow.
+  void
+  fail_call(size_t nth, simulated_ports::fault fault, bool for_ever = false) {
+    host.on_call = [=, calls = size_t{0}](simulated_ports::call) mutable {
+      const auto number = calls++;
+      const auto fails = for_ever ? number >= nth : number == nth;
+      return fails ? fault : simulated_ports::fault{};
+    };
   }
 
-  // `prepare` makes the state anew, `run` is what fails in it.
-  void sweep(const std::function<void()>& prepare, const step& run) {
+  // `prepare` makes the state anew, `run` is what fails in it. What is final
+  // is done all the same, at the latest by a repair.
+  void sweep(const std::function<void()>& prepare, const step& run,
+             bool final = false) {
     prepare();
     auto calls = count_calls(run);
+    is_final = final;
+    bindings_after = book->bindings();
+    held_after = host.held();
     ASSERT_GT(calls, 0U);
-    for (auto number : {EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOBUFS, EACCES}) {
-      for (auto done : {false, true}) {
-        for (size_t nth = 0; nth < calls; ++nth) {
-          prepare();
-          auto bindings = book->bindings();
-          auto held = host.held();
-          auto served = host.served();
-          fail_call(nth, {number, done});
-          auto outcome = run();
-          host.on_call = nullptr;
-          if (outcome)
-            continue; // Another port was free.
-          SCOPED_TRACE("errno " + std::to_string(number) + ", call "
-                       + std::to_string(nth));
-          EXPECT_FALSE(outcome.error().message.empty());
-          EXPECT_EQ(book->bindings(), bindings);
-          if (!done) {
-            EXPECT_EQ(host.held(), held);
-            EXPECT_EQ(host.served(), served);
+    for (auto number : {EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOBUFS, EACCES})
+      for (auto done : {false, true})
+        for (auto for_ever : {false, true})
+          for (size_t nth = 0; nth < calls; ++nth) {
+            SCOPED_TRACE("errno " + std::to_string(number) + ", call "
+                         + std::to_string(nth) + (done ? ", done" : "")
+                         + (for_ever ? ", and all that follow" : ""));
+            prepare();
+            fail_once(nth, {number, done}, for_ever, run);
           }
-          // What was done though it seemed to fail is put right later.
-          EXPECT_TRUE(book->repair().has_value());
-          EXPECT_EQ(host.held(), held);
-          auto again = run();
-          EXPECT_TRUE(again.has_value()) << again.error().message;
-        }
-      }
-    }
   }
+
+  void fail_once(size_t nth, simulated_ports::fault fault, bool for_ever,
+                 const step& run) {
+    auto bindings = book->bindings();
+    auto held = host.held();
+    auto served = host.served();
+    fail_call(nth, fault, for_ever);
+    auto outcome = run();
+    host.on_call = nullptr;
+    if (outcome)
+      return; // Another port was free.
+    ++failures;
+    EXPECT_FALSE(outcome.error().message.empty());
+    if (is_final) {
+      EXPECT_EQ(book->bindings(), bindings_after);
+      EXPECT_TRUE(book->repair().has_value());
+      EXPECT_EQ(host.held(), held_after);
+      EXPECT_EQ(host.served().size(), held_after.size());
+      return;
+    }
+    EXPECT_EQ(book->bindings(), bindings);
+    if (!fault.done_though && !for_ever) {
+      EXPECT_EQ(host.held(), held);
+      EXPECT_EQ(host.served(), served);
+    }
+    // What was done though it seemed to fail is put right later.
+    EXPECT_TRUE(book->repair().has_value());
+    EXPECT_EQ(host.held(), held);
+    auto again = run();
+    EXPECT_TRUE(again.has_value()) << again.error().message;
+  }
+
+  void TearDown() override {
+    EXPECT_TRUE(failures > 0 || !expects_failures);
+  }
+
+  bool is_final = false;
+  std::map<endpoint_id, std::vector<port_binding>> bindings_after;
+  std::vector<std::string> held_after;
+  int failures = 0;
+  bool expects_failures = true;
 
   void fresh() {
     host.on_call = nullptr;
@@ -93,6 +124,45 @@ TEST_F(PortBookSweep, Publish) {
     });
 }
 
+// More than go to the proxy at once.
+TEST_F(PortBookSweep, PublishMany) {
+  sweep(
+    [this] {
+      fresh();
+    },
+    [this]() -> result<void> {
+      auto done
+        = book->publish(endpoint(), wishes({"8000-8039:8000-8039"}), options);
+      if (!done)
+        return fail(done.error());
+      return {};
+    });
+}
+
+// Both are on their way to the proxy at the same time.
+TEST_F(PortBookSweep, PublishForTwoAtOnce) {
+  sweep(
+    [this] {
+      fresh();
+    },
+    [this]() -> result<void> {
+      const auto web = endpoint();
+      const auto mail = endpoint("mail");
+      auto begun = book->begin_publish(web, wishes({"8080:80"}), options);
+      if (begun)
+        begun = book->begin_publish(mail, wishes({"25:25"}), options);
+      auto done = begun ? result<void>{} : fail(begun.error());
+      for (const auto& id : {web.id, mail.id})
+        if (auto ok = book->finish_publish(id); !ok)
+          done = std::move(ok);
+      // Nothing more is asked of the host that fails.
+      host.on_call = nullptr;
+      static_cast<void>(book->release(web.id));
+      static_cast<void>(book->release(mail.id));
+      return done;
+    });
+}
+
 TEST_F(PortBookSweep, Release) {
   sweep(
     [this] {
@@ -101,7 +171,26 @@ TEST_F(PortBookSweep, Release) {
     },
     [this] {
       return book->release(endpoint().id);
-    });
+    },
+    true);
+}
+
+// One family of a port that has one socket for both.
+TEST_F(PortBookSweep, ReleaseOfAPart) {
+  sweep(
+    [this] {
+      fresh();
+      book->publish(endpoint(), wishes({"8080:80", "81"}), options).value();
+    },
+    [this] {
+      auto gone = book->bindings(endpoint().id);
+      std::erase_if(gone, [](const auto& x) {
+        return x.host_ip.is_v6() || x.port != 80;
+      });
+      EXPECT_EQ(gone.size(), 1U);
+      return book->release(endpoint().id, gone);
+    },
+    true);
 }
 
 TEST_F(PortBookSweep, Restore) {
@@ -119,6 +208,7 @@ TEST_F(PortBookSweep, Restore) {
 }
 
 TEST_F(PortBookSweep, RepairComesThroughInTheEnd) {
+  expects_failures = false;
   fresh();
   auto held = host.held();
   for (size_t nth = 0; nth < 8; ++nth) {
