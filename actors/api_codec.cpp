@@ -1,4 +1,5 @@
 #include "troupe/actors/api_routes.hpp"
+#include "troupe/config/model/json_text.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -84,7 +85,7 @@ decode_request(const route& where, std::span<const parameter> path,
 std::string encode_reply(const reply& what) {
   return std::visit(
     [](const auto& x) {
-      return dump(to_json(x));
+      return json_text(x);
     },
     what);
 }
@@ -146,7 +147,7 @@ error decode_error(int status, std::string_view body) {
 }
 
 std::string encode_event(const event& x) {
-  return dump(to_json(x));
+  return json_text(x);
 }
 
 result<event> decode_event(std::string_view text) {

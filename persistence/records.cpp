@@ -1,6 +1,6 @@
 #include "troupe/persistence/records.hpp"
 
-#include "troupe/config/model/json.hpp"
+#include "troupe/config/model/json_text.hpp"
 
 #include <type_traits>
 
@@ -9,13 +9,12 @@ namespace troupe::persistence {
 namespace {
 
 result<edit>
-put(environment where, table in, const std::string& key, const json& document) {
+put(environment where, table in, const std::string& key, std::string text) {
   auto name = [&] {
     return "store " + std::string{to_string(in)} + "/" + quoted(key);
   };
   if (!is_hex_id(key))
     return fail(ec::invalid_argument, name() + ": the id is not 64 hex digits");
-  auto text = dump(document);
   if (text.size() > max_record_bytes)
     return fail(ec::invalid_argument,
                 name() + ": the record has " + std::to_string(text.size())
@@ -40,17 +39,18 @@ environment home(bool ephemeral) {
 /// One overload per kind of change.
 struct to_edit_visitor {
   result<edit> operator()(const network_spec& x) const {
-    return put(environment::durable, table::networks, x.id.value, to_json(x));
+    return put(environment::durable, table::networks, x.id.value, json_text(x));
   }
   result<edit> operator()(const endpoint_spec& x) const {
-    return put(home(x.ephemeral), table::endpoints, x.id.value, to_json(x));
+    return put(home(x.ephemeral), table::endpoints, x.id.value, json_text(x));
   }
   result<edit> operator()(const sandbox_spec& x) const {
-    return put(environment::runtime, table::sandboxes, x.id.value, to_json(x));
+    return put(environment::runtime, table::sandboxes, x.id.value,
+               json_text(x));
   }
   result<edit> operator()(const join_spec& x) const {
     return put(environment::runtime, table::joins, x.endpoint.value,
-               to_json(x));
+               json_text(x));
   }
   result<edit> operator()(const remove_network_record& x) const {
     return removal(environment::durable, table::networks, x.id.value);

@@ -1,5 +1,5 @@
 #include "troupe/actors/messages.hpp"
-#include "troupe/config/model/json.hpp"
+#include "troupe/config/model/json_text.hpp"
 #include "troupe/config/settings.hpp"
 
 #include "random_values.hpp"
@@ -31,6 +31,15 @@ TYPED_TEST(JsonRoundTrip, ComesBackUnchanged) {
     auto back = from_json<TypeParam>(*parsed);
     RC_ASSERT(back.has_value());
     RC_ASSERT(*back == x);
+  });
+}
+
+TYPED_TEST(JsonRoundTrip, IsTheSameDocumentWithoutOneInMemory) {
+  test::check([] {
+    auto x = test::draw<TypeParam>();
+    auto parsed = parse_json(json_text(x));
+    RC_ASSERT(parsed.has_value());
+    RC_ASSERT(*parsed == to_json(x));
   });
 }
 
