@@ -77,10 +77,10 @@ std::optional<finding> look_in_sweep() {
   using effect = fault::fault::effect;
   for (const auto& scenario : fault::scenarios())
     for (const auto& x :
-         {fault::fault{false, effect::fail, 0, false, ENOBUFS},
-          fault::fault{true, effect::fail, 0, false, 0},
-          fault::fault{false, effect::crash_before, 0, false, 0},
-          fault::fault{true, effect::crash_after, 0, false, 0}})
+         {fault::fault{fault::seam::kernel, effect::fail, 0, false, ENOBUFS},
+          fault::fault{fault::seam::store, effect::fail, 0, false, 0},
+          fault::fault{fault::seam::kernel, effect::crash_before, 0, false, 0},
+          fault::fault{fault::seam::store, effect::crash_after, 0, false, 0}})
       if (auto found = strike_all(scenario, x))
         return finding{"fault_sweep, " + scenario.name + ": "
                        + fault::to_string(*found)};
