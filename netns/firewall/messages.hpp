@@ -20,9 +20,9 @@ enum class per_message : uint8_t { one, many };
 /// Messages that add and delete elements, one after the other, for
 /// `netlink_socket::transact`. Neighbours of the same kind and set share one.
 /// @pre each fits its schema.
-std::vector<uint8_t> encode(const std::string& table,
-                            std::span<const element_change> changes,
-                            per_message most);
+std::vector<uint8_t>
+encode(const std::string& table, std::span<const element_change> changes,
+       per_message most);
 
 /// A message that deletes a table, for `transact`.
 std::vector<uint8_t>
