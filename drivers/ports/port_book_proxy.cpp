@@ -139,9 +139,10 @@ result<void> port_book::finish_publish(const endpoint_id& owner) {
 result<void> port_book::take_from_proxy(std::span<const entry> entries) {
   auto ports = std::vector<proxy_port>{};
   for (const auto& x : entries)
-    if (x.where == place::proxy)
+    // What was sent may have arrived.
+    if (x.where == place::proxy || (x.fresh && x.where == place::here))
       ports.push_back(port_of(x.binding, x.target));
-  if (ports.empty())
+  if (!proxy_ || ports.empty())
     return {};
   if (auto ok = proxy_->remove(ports); !ok)
     return fail(with_context(std::move(ok.error()), "release ports"));

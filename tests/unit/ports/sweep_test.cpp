@@ -163,6 +163,20 @@ TEST_F(PortBookSweep, PublishForTwoAtOnce) {
     });
 }
 
+// The rules could not be loaded meanwhile.
+TEST_F(PortBookSweep, ReleaseWhatIsOnItsWay) {
+  sweep(
+    [this] {
+      fresh();
+      book->begin_publish(endpoint(), wishes({"8080:80", "81"}), options)
+        .value();
+    },
+    [this] {
+      return book->release(endpoint().id);
+    },
+    true);
+}
+
 TEST_F(PortBookSweep, Release) {
   sweep(
     [this] {
