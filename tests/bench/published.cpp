@@ -5,8 +5,12 @@
 
 #include "scenarios.hpp"
 #include "subject.hpp"
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <vector>
+
+#include <sys/resource.h>
 
 namespace troupe::bench {
 
@@ -44,9 +48,30 @@ void measure_attach(const setting& how, subject& ours, report& out) {
 
 constexpr auto ports_each = 500; ///< Of an endpoint that only fills.
 
+/// How many ports the proxy can hold: a descriptor each. It may raise the limit
+/// only where it has CAP_SYS_RESOURCE.
+int most_ports() {
+  constexpr auto others = 500;
+  auto limit = rlimit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return others;
+  const auto wanted = rlimit{262'144, 262'144};
+  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+    limit = wanted;
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_max, 262'144)) - others;
+}
+
 std::vector<int> fill_levels(const setting& how, std::vector<int> all) {
   if (how.quick)
     all.resize(2);
+  const auto most = most_ports();
+  for (auto x : all)
+    if (x > most)
+      fmt::print(stderr, "{} ports are left out: at most {} open files\n", x,
+                 most);
+  std::erase_if(all, [&](int x) {
+    return x > most;
+  });
   return all;
 }
 
