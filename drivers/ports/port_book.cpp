@@ -48,7 +48,7 @@ result<void> port_book::start() {
   auto present = proxy_->list();
   if (!present)
     return fail(std::move(present.error()));
-  left_over_ = std::move(*present);
+  left_over_ = {present->begin(), present->end()};
   restoring_ = true;
   return {};
 }

@@ -144,15 +144,14 @@ private:
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
   result<void> repair_once(bool& parted);
-  result<void>
-  repair_entry(entry& x, std::span<const netns::proxy_port> present);
+  result<void> repair_entry(entry& x, const netns::port_set& present);
 
   std::unique_ptr<netns::port_sockets> sockets_;
   std::unique_ptr<netns::port_proxy> proxy_;
   port_allocator allocator_;
   std::map<endpoint_id, account> accounts_;
-  std::vector<endpoint_id> on_their_way_;    // Who has entries that are sent.
-  std::vector<netns::proxy_port> left_over_; // Of an earlier run.
+  std::vector<endpoint_id> on_their_way_; // Who has entries that are sent.
+  netns::port_set left_over_;             // Of an earlier run.
   bool restoring_ = false; // Since `start`, until `finish_restore`.
 };
 

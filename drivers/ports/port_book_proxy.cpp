@@ -11,6 +11,7 @@ namespace troupe::drivers {
 
 namespace {
 
+using netns::port_set;
 using netns::proxy_port;
 
 proxy_port
@@ -21,11 +22,8 @@ port_of(const port_binding& x, const std::optional<ip_address>& target,
     shared};
 }
 
-const proxy_port*
-find_port(std::span<const proxy_port> ports, const proxy_port& wanted) {
-  auto i = std::find_if(ports.begin(), ports.end(), [&](const auto& x) {
-    return same_socket(x, wanted);
-  });
+const proxy_port* find_port(const port_set& ports, const proxy_port& wanted) {
+  auto i = ports.find(wanted);
   return i == ports.end() ? nullptr : &*i;
 }
 
@@ -227,11 +225,8 @@ result<void> port_book::restore(const publisher& owner,
   }
   if (auto ok = hand_over(taken); !ok)
     return undo(std::move(ok.error()));
-  std::erase_if(left_over_, [&](const proxy_port& x) {
-    return std::any_of(taken.begin(), taken.end(), [&](const entry& y) {
-      return same_socket(x, port_of(y.binding, y.target));
-    });
-  });
+  for (const auto& x : taken)
+    left_over_.erase(port_of(x.binding, x.target));
   enter(owner, std::move(taken));
   return {};
 }
@@ -253,11 +248,12 @@ port_book::resume(const publisher& owner, const port_binding& binding) {
 
 result<void> port_book::finish_restore() {
   settle();
-  if (!left_over_.empty())
-    if (auto ok = proxy_->remove(left_over_); !ok)
+  const auto gone = std::vector(left_over_.begin(), left_over_.end());
+  if (!gone.empty())
+    if (auto ok = proxy_->remove(gone); !ok)
       return ok;
   // The other half of a shared socket has none now.
-  const auto parts = std::ranges::any_of(left_over_, &proxy_port::shared);
+  const auto parts = std::ranges::any_of(gone, &proxy_port::shared);
   left_over_.clear();
   restoring_ = false;
   return parts ? repair() : result<void>{};
@@ -278,35 +274,30 @@ result<void> port_book::repair_once(bool& parted) {
   if (!proxy_)
     return {};
   settle();
-  auto present = proxy_->list();
-  if (!present)
-    return fail(std::move(present.error()));
+  auto list = proxy_->list();
+  if (!list)
+    return fail(std::move(list.error()));
+  const auto present = port_set{list->begin(), list->end()};
+  auto strays = present;
   auto first = result<void>{};
-  auto wanted = std::vector<proxy_port>{};
   for (auto& [id, account] : accounts_) {
     for (auto& x : account.entries) {
       if (x.where == place::nowhere)
         continue;
-      wanted.push_back(port_of(x.binding, x.target, x.shared));
-      if (auto ok = repair_entry(x, *present); !ok && first)
+      strays.erase(port_of(x.binding, x.target));
+      if (auto ok = repair_entry(x, present); !ok && first)
         first = std::move(ok);
     }
   }
-  if (restoring_)
+  if (restoring_ || strays.empty())
     return first;
-  std::erase_if(*present, [&](const proxy_port& x) {
-    return find_port(wanted, x) != nullptr;
-  });
-  if (present->empty())
-    return first;
-  if (auto ok = proxy_->remove(*present); !ok)
+  if (auto ok = proxy_->remove(std::vector(strays.begin(), strays.end())); !ok)
     return first ? ok : first;
-  parted = std::ranges::any_of(*present, &proxy_port::shared);
+  parted = std::ranges::any_of(strays, &proxy_port::shared);
   return first;
 }
 
-result<void>
-port_book::repair_entry(entry& x, std::span<const proxy_port> present) {
+result<void> port_book::repair_entry(entry& x, const port_set& present) {
   auto wanted = port_of(x.binding, x.target, x.shared);
   const auto* found = find_port(present, wanted);
   if (found != nullptr && *found == wanted)

@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace troupe::netns {
@@ -30,6 +32,17 @@ inline bool same_socket(const proxy_port& a, const proxy_port& b) {
   return a.proto == b.proto && a.host_ip == b.host_ip
          && a.host_port == b.host_port;
 }
+
+/// Orders ports by their socket.
+struct by_socket {
+  bool operator()(const proxy_port& a, const proxy_port& b) const {
+    return std::tie(a.host_port, a.proto, a.host_ip)
+           < std::tie(b.host_port, b.proto, b.host_ip);
+  }
+};
+
+/// Ports, each socket once.
+using port_set = std::set<proxy_port, by_socket>;
 
 /// The process that holds all host ports and serves those that the firewall
 /// cannot lead to their container. It outlives the daemon.
