@@ -1,11 +1,10 @@
 #include "troupe/actors/doctor_rules.hpp"
 
+#include "troupe/config/model/difference.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 
@@ -109,13 +108,9 @@ diagnose_rules(const persistence::snapshot& records,
     if (!read_table(x, there))
       report("nft prints something else than its tables");
   const auto wanted = wanted_by(records, owner);
-  auto lost = std::vector<std::string>{};
-  auto strange = std::vector<std::string>{};
-  std::ranges::set_difference(wanted, there, std::back_inserter(lost));
-  std::ranges::set_difference(there, wanted, std::back_inserter(strange));
-  for (const auto& x : lost)
+  for (const auto& x : difference(wanted, there))
     report(x + " is missing");
-  for (const auto& x : strange)
+  for (const auto& x : difference(there, wanted))
     report(x + " belongs to nobody");
   return result;
 }

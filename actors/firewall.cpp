@@ -139,7 +139,7 @@ void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
            }
            // The proxy has taken the sockets meanwhile; if not, the rules go
            // again.
-           auto done = work.finish_publish(msg.endpoint);
+           auto done = work.finish_publish(msg.endpoint, all);
            if (done)
              return reply.deliver(published_ports{std::move(all)});
            submit_final(self, {owner, std::move(before)},

@@ -1,7 +1,8 @@
 #include "troupe/actors/firewall_book.hpp"
 
+#include "troupe/config/model/difference.hpp"
+
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace troupe {
@@ -12,16 +13,12 @@ firewall_book::replace(const std::string& owner, elements wanted) {
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   auto before = of(owner);
   auto result = changes{};
-  auto gone = elements{};
-  auto fresh = elements{};
-  std::ranges::set_difference(before, wanted, std::back_inserter(gone));
-  std::ranges::set_difference(wanted, before, std::back_inserter(fresh));
-  for (auto& x : gone)
+  for (auto& x : difference(before, wanted))
     if (auto i = count_.find(x); --i->second == 0) {
       count_.erase(i);
       result.push_back({false, std::move(x)});
     }
-  for (auto& x : fresh)
+  for (auto& x : difference(wanted, before))
     if (++count_[x] == 1)
       result.push_back({true, std::move(x)});
   if (wanted.empty())

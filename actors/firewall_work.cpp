@@ -1,6 +1,7 @@
 #include "troupe/actors/firewall_work.hpp"
 
 #include "troupe/actors/log.hpp"
+#include "troupe/config/model/difference.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <fmt/format.h>
@@ -94,13 +95,9 @@ result<std::vector<std::string>> firewall_work::differences() {
     return result;
   }
   const auto wanted = book_.all();
-  auto lost = firewall_book::elements{};
-  auto strange = firewall_book::elements{};
-  std::ranges::set_difference(wanted, *there, std::back_inserter(lost));
-  std::ranges::set_difference(*there, wanted, std::back_inserter(strange));
-  for (const auto& x : lost)
+  for (const auto& x : difference(wanted, *there))
     result.push_back(describe(x) + " is missing");
-  for (const auto& x : strange)
+  for (const auto& x : difference(*there, wanted))
     result.push_back(describe(x) + " belongs to nobody");
   return result;
 }
@@ -174,17 +171,12 @@ firewall_work::publish(const drivers::driver& driver,
   return ports_->begin_publish(who, wishes, how);
 }
 
-result<void> firewall_work::finish_publish(const endpoint_spec& endpoint) {
-  if (!ports_)
-    return {};
-  auto gone = ports_->bindings(endpoint.id);
-  auto done = ports_->finish_publish(endpoint.id);
-  if (done)
-    return done;
-  const auto kept = ports_->bindings(endpoint.id);
-  for (const auto& x : gone)
-    if (std::ranges::find(kept, x) == kept.end())
-      forget_connections(x);
+result<void>
+firewall_work::finish_publish(const endpoint_spec& endpoint,
+                              const std::vector<port_binding>& all) {
+  auto done = ports_ ? ports_->finish_publish(endpoint.id) : result<void>{};
+  if (!done)
+    forget_but(all, ports_->bindings(endpoint.id));
   return done;
 }
 
@@ -243,15 +235,22 @@ void firewall_work::release_but(const endpoint_spec& endpoint,
                                 const std::vector<port_binding>& kept) {
   if (!ports_)
     return;
-  auto gone = ports_->bindings(endpoint.id);
-  std::erase_if(gone, [&](const auto& x) {
+  const auto gone = forget_but(ports_->bindings(endpoint.id), kept);
+  if (!gone.empty())
+    note_release(endpoint, ports_->release(endpoint.id, gone));
+}
+
+/// Forgets the connections to bindings, but to those that are kept.
+/// @returns whose connections were forgotten.
+std::vector<port_binding>
+firewall_work::forget_but(std::vector<port_binding> bindings,
+                          const std::vector<port_binding>& kept) {
+  std::erase_if(bindings, [&](const auto& x) {
     return std::ranges::find(kept, x) != kept.end();
   });
-  if (gone.empty())
-    return;
-  for (const auto& x : gone)
+  for (const auto& x : bindings)
     forget_connections(x);
-  note_release(endpoint, ports_->release(endpoint.id, gone));
+  return bindings;
 }
 
 std::vector<std::string> firewall_work::warnings() {

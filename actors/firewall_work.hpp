@@ -52,7 +52,9 @@ public:
 
   /// Waits until the ports that `publish` took are held for good. On error they
   /// are given back, and what was connected to them is forgotten.
-  result<void> finish_publish(const endpoint_spec& endpoint);
+  /// @param all Those of the endpoint.
+  result<void> finish_publish(const endpoint_spec& endpoint,
+                              const std::vector<port_binding>& all);
 
   /// Gives back an endpoint's ports but these, and forgets the connections to
   /// them.
@@ -100,6 +102,8 @@ private:
   result<void> change(const firewall_book::changes& changes);
   void note_release(const endpoint_spec& endpoint, const result<void>& done);
   void forget_connections(const port_binding& binding);
+  std::vector<port_binding> forget_but(std::vector<port_binding> bindings,
+                                       const std::vector<port_binding>& kept);
   void forget(const netns::conntrack_filter& filter, const std::string& title);
 
   std::unique_ptr<netns::kernel> kernel_;

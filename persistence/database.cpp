@@ -1,6 +1,6 @@
 #include "troupe/persistence/database.hpp"
 
-#include "troupe/config/model/json.hpp"
+#include "troupe/config/model/json_text.hpp"
 #include "troupe/persistence/file.hpp"
 
 #include <algorithm>
@@ -23,11 +23,11 @@ uint64_t round_up(uint64_t x, uint64_t step) {
 }
 
 std::string encode_seal(const seal& x) {
-  return encode(table::meta, seal_key, dump(to_json(x)));
+  return encode(table::meta, seal_key, json_text(x));
 }
 
 std::string encode_state(const store_state& x) {
-  return encode(table::meta, state_key, dump(to_json(x)));
+  return encode(table::meta, state_key, json_text(x));
 }
 
 /// Puts a value that is not there yet and counts it.
@@ -230,7 +230,7 @@ result<void> database::write_state(const store_state& state) {
   auto what = edit{};
   what.in = table::meta;
   what.key = std::string{state_key};
-  what.text = dump(to_json(state));
+  what.text = json_text(state);
   return try_apply({&what, 1});
 }
 

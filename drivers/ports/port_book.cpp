@@ -100,7 +100,8 @@ port_book::begin_publish(const publisher& owner,
     result.push_back(x.binding);
   }
   sort_bindings(result);
-  on_their_way_.push_back(owner.id);
+  if (proxy_)
+    on_their_way_.push_back(owner.id);
   enter(owner, std::move(taken));
   return result;
 }

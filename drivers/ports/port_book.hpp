@@ -143,6 +143,7 @@ private:
   void part(std::vector<entry>& entries, const entry& gone);
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
+  result<void> close_strays(const netns::port_set& strays, bool& parted);
   result<void> repair_once(bool& parted);
   result<void> repair_entry(entry& x, const netns::port_set& present);
 

@@ -248,15 +248,22 @@ port_book::resume(const publisher& owner, const port_binding& binding) {
 
 result<void> port_book::finish_restore() {
   settle();
-  const auto gone = std::vector(left_over_.begin(), left_over_.end());
-  if (!gone.empty())
-    if (auto ok = proxy_->remove(gone); !ok)
-      return ok;
-  // The other half of a shared socket has none now.
-  const auto parts = std::ranges::any_of(gone, &proxy_port::shared);
+  auto parted = false;
+  if (auto ok = close_strays(left_over_, parted); !ok)
+    return ok;
   left_over_.clear();
   restoring_ = false;
-  return parts ? repair() : result<void>{};
+  return parted ? repair() : result<void>{};
+}
+
+/// @param parted Set if a shared socket was closed: its other half has none.
+result<void>
+port_book::close_strays(const netns::port_set& strays, bool& parted) {
+  if (strays.empty())
+    return {};
+  auto done = proxy_->remove(std::vector(strays.begin(), strays.end()));
+  parted = done && std::ranges::any_of(strays, &proxy_port::shared);
+  return done;
 }
 
 result<void> port_book::repair() {
@@ -267,7 +274,7 @@ result<void> port_book::repair() {
   return done;
 }
 
-/// @param parted Set if a shared socket was closed: its other half has none.
+/// @param parted As of `close_strays`.
 result<void> port_book::repair_once(bool& parted) {
   auto limits = sockets_->limits();
   allocator_.set_automatic({limits.first, limits.last}, limits.reserved);
@@ -289,11 +296,9 @@ result<void> port_book::repair_once(bool& parted) {
         first = std::move(ok);
     }
   }
-  if (restoring_ || strays.empty())
-    return first;
-  if (auto ok = proxy_->remove(std::vector(strays.begin(), strays.end())); !ok)
-    return first ? ok : first;
-  parted = std::ranges::any_of(strays, &proxy_port::shared);
+  if (!restoring_)
+    if (auto ok = close_strays(strays, parted); !ok && first)
+      first = std::move(ok);
   return first;
 }
 

@@ -1,11 +1,11 @@
 #include "troupe/netns/firewall/ruleset.hpp"
 
+#include "troupe/config/model/difference.hpp"
 #include "troupe/config/model/id.hpp"
 #include "troupe/netns/firewall/parts.hpp"
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 namespace troupe::netns::firewall {
 
@@ -141,14 +141,12 @@ render(const settings& rules, std::span<const element> elements,
   for (const auto& x : sound)
     there.insert(there.end(), x.elements.begin(), x.elements.end());
   std::ranges::sort(there);
-  auto strange = std::vector<element>{};
-  auto missing = std::vector<element>{};
-  std::ranges::set_difference(there, wanted, std::back_inserter(strange));
-  std::ranges::set_difference(wanted, there, std::back_inserter(missing));
   auto result = fill(rules, sound, make_user_chain);
-  if (auto done = put_commands(result, "delete", rules.table, strange); !done)
-    return fail(std::move(done.error()));
-  if (auto done = put_commands(result, "add", rules.table, missing); !done)
+  auto done
+    = put_commands(result, "delete", rules.table, difference(there, wanted));
+  if (done)
+    done = put_commands(result, "add", rules.table, difference(wanted, there));
+  if (!done)
     return fail(std::move(done.error()));
   return result;
 }

@@ -23,7 +23,7 @@ std::vector<std::string_view> chains_of(table_family family);
 /// and no others.
 struct sound_table {
   table_family family = table_family::inet;
-  std::vector<element> elements; ///< Sorted.
+  std::vector<element> elements;
 };
 
 /// What `nft -f -` reads to make the tables hold exactly these elements: the

@@ -52,13 +52,14 @@ constexpr auto ports_each = 500; ///< Of an endpoint that only fills.
 /// only where it has CAP_SYS_RESOURCE.
 int most_ports() {
   constexpr auto others = 500;
+  constexpr auto most = rlim_t{262'144}; // What the proxy asks for.
+  const auto wanted = rlimit{most, most};
   auto limit = rlimit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return others;
-  const auto wanted = rlimit{262'144, 262'144};
   if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0)
     limit = wanted;
-  return static_cast<int>(std::min<rlim_t>(limit.rlim_max, 262'144)) - others;
+  else if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return others;
+  return static_cast<int>(std::min(limit.rlim_max, most)) - others;
 }
 
 std::vector<int> fill_levels(const setting& how, std::vector<int> all) {

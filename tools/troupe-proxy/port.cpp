@@ -69,11 +69,12 @@ bool port::is_served() const {
 bool port::suit_socket() {
   if (!socket_)
     return true;
-  if (silent_ != !is_served())
-    set_filter(socket(), !is_served());
-  silent_ = !is_served();
-  if (!is_served() || watched_) {
-    listen(is_served());
+  const auto served = is_served();
+  if (silent_ != !served)
+    set_filter(socket(), !served);
+  silent_ = !served;
+  if (!served || watched_) {
+    listen(served);
     return true;
   }
   watched_ = shared_->loop.watch(socket(), EPOLLIN, number_);

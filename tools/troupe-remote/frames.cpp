@@ -1,6 +1,6 @@
 #include "troupe/tools/troupe-remote/frames.hpp"
 
-#include "troupe/config/model/json.hpp"
+#include "troupe/config/model/json_text.hpp"
 
 #include <algorithm>
 
@@ -30,11 +30,11 @@ result<T> decode(std::string_view text, size_t max_bytes, const char* what) {
 } // namespace
 
 std::string encode(const question& x) {
-  return framed(dump(to_json(x)));
+  return framed(json_text(x));
 }
 
 std::string encode(const answer& x) {
-  return framed(dump(to_json(x)));
+  return framed(json_text(x));
 }
 
 result<question> decode_question(std::string_view text) {

@@ -107,36 +107,28 @@ protected:
     open_book();
     book->publish(endpoint("db"), wishes({"5432:5432"}), options).value();
   }
+
+  void sweep_publish(const std::vector<std::string>& ports) {
+    sweep(
+      [this] {
+        fresh();
+      },
+      [&]() -> result<void> {
+        auto done = book->publish(endpoint(), wishes(ports), options);
+        if (!done)
+          return fail(done.error());
+        return {};
+      });
+  }
 };
 
 TEST_F(PortBookSweep, Publish) {
-  sweep(
-    [this] {
-      fresh();
-    },
-    [this]() -> result<void> {
-      auto done = book->publish(
-        endpoint(), wishes({"8080:80", "81", "127.0.0.1:9000-9002:82"}),
-        options);
-      if (!done)
-        return fail(done.error());
-      return {};
-    });
+  sweep_publish({"8080:80", "81", "127.0.0.1:9000-9002:82"});
 }
 
 // More than go to the proxy at once.
 TEST_F(PortBookSweep, PublishMany) {
-  sweep(
-    [this] {
-      fresh();
-    },
-    [this]() -> result<void> {
-      auto done
-        = book->publish(endpoint(), wishes({"8000-8039:8000-8039"}), options);
-      if (!done)
-        return fail(done.error());
-      return {};
-    });
+  sweep_publish({"8000-8039:8000-8039"});
 }
 
 // Both are on their way to the proxy at the same time.
