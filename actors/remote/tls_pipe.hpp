@@ -69,7 +69,6 @@ private:
   buffer& out_;
   short reading_wants_ = 0; ///< What TLS waits for to go on reading.
   short writing_wants_ = 0;
-  bool plain_full_ = false;
   std::string reason_;
 };
 
