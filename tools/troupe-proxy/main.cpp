@@ -183,6 +183,9 @@ int main(int argc, char** argv) {
     report(wanted, failure("change to /"));
     return 1;
   }
-  confine();
+  if (why = confine(); !why.empty()) {
+    report(wanted, why);
+    return 1;
+  }
   return serve(wanted, std::move(listener), owner, descriptors);
 }

@@ -3,6 +3,7 @@
 #include "troupe/config/model/error.hpp"
 
 #include <chrono>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -44,7 +45,10 @@ public:
   using handle = std::list<connection>::iterator;
 
   /// @param per_user limit for each user but root.
-  explicit connection_registry(size_t per_user);
+  /// @param identify tells who is behind a descriptor.
+  explicit connection_registry(size_t per_user,
+                               std::function<result<peer>(int)> identify
+                               = peer_of);
 
   handle add(int fd);
   void remove(handle x);
@@ -64,6 +68,7 @@ public:
 private:
   mutable std::mutex mutex_;
   size_t per_user_;
+  std::function<result<peer>(int)> identify_;
   std::list<connection> connections_;
   std::map<uid_t, size_t> users_;
 };

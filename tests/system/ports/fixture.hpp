@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -100,7 +101,8 @@ protected:
     auto line = std::string{};
     while (std::getline(file, line))
       if (line.rfind(field + ":", 0) == 0)
-        return line.substr(line.find_first_not_of(" \t", field.size() + 1));
+        return line.substr(std::min(
+          line.find_first_not_of(" \t", field.size() + 1), line.size()));
     return {};
   }
 
