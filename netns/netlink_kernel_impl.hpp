@@ -100,6 +100,10 @@ private:
   // The socket for nf_tables and connection tracking, opened when needed.
   result<netlink_socket*> firewall_socket();
 
+  // Where the kernel does not delete connections by filter, or the wrong ones.
+  static result<void>
+  flush_listed(netlink_socket& socket, const conntrack_filter& filter);
+
   // Lists the sets one by one.
   static result<std::vector<firewall::element>>
   list_once(netlink_socket& socket, const std::string& table);

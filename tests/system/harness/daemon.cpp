@@ -2,6 +2,7 @@
 
 #include "troupe/tests/system/harness/command.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -17,6 +18,11 @@ using namespace std::chrono_literals;
 // Generous: a sanitized daemon on a busy machine.
 constexpr auto start_deadline = 30s;
 constexpr auto stop_deadline = 30s;
+
+std::string in_test_bin(const std::string& name, const char* otherwise) {
+  const auto* folder = std::getenv("TEST_BIN");
+  return folder != nullptr ? std::string{folder} + "/" + name : otherwise;
+}
 
 } // namespace
 
@@ -101,12 +107,15 @@ outcome daemon_process::troupe(std::vector<std::string> words) const {
   return run(words, {"TROUPE_HOST=" + uri()});
 }
 
+// TEST_BIN: the folder of another build, e.g. to see an old one fail.
 const char* daemon_path() {
-  return TROUPE_DAEMON;
+  static const auto path = in_test_bin("trouped", TROUPE_DAEMON);
+  return path.c_str();
 }
 
 const char* command_line_path() {
-  return TROUPE_COMMAND_LINE;
+  static const auto path = in_test_bin("troupe", TROUPE_COMMAND_LINE);
+  return path.c_str();
 }
 
 } // namespace troupe::test

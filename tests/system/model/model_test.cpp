@@ -1,0 +1,89 @@
+// Random requests, crashes and foreign hands against the real daemon, and who
+// reaches whom all the time.
+
+#include "troupe/tests/system/harness/command.hpp"
+#include "troupe/tests/system/harness/isolation.hpp"
+#include "troupe/tests/system/model/world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+namespace troupe::test::reach {
+
+namespace {
+
+constexpr hand not_mended[]
+  = {hand::delete_route,    hand::link_moved,     hand::inside_route,
+     hand::wrong_neighbour, hand::pin_unmounted,  hand::rules_flushed,
+     hand::proxy_killed,    hand::forwarding_off, hand::bridge_forwarding_off,
+     hand::foreign_drop,    hand::port_taken};
+
+// TEST_HANDS: a bit for each hand that takes part.
+scope everything() {
+  const auto wanted = number_from_environment("TEST_HANDS", ~0UL);
+  auto result = scope{};
+  for (auto i = 0; i < hand_count; ++i)
+    if ((wanted >> i & 1U) != 0)
+      result.hands.push_back(static_cast<hand>(i));
+  return result;
+}
+
+// Without what is known to be open.
+scope mended() {
+  auto result = everything();
+  std::erase_if(result.hands, [](hand x) {
+    return std::ranges::find(not_mended, x) != std::end(not_mended);
+  });
+  result.v6 = false;
+  result.many_networks = false;
+  result.old_flows = false;
+  result.unused_host_ports = false;
+  return result;
+}
+
+// TEST_SEED replays one plan, TEST_STEPS says how long plans are.
+void run_plans(const scope& what) {
+  if (!isolation_refusal().empty())
+    GTEST_SKIP() << "cannot make scratch namespaces: " << isolation_refusal();
+  const auto replay = number_from_environment("TEST_SEED", 0);
+  const auto length
+    = static_cast<int>(number_from_environment("TEST_STEPS", 12));
+  const auto plans
+    = replay != 0 ? 1 : 10 * number_from_environment("TEST_FACTOR", 1);
+  const auto first = replay != 0 ? replay : std::random_device{}();
+  for (auto i = 0UL; i < plans; ++i) {
+    auto plan = make_plan(first + i, length, what);
+    auto log = std::string{};
+    auto wrong = run_plan(plan, &log);
+    std::printf("seed %lu: %s\n", plan.seed, wrong.empty() ? "ok" : "WRONG");
+    std::fflush(stdout);
+    if (wrong.empty())
+      continue;
+    std::printf("%s%s", plan.text().c_str(), wrong.c_str());
+    std::fflush(stdout);
+    auto least = shrink(
+      plan,
+      [](const reach::plan& x) {
+        return !run_plan(x).empty();
+      },
+      static_cast<int>(number_from_environment("TEST_SHRINKS", 25)));
+    auto again = run_plan(least);
+    ADD_FAILURE() << least.text() << (again.empty() ? wrong : again) << log;
+    return;
+  }
+}
+
+} // namespace
+
+TEST(Model, PacketsGoWhereTheRequestsSay) {
+  run_plans(mended());
+}
+
+TEST(DISABLED_Model, PacketsGoWhereTheRequestsSayWhateverHappens) {
+  run_plans(everything());
+}
+
+} // namespace troupe::test::reach
