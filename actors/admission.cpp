@@ -1,6 +1,8 @@
 #include "troupe/actors/admission.hpp"
 
 #include "troupe/config/model/nearest.hpp"
+#include "troupe/config/model/text.hpp"
+#include "troupe/drivers/options.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <algorithm>
@@ -18,8 +20,8 @@ error refuse_network(const network_spec& wanted, ec code, std::string reason,
 
 result<std::unique_ptr<drivers::driver>>
 driver_of(const network_spec& wanted, const instance& owner) {
-  if (auto driver = drivers::make(wanted.driver, owner))
-    return driver;
+  if (drivers::is_known(wanted.driver))
+    return drivers::make(wanted.driver, owner);
   auto hint = std::string{"drivers:"};
   for (auto name : drivers::names())
     hint.append(" ").append(name);
@@ -115,6 +117,26 @@ check_neighbours(const network_spec& wanted, const drivers::driver& driver,
 
 } // namespace
 
+namespace {
+
+constexpr size_t max_aux_bytes = 128;
+constexpr size_t max_path_bytes = 4'095;
+
+/// What a user may call and tell things, as it ends in records, lists and
+/// terminals.
+result<void> check_texts(const text_map& labels, const text_map& options) {
+  for (const auto& [key, value] : labels)
+    if (drivers::is_driver_label(key))
+      return fail(ec::invalid_argument,
+                  "label " + quoted(key) + ": has no effect as a label",
+                  "give it as a driver option, with -o");
+  if (auto ok = check_text_map(labels, "label"); !ok)
+    return ok;
+  return check_text_map(options, "option");
+}
+
+} // namespace
+
 void complete_pools(network_spec& network) {
   const auto any_v4 = prefix{};
   const auto any_v6 = prefix{ip_address::from_number(ip_family::v6, 0), 0};
@@ -152,7 +174,17 @@ result<void> admit_network(
                                "driver " + quoted(wanted.driver)
                                  + " has no addresses, a subnet is given"));
   }
-  (*driver)->resolve(wanted, existing);
+  if (auto ok = check_texts(wanted.labels, wanted.options); !ok)
+    return fail(with_context(std::move(ok.error()),
+                             "create network " + quoted(wanted.name)));
+  for (const auto& pool : wanted.pools)
+    for (const auto& [name, address] : pool.aux_addresses)
+      if (auto ok = check_text(name, "auxiliary address", max_aux_bytes); !ok)
+        return fail(with_context(std::move(ok.error()),
+                                 "create network " + quoted(wanted.name)));
+  if (auto ok = (*driver)->resolve(wanted, existing); !ok)
+    return fail(with_context(std::move(ok.error()),
+                             "create network " + quoted(wanted.name)));
   wanted.id = network_id::random();
   wanted.created_ms = unix_time_ms();
   auto admitted = (*driver)->validate(wanted);
@@ -191,6 +223,9 @@ result<void> admit_endpoint(endpoint_spec& wanted, const network_spec& network,
                 "create endpoint " + quoted(wanted.name)
                   + ": id, network and addresses are not the caller's to fill",
                 "ask for an address with ipv4 or ipv6");
+  if (auto ok = check_texts(wanted.labels, wanted.options); !ok)
+    return fail(with_context(std::move(ok.error()),
+                             "create endpoint " + quoted(wanted.name)));
   if (wanted.ipv4 && !wanted.ipv4->is_v4())
     return fail(ec::invalid_argument, "create endpoint " + quoted(wanted.name)
                                         + ": ipv4 is an IPv6 address");
@@ -220,10 +255,15 @@ result<void> admit_sandbox(sandbox_spec& wanted) {
   if (wanted.use_host_namespace && !wanted.netns_path.empty())
     return refuse(
       "a namespace path and the host's namespace exclude each other");
-  if (!wanted.netns_path.empty()
-      && (wanted.netns_path.front() != '/'
-          || wanted.netns_path.find('\0') != std::string::npos
-          || wanted.netns_path.size() > 4'095))
+  for (auto ok :
+       {check_host_name(wanted.hostname, "hostname", max_hostname_bytes),
+        check_host_name(wanted.domainname, "domainname", max_domainname_bytes),
+        check_text(wanted.netns_path, "namespace path", max_path_bytes),
+        check_texts(wanted.labels, {})})
+    if (!ok)
+      return fail(with_context(std::move(ok.error()),
+                               "create sandbox " + quoted(wanted.name)));
+  if (!wanted.netns_path.empty() && wanted.netns_path.front() != '/')
     return refuse("namespace path " + quoted(wanted.netns_path)
                   + " is not absolute");
   wanted.id = sandbox_id::random();

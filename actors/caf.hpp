@@ -260,36 +260,53 @@ void ask(Self* self, const Handle& to, std::chrono::milliseconds deadline,
     });
 }
 
-/// Sends one request to many; `all` gets the replies of those that answered.
+/// Sends one request to many; `all` gets what came of each, in their order.
+template <class Reply, class Self, class Handle, class Message, class All>
+void ask_each(Self* self, const std::vector<Handle>& to,
+              std::chrono::milliseconds deadline, const Message& message,
+              All all) {
+  struct collection {
+    size_t missing;
+    std::vector<result<Reply>> outcomes;
+    All all;
+  };
+  auto shared = std::make_shared<collection>(collection{
+    to.size(), std::vector<result<Reply>>(to.size()), std::move(all)});
+  if (to.empty()) {
+    shared->all(std::move(shared->outcomes));
+    return;
+  }
+  auto put = [shared](size_t place, result<Reply> x) {
+    shared->outcomes[place] = std::move(x);
+    if (--shared->missing == 0)
+      shared->all(std::move(shared->outcomes));
+  };
+  for (size_t i = 0; i < to.size(); ++i)
+    ask<Reply>(
+      self, to[i], deadline, message,
+      [put, i](Reply& x) {
+        put(i, std::move(x));
+      },
+      [put, i](error why) {
+        put(i, fail(std::move(why)));
+      });
+}
+
+/// The same where an answer that is missing does not matter: `all` gets the
+/// replies of those that answered.
 template <class Reply, class Self, class Handle, class Message, class All>
 void ask_all(Self* self, const std::vector<Handle>& to,
              std::chrono::milliseconds deadline, const Message& message,
              All all) {
-  struct collection {
-    size_t missing;
-    std::vector<Reply> replies;
-    All all;
-  };
-  auto shared
-    = std::make_shared<collection>(collection{to.size(), {}, std::move(all)});
-  if (to.empty()) {
-    shared->all(std::move(shared->replies));
-    return;
-  }
-  auto one_less = [shared] {
-    if (--shared->missing == 0)
-      shared->all(std::move(shared->replies));
-  };
-  for (const auto& handle : to)
-    ask<Reply>(
-      self, handle, deadline, message,
-      [shared, one_less](Reply& x) {
-        shared->replies.push_back(std::move(x));
-        one_less();
-      },
-      [one_less](const error&) {
-        one_less();
-      });
+  ask_each<Reply>(
+    self, to, deadline, message,
+    [all = std::move(all)](std::vector<result<Reply>> outcomes) mutable {
+      auto replies = std::vector<Reply>{};
+      for (auto& x : outcomes)
+        if (x)
+          replies.push_back(std::move(*x));
+      all(std::move(replies));
+    });
 }
 
 /// Sends a message whose reply nobody needs. Not `self->send`: an error that

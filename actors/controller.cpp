@@ -27,11 +27,15 @@ void controller_state::spawn_services(caf::actor_system& system) {
                     spawn_driver(system, context, std::string{driver_name}));
 }
 
-driver_actor controller_state::driver_of(const std::string& driver_name) const {
-  // A record of a driver this build does not have is kept, but nothing is
-  // built for it.
-  auto found = drivers.find(driver_name);
-  return found == drivers.end() ? drivers.at("null") : found->second;
+/// Records of drivers this build does not have share one actor, whose driver
+/// builds nothing.
+driver_actor controller_state::driver_of(const std::string& driver_name) {
+  const auto key = drivers::served_by(driver_name);
+  auto found = drivers.find(key);
+  if (found == drivers.end())
+    found
+      = drivers.emplace(key, spawn_driver(self->system(), context, key)).first;
+  return found->second;
 }
 
 // -- create and remove --------------------------------------------------------
@@ -65,13 +69,12 @@ void controller_state::create(sandbox_spec spec,
                               promise<sandbox_status> reply) {
   if (auto ok = admit_sandbox(spec); !ok)
     return reply.deliver(std::move(ok.error()));
-  for (const auto& [id, x] : objects.sandboxes())
-    if (x.name == spec.name)
-      return reply.deliver(error{ec::conflict,
-                                 "create sandbox " + quoted(spec.name)
-                                   + ": the name is taken by sandbox "
-                                   + id.brief(),
-                                 "", 0});
+  if (auto other = objects.sandbox_named(spec.name); !other.empty())
+    return reply.deliver(error{ec::conflict,
+                               "create sandbox " + quoted(spec.name)
+                                 + ": the name is taken by sandbox "
+                                 + other.brief(),
+                               "", 0});
   const auto id = spec.id;
   const auto sandbox_name = spec.name;
   auto handle
@@ -121,35 +124,52 @@ void controller_state::with_endpoint(const std::string& network,
                                      const std::string& endpoint,
                                      promise<Reply> reply,
                                      std::function<void(endpoint_actor)> next) {
+  auto asked = std::vector<network_id>{};
   if (!network.empty()) {
     auto id = objects.find_network(network);
     if (!id)
       return reply.deliver(std::move(id.error()));
-    return ask<found_endpoint>(
-      self, objects.networks().at(*id).handle, context->step_deadline(),
-      find_endpoint{endpoint},
-      [next](found_endpoint& found) {
-        next(found.handle);
-      },
-      [reply](error why) mutable {
-        reply.deliver(std::move(why));
-      });
+    asked.push_back(std::move(*id));
+  } else {
+    for (const auto& [id, x] : objects.networks())
+      asked.push_back(id);
   }
-  ask_all<found_endpoint>(
-    self, objects.network_handles(), context->step_deadline(),
-    find_endpoint{endpoint}, [=](std::vector<found_endpoint> found) mutable {
-      if (found.size() == 1)
-        return next(found.front().handle);
-      if (found.empty())
-        return reply.deliver(
-          error{ec::not_found,
-                "find endpoint " + quoted(endpoint) + ": no such endpoint",
-                "list them with: troupe endpoint ls", 0});
-      reply.deliver(error{ec::invalid_argument,
-                          "find endpoint " + quoted(endpoint)
-                            + ": several networks have one",
-                          "say which: NETWORK/ENDPOINT", 0});
+  auto handles = std::vector<network_actor>{};
+  for (const auto& id : asked)
+    handles.push_back(objects.networks().at(id).handle);
+  ask_each<found_endpoints>(
+    self, handles, context->step_deadline(), find_endpoint{endpoint},
+    [=, this](std::vector<result<found_endpoints>> answers) mutable {
+      auto chosen = choose_endpoint(asked, std::move(answers), endpoint);
+      chosen ? next(std::move(*chosen))
+             : reply.deliver(std::move(chosen.error()));
     });
+}
+
+/// Who does not answer may have the one that is meant: then nobody is chosen.
+/// Only a network that is gone by now has none.
+result<endpoint_actor>
+controller_state::choose_endpoint(const std::vector<network_id>& asked,
+                                  std::vector<result<found_endpoints>> answers,
+                                  const std::string& reference) const {
+  auto matches = std::vector<reference_match>{};
+  auto handles = std::map<std::string, endpoint_actor>{};
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) {
+      if (!objects.networks().contains(asked[i]))
+        continue;
+      return fail(with_context(std::move(answers[i].error()),
+                               "find endpoint " + quoted(reference)));
+    }
+    for (auto& x : answers[i]->all) {
+      handles.emplace(x.match.id, std::move(x.handle));
+      matches.push_back(std::move(x.match));
+    }
+  }
+  auto chosen = choose_match(std::move(matches), reference, "endpoint");
+  if (!chosen)
+    return fail(std::move(chosen.error()));
+  return handles.at(chosen->id);
 }
 
 namespace {
@@ -220,16 +240,36 @@ join(controller_state& state, const join_endpoint& msg) {
     enter_sandbox{state.objects.sandboxes().at(*sandbox).handle});
 }
 
+/// What those answered that are there. Objects that are being made or removed
+/// are not; one that keeps silent must not be missed in silence.
+template <class Reply>
+result<std::vector<Reply>> all_of(std::vector<result<Reply>> answers) {
+  auto all = std::vector<Reply>{};
+  for (auto& x : answers)
+    if (x)
+      all.push_back(std::move(*x));
+    else if (x.error().code != ec::not_found
+             && x.error().code != ec::unavailable)
+      return fail(with_context(std::move(x.error()), "list"));
+  return all;
+}
+
+constexpr auto name_of = [](const auto& x) -> const std::string& {
+  return x.spec.name;
+};
+
 caf::result<network_list>
 list_all(controller_state& state, const list_networks&) {
   auto reply = promise<network_list>{state.self};
-  ask_all<network_status>(
+  ask_each<network_status>(
     state.self, state.objects.network_handles(), state.context->step_deadline(),
-    get_network{}, [reply](std::vector<network_status> found) mutable {
-      std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-        return a.spec.name < b.spec.name;
-      });
-      reply.deliver(network_list{std::move(found)});
+    get_network{},
+    [reply](std::vector<result<network_status>> answers) mutable {
+      auto found = all_of(std::move(answers));
+      if (!found)
+        return reply.deliver(std::move(found.error()));
+      std::ranges::stable_sort(*found, {}, name_of);
+      reply.deliver(network_list{std::move(*found)});
     });
   return reply;
 }
@@ -237,13 +277,15 @@ list_all(controller_state& state, const list_networks&) {
 caf::result<sandbox_list>
 list_all(controller_state& state, const list_sandboxes&) {
   auto reply = promise<sandbox_list>{state.self};
-  ask_all<sandbox_status>(
+  ask_each<sandbox_status>(
     state.self, state.objects.sandbox_handles(), state.context->step_deadline(),
-    get_sandbox{}, [reply](std::vector<sandbox_status> found) mutable {
-      std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-        return a.spec.name < b.spec.name;
-      });
-      reply.deliver(sandbox_list{std::move(found)});
+    get_sandbox{},
+    [reply](std::vector<result<sandbox_status>> answers) mutable {
+      auto found = all_of(std::move(answers));
+      if (!found)
+        return reply.deliver(std::move(found.error()));
+      std::ranges::stable_sort(*found, {}, name_of);
+      reply.deliver(sandbox_list{std::move(*found)});
     });
   return reply;
 }
@@ -253,20 +295,20 @@ list_all(controller_state& state, const list_endpoints& msg) {
   if (!msg.network.empty())
     return to_network<endpoint_list>(state, msg.network, msg);
   auto reply = promise<endpoint_list>{state.self};
-  ask_all<endpoint_list>(state.self, state.objects.network_handles(),
-                         state.context->operation_deadline(), msg,
-                         [reply](std::vector<endpoint_list> found) mutable {
-                           auto all = endpoint_list{};
-                           for (auto& x : found)
-                             std::move(x.endpoints.begin(), x.endpoints.end(),
-                                       std::back_inserter(all.endpoints));
-                           std::stable_sort(
-                             all.endpoints.begin(), all.endpoints.end(),
-                             [](const auto& a, const auto& b) {
-                               return a.network_name < b.network_name;
-                             });
-                           reply.deliver(std::move(all));
-                         });
+  ask_each<endpoint_list>(
+    state.self, state.objects.network_handles(),
+    state.context->operation_deadline(), msg,
+    [reply](std::vector<result<endpoint_list>> answers) mutable {
+      auto found = all_of(std::move(answers));
+      if (!found)
+        return reply.deliver(std::move(found.error()));
+      auto all = endpoint_list{};
+      for (auto& x : *found)
+        std::ranges::move(x.endpoints, std::back_inserter(all.endpoints));
+      std::ranges::stable_sort(all.endpoints, {},
+                               &endpoint_status::network_name);
+      reply.deliver(std::move(all));
+    });
   return reply;
 }
 

@@ -23,7 +23,8 @@ void fail_collection(const collection_ptr& x, error why) {
 void read_firewall(controller_state& state, const collection_ptr& x) {
   ask<mend_report>(
     state.self, state.context->firewall, state.context->step_deadline(),
-    check_firewall{.repair = false, .elements = !x->views.kernel.rules},
+    check_firewall{
+      .repair = false, .elements = !x->views.kernel.rules, .connections = true},
     [x, &state](mend_report& found) {
       auto report = doctor_report{diagnose(x->views, state.context->owner)};
       for (auto& problem : found.differences)
@@ -197,7 +198,8 @@ void controller_state::repair_all(doctor_report before,
                          mend_sandboxes);
   };
   ask<mend_report>(self, context->firewall, context->step_deadline(),
-                   check_firewall{}, mend_networks, mend_networks);
+                   check_firewall{.connections = true}, mend_networks,
+                   mend_networks);
 }
 
 /// Removes links and pins that belonged to nobody before the pause and still

@@ -7,6 +7,7 @@
 #include "troupe/drivers/registry.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace troupe {
@@ -43,7 +44,9 @@ void controller_state::rebuild(loaded_records& loaded, promise<done> reply) {
     warnings.push_back("a damaged store was set aside as " + file);
   if (origin.suspicious)
     warnings.push_back(*origin.suspicious);
+  std::ranges::move(loaded.records.problems, std::back_inserter(warnings));
   plan = plan_rebuild(std::move(loaded.records));
+  std::ranges::move(plan.problems, std::back_inserter(warnings));
   end_step("loaded", std::to_string(plan.networks.size()) + " networks, "
                        + std::to_string(plan.sandboxes.size()) + " sandboxes, "
                        + std::to_string(plan.joins.size()) + " joins");
@@ -135,7 +138,7 @@ void controller_state::rejoin_endpoints(size_t next, promise<done> reply) {
                           + " endpoints");
     return collect_plans(reply);
   }
-  const auto& join = plan.joins[next];
+  const auto& join = plan.joins[next]; // Leads to objects that are there.
   const auto go_on = [=, this] {
     rejoin_endpoints(next + 1, reply);
   };
@@ -143,13 +146,18 @@ void controller_state::rejoin_endpoints(size_t next, promise<done> reply) {
     warnings.push_back(why.message);
     go_on();
   };
-  ask<found_endpoint>(
+  ask<found_endpoints>(
     self, objects.networks().at(join.network).handle, context->step_deadline(),
     find_endpoint{join.endpoint.value},
-    [=, this](found_endpoint& found) {
+    [=, this](found_endpoints& found) {
       const auto& record = plan.joins[next];
+      if (found.all.empty() || found.all.front().match.rank != match_rank::id)
+        return warn({ec::internal,
+                     "join of endpoint " + record.endpoint.brief()
+                       + ": its network does not have it",
+                     "", 0});
       ask<done>(
-        self, found.handle, context->step_deadline(),
+        self, found.all.front().handle, context->step_deadline(),
         rejoin{objects.sandboxes().at(record.sandbox).handle, record.interface,
                record.bindings},
         [=](done&) {
@@ -175,13 +183,15 @@ void controller_state::collect_plans(promise<done> reply) {
 /// it. Not by a store that knows less than the kernel.
 void controller_state::restore_rules(std::vector<drivers::endpoint_plan> plans,
                                      promise<done> reply) {
+  start_watcher(); // Who changes the rules after the load is seen.
   auto bindings = std::map<endpoint_id, std::vector<port_binding>>{};
   for (const auto& x : plan.joins)
     bindings[x.endpoint] = x.bindings;
   auto wanted = restore_firewall{plan.networks, {}};
   for (const auto& x : plans)
-    wanted.endpoints.push_back(
-      {x.network, x.endpoint, {}, false, {}, bindings[x.endpoint.id]});
+    if (drivers::is_known(x.network.driver))
+      wanted.endpoints.push_back(
+        {x.network, x.endpoint, {}, false, {}, bindings[x.endpoint.id]});
   ask<restored_firewall>(
     self, context->firewall, context->operation_deadline(), std::move(wanted),
     [=, this](restored_firewall& restored) {
@@ -209,13 +219,17 @@ void controller_state::reconcile_drivers(
       refused.deliver(leftovers_error(origin, leftovers));
     }};
   for (const auto& [driver_name, handle] : drivers) {
-    auto wanted = reconcile_driver{{}, {}, remove_leftovers};
+    auto wanted = reconcile_driver{{}, {}, remove_leftovers, {}};
     for (const auto& network : plan.networks)
-      if (network.driver == driver_name)
+      if (drivers::served_by(network.driver) == driver_name)
         wanted.networks.push_back(network);
+      else
+        wanted.foreign.push_back(network.id.brief());
     for (const auto& x : plans)
-      if (x.network.driver == driver_name)
+      if (drivers::served_by(x.network.driver) == driver_name)
         wanted.plans.push_back(x);
+      else
+        wanted.foreign.push_back(x.endpoint.id.brief());
     ask<reconcile_report>(
       self, handle, context->operation_deadline(), std::move(wanted),
       [=, this](reconcile_report& report) {
@@ -237,11 +251,17 @@ void controller_state::reconcile_drivers(
   }
 }
 
+void controller_state::start_watcher() {
+  if (context->parts.open_watch && !watcher)
+    watcher = spawn_watcher(self->system(), context, controller_actor{self});
+}
+
 void controller_state::be_ready(promise<done> reply) {
   plan = {};
   ready = true;
-  if (context->parts.open_watch)
-    watcher = spawn_watcher(self->system(), context, controller_actor{self});
+  start_watcher();
+  if (rules_changed_early)
+    tell(context->firewall, check_firewall{true, true});
   tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
   if (unfinished)
     tell_after(controller_actor{self}, std::chrono::seconds{1},
@@ -249,8 +269,36 @@ void controller_state::be_ready(promise<done> reply) {
                  finish_cleaning();
                }});
   end_step("ready", {});
+  probe_kernel();
   publish(*context, "daemon", "start", {}, {});
   reply.deliver(done{});
+}
+
+/// Nobody waits for it; what it finds is in the log and the status.
+void controller_state::probe_kernel() {
+  if (!context->parts.probe_kernel)
+    return;
+  const auto tell_about = [this](const result<netns::kernel_probe>& found) {
+    if (!found)
+      return log().warn("probe the kernel: {}", found.error().message);
+    for (const auto& x : found->slower)
+      log().info("this kernel has no {}", x);
+    for (const auto& x : found->missing) {
+      log().warn("this kernel has no {}", x);
+      warnings.push_back("this kernel has no " + x);
+    }
+  };
+  const auto probe
+    = [probe = context->parts.probe_kernel, tell_about,
+       controller = controller_actor{self}](caf::event_based_actor*) {
+        tell(controller, run_later{[tell_about, found = probe()] {
+               tell_about(found);
+             }});
+      };
+  if (context->spawn_detached)
+    self->system().spawn<caf::detached>(probe);
+  else
+    self->system().spawn(probe);
 }
 
 /// Removes what the kernel did not want to give up at start. What the objects

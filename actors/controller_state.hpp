@@ -32,13 +32,14 @@ struct controller_state {
                          promise<done> reply);
   void be_ready(promise<done> reply);
   void finish_cleaning();
+  void probe_kernel();
   void end_step(std::string name, std::string detail);
   void commit_pins(const reconciled_namespaces& pins);
 
   // -- objects, in controller.cpp ---------------------------------------------
 
   void spawn_services(caf::actor_system& system);
-  driver_actor driver_of(const std::string& driver_name) const;
+  driver_actor driver_of(const std::string& driver_name);
   void create(network_spec spec, promise<network_status> reply);
   void create(sandbox_spec spec, promise<sandbox_status> reply);
   void remove(const network_id& id, promise<done> reply);
@@ -50,13 +51,19 @@ struct controller_state {
   void
   with_endpoint(const std::string& network, const std::string& endpoint,
                 promise<Reply> reply, std::function<void(endpoint_actor)> next);
+  result<endpoint_actor>
+  choose_endpoint(const std::vector<network_id>& asked,
+                  std::vector<result<found_endpoints>> answers,
+                  const std::string& reference) const;
 
   // -- watching, in controller_watch.cpp --------------------------------------
 
+  void start_watcher();
   void look_at(const kernel_events& msg);
   void look_at(const seen_event& x);
   void audit_slice();
   void status(promise<daemon_status> reply);
+  void add_sandbox_notes(daemon_status result, promise<daemon_status> reply);
   void add_firewall_notes(daemon_status result, promise<daemon_status> reply);
   void shut_down(promise<done> reply);
 
@@ -74,6 +81,7 @@ struct controller_state {
   watcher_actor watcher;
 
   bool ready = false;
+  bool rules_changed_early = false; ///< By somebody else, before that.
   bool remove_leftovers = true;
   size_t leftovers = 0;
   bool unfinished = false; ///< Start-up could not mend all.

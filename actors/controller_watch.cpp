@@ -27,8 +27,15 @@ std::string file_name(const std::string& path) {
 } // namespace
 
 void controller_state::look_at(const kernel_events& msg) {
-  if (!ready)
+  if (!ready) {
+    // Everything is compared by then, but for the rules, which are loaded once.
+    rules_changed_early
+      |= std::ranges::any_of(msg.events, [](const seen_event& x) {
+           return x.what.what == kind::firewall_changed
+                  || x.what.what == kind::overflow;
+         });
     return;
+  }
   for (const auto& x : msg.events)
     look_at(x);
 }
@@ -40,8 +47,13 @@ void controller_state::look_at(const seen_event& x) {
     tell(context->firewall, check_firewall{true, true});
     return;
   }
+  if (x.what.what == kind::firewalld_started) {
+    tell(context->firewall, check_firewall{true, false, false});
+    return;
+  }
   if (x.what.what == kind::overflow) {
-    tell(context->firewall, check_firewall{});
+    // One of the lost events may have been about the rules.
+    tell(context->firewall, check_firewall{true, true});
     for (const auto& handle : objects.network_handles())
       tell(handle, check_network{});
     for (const auto& handle : objects.sandbox_handles())
@@ -108,6 +120,18 @@ void controller_state::status(promise<daemon_status> reply) {
         if (x.state != "ready")
           result.warnings.push_back("network " + x.spec.name + ": " + x.state);
       }
+      add_sandbox_notes(std::move(result), reply);
+    });
+}
+
+void controller_state::add_sandbox_notes(daemon_status result,
+                                         promise<daemon_status> reply) {
+  ask_all<sandbox_status>(
+    self, objects.sandbox_handles(), context->step_deadline(), get_sandbox{},
+    [=, this](std::vector<sandbox_status> found) mutable {
+      for (const auto& x : found)
+        if (x.state != "ready")
+          result.warnings.push_back("sandbox " + x.spec.name + ": " + x.state);
       add_firewall_notes(std::move(result), reply);
     });
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "troupe/actors/interfaces.hpp"
-#include "troupe/actors/reference.hpp"
+#include "troupe/config/model/reference.hpp"
 
 #include <map>
 #include <memory>
@@ -23,36 +23,35 @@ public:
   };
 
   void add(std::shared_ptr<const network_spec> spec, network_actor handle) {
-    names_of_networks_[spec->id.value] = spec->name;
+    names_of_networks_.add(spec->id.value, spec->name);
     networks_.insert_or_assign(spec->id,
                                network_entry{spec, std::move(handle)});
   }
   void add(const sandbox_id& id, std::string name, sandbox_actor handle) {
-    names_of_sandboxes_[id.value] = name;
+    names_of_sandboxes_.add(id.value, name);
     sandboxes_.insert_or_assign(
       id, sandbox_entry{std::move(name), std::move(handle)});
   }
   void remove(const network_id& id) {
-    names_of_networks_.erase(id.value);
+    names_of_networks_.remove(id.value);
     networks_.erase(id);
   }
   void remove(const sandbox_id& id) {
-    names_of_sandboxes_.erase(id.value);
+    names_of_sandboxes_.remove(id.value);
     sandboxes_.erase(id);
   }
 
-  /// By id, name or unique prefix. Errors: see `find_reference`.
+  /// By id, name or unique prefix. Errors: see `choose_match`.
   result<network_id> find_network(std::string_view text) const {
-    auto id = find_reference(names_of_networks_, text, "network");
-    if (!id)
-      return fail(std::move(id.error()));
-    return network_id{std::move(*id)};
+    return find<network_id>(names_of_networks_, text, "network");
   }
   result<sandbox_id> find_sandbox(std::string_view text) const {
-    auto id = find_reference(names_of_sandboxes_, text, "sandbox");
-    if (!id)
-      return fail(std::move(id.error()));
-    return sandbox_id{std::move(*id)};
+    return find<sandbox_id>(names_of_sandboxes_, text, "sandbox");
+  }
+
+  /// A sandbox of that name; empty if there is none.
+  sandbox_id sandbox_named(const std::string& name) const {
+    return {names_of_sandboxes_.id_of_name(name)};
   }
 
   const std::map<network_id, network_entry>& networks() const {
@@ -76,10 +75,19 @@ public:
   }
 
 private:
+  template <class Id>
+  static result<Id>
+  find(const name_index& names, std::string_view text, std::string_view kind) {
+    auto match = choose_match(names.matches(text), text, kind);
+    if (!match)
+      return fail(std::move(match.error()));
+    return Id{std::move(match->id)};
+  }
+
   std::map<network_id, network_entry> networks_;
   std::map<sandbox_id, sandbox_entry> sandboxes_;
-  std::map<std::string, std::string> names_of_networks_;
-  std::map<std::string, std::string> names_of_sandboxes_;
+  name_index names_of_networks_;
+  name_index names_of_sandboxes_;
 };
 
 } // namespace troupe

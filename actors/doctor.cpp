@@ -3,7 +3,9 @@
 #include "troupe/actors/doctor_rules.hpp"
 #include "troupe/actors/joined_endpoints.hpp"
 #include "troupe/actors/pins.hpp"
+#include "troupe/drivers/inside/paths.hpp"
 #include "troupe/drivers/registry.hpp"
+#include "troupe/drivers/unknown.hpp"
 
 #include <algorithm>
 #include <map>
@@ -47,8 +49,12 @@ private:
                       const network_spec& network);
   void check_inside(const std::string& object, const join_spec& join,
                     const endpoint_spec& endpoint, const netns::audit_pin& pin);
+  void
+  check_paths(const std::string& object, const drivers::endpoint_plan& plan,
+              const netns::audit_pin& pin);
   void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void check_leftovers();
+  bool is_foreign(const netns::audit_link& link) const;
 
   template <class Records, class Statuses>
   void compare(const std::string& kind, const Records& records,
@@ -79,6 +85,16 @@ private:
   std::map<sandbox_id, std::vector<const join_spec*>> joins_;
   std::set<std::string> wanted_links_; ///< On the host.
 };
+
+/// For a network whose record is missing, while it has endpoints.
+bool stands_in(const network_status& x) {
+  return x.spec.driver.empty();
+}
+
+template <class Status>
+bool stands_in(const Status&) {
+  return false;
+}
 
 bool has_address(const netns::audit_link& link, const ip_address& x) {
   return std::any_of(link.addresses.begin(), link.addresses.end(),
@@ -111,7 +127,9 @@ void examination::compare(const std::string& kind, const Records& records,
   for (const auto& x : statuses)
     if (known.erase(x.spec.id.value) == 0)
       report(kind + " " + x.spec.name + " (" + x.spec.id.brief() + ")",
-             "is in work but has no record", "restart the daemon");
+             "is in work but has no record",
+             stands_in(x) ? "bring its record back, or remove its endpoints"
+                          : "restart the daemon");
   for (const auto& [id, name] : known)
     report(kind + " " + name + " (" + id.substr(0, 12) + ")",
            "has a record but nobody works for it", "restart the daemon");
@@ -153,12 +171,16 @@ void examination::check_addresses() {
 
 void examination::check_network(const network_spec& network) {
   const auto driver = drivers::make(network.driver, owner_);
-  const auto name = driver ? driver->network_interface(network) : std::string{};
+  const auto name = driver->network_interface(network);
+  const auto object
+    = "network " + network.name + " (" + network.id.brief() + ")";
+  if (!drivers::is_known(network.driver)) {
+    const auto why = drivers::unknown_driver_error(network.driver);
+    return report(object, why.message, why.hint);
+  }
   if (name.empty())
     return;
   wanted_links_.insert(name);
-  const auto object
-    = "network " + network.name + " (" + network.id.brief() + ")";
   const auto* link = host_link(name);
   if (link == nullptr)
     return report(object, "bridge " + name + " is missing", "create it again");
@@ -205,14 +227,16 @@ void examination::check_join(const join_spec& join,
                       + endpoint->second->name + " (" + join.endpoint.brief()
                       + ")";
   const auto driver = drivers::make(network->second->driver, owner_);
-  const auto host
-    = driver ? driver->host_interface(*endpoint->second) : std::string{};
+  const auto host = driver->host_interface(*endpoint->second);
   if (!host.empty()) {
     wanted_links_.insert(host);
     check_host_end(object, host, *network->second);
   }
-  if (!join.interface.empty())
-    check_inside(object, join, *endpoint->second, pin);
+  if (join.interface.empty())
+    return;
+  check_inside(object, join, *endpoint->second, pin);
+  check_paths(object,
+              {*network->second, *endpoint->second, {{}, join.interface}}, pin);
 }
 
 void examination::check_host_end(const std::string& object,
@@ -255,6 +279,28 @@ void examination::check_inside(const std::string& object, const join_spec& join,
              "add it");
 }
 
+/// Default routes are looked at for the sandbox as a whole.
+void examination::check_paths(const std::string& object,
+                              const drivers::endpoint_plan& plan,
+                              const netns::audit_pin& pin) {
+  const auto* link = find_link(pin.links, plan.where.interface);
+  if (link == nullptr || !link->up)
+    return; // Said already, and without it there is none.
+  const auto wanted = drivers::want_paths(plan);
+  const auto found
+    = drivers::compare_paths({pin.routes, pin.rules}, wanted, link->index);
+  for (const auto& line : found)
+    report(object, "interface " + plan.where.interface + ": " + line,
+           "set routes and rules");
+  auto addresses = std::vector<drivers::named_address>{};
+  for (const auto& other : pin.links)
+    for (const auto& x : other.addresses)
+      addresses.push_back({other.name, x});
+  for (const auto& line : drivers::find_overlaps(addresses, pin.rules, wanted))
+    report(object, line + ", in the endpoint's subnet",
+           "take that address away");
+}
+
 void examination::check_gateway(const sandbox_spec& sandbox,
                                 const netns::audit_pin& pin) {
   auto table = joined_endpoints{};
@@ -284,11 +330,22 @@ void examination::check_gateway(const sandbox_spec& sandbox,
   check(ip_family::v6, pin.gateway_v6);
 }
 
+/// Does it carry the id of an object of a driver that only another version has?
+bool examination::is_foreign(const netns::audit_link& link) const {
+  const auto id = link.alias.substr(link.alias.rfind(':') + 1);
+  const auto endpoint = endpoints_.find({id});
+  const auto network = networks_.find(
+    endpoint == endpoints_.end() ? network_id{id} : endpoint->second->network);
+  if (network == networks_.end())
+    return endpoint != endpoints_.end();
+  return !drivers::is_known(network->second->driver);
+}
+
 void examination::check_leftovers() {
   for (const auto& link : views_.kernel.links)
     if ((link.group == owner_.link_group()
          || link.group == owner_.trash_group())
-        && !wanted_links_.contains(link.name))
+        && !wanted_links_.contains(link.name) && !is_foreign(link))
       report("link " + link.name, "carries our tag but belongs to no record",
              "remove it");
   auto wanted = std::set<std::string>{};

@@ -75,8 +75,7 @@ lines wanted_by(const persistence::snapshot& records, const instance& owner) {
   auto networks = std::map<network_id, const network_spec*>{};
   for (const auto& x : records.networks) {
     networks[x.id] = &x;
-    if (auto driver = drivers::make(x.driver, owner))
-      add_wanted(driver->network_elements(x), result);
+    add_wanted(drivers::make(x.driver, owner)->network_elements(x), result);
   }
   auto endpoints = std::map<endpoint_id, const endpoint_spec*>{};
   for (const auto& x : records.endpoints)
@@ -87,9 +86,10 @@ lines wanted_by(const persistence::snapshot& records, const instance& owner) {
     if (network == networks.end() || endpoint == endpoints.end())
       continue; // Told by the check of the join.
     const auto& spec = *network->second;
-    if (auto driver = drivers::make(spec.driver, owner))
-      add_wanted(driver->endpoint_elements(spec, *endpoint->second, x.bindings),
-                 result);
+    const auto driver = drivers::make(spec.driver, owner);
+    add_wanted(
+      driver->endpoint_elements(spec, *endpoint->second, expanded(x.bindings)),
+      result);
   }
   return result;
 }

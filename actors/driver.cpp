@@ -3,6 +3,7 @@
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/reconcile.hpp"
 #include "troupe/drivers/registry.hpp"
+#include "troupe/drivers/uplink.hpp"
 
 #include <algorithm>
 
@@ -153,6 +154,23 @@ void look_after_doomed(driver_pointer self) {
   watch_doomed(self);
 }
 
+/// Does it once and comes back for the next time. Nobody waits for it, and what
+/// is not announced is learned in the neighbours' own time.
+void announce(driver_pointer self, announce_endpoint& msg) {
+  const auto& plan = msg.plan;
+  auto how = drivers::announcements{};
+  auto outcome = with_driver(self, [&](auto& driver, auto& kernel) {
+    how = driver.announcing(plan.network, plan.endpoint);
+    return how.count == 0 ? result<void>{}
+                          : driver.announce_endpoint(kernel, plan);
+  });
+  if (!outcome && outcome.error().code == ec::not_found)
+    return;
+  if (++msg.times < how.count)
+    tell_after(driver_actor{self}, std::chrono::milliseconds{how.interval_ms},
+               std::move(msg));
+}
+
 /// Compares first: most of the time nothing differs and nothing is written.
 template <class Inspect, class Create>
 caf::result<mend_report>
@@ -198,6 +216,10 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
       return do_work(self, [&](auto& driver, auto& kernel) {
         return driver.create_endpoint(kernel, msg.plan);
       });
+    },
+    [self](announce_endpoint& msg) -> caf::result<done> {
+      announce(self, msg);
+      return done{};
     },
     [self](raze_endpoint& msg) -> caf::result<done> {
       auto reply = promise<done>{self};
@@ -257,7 +279,10 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
           auto subnets = kernel.routed_subnets();
           if (!subnets)
             return fail(std::move(subnets.error()));
-          return routed_subnets{std::move(*subnets)};
+          auto mtu_bytes = drivers::uplink_mtu(kernel);
+          if (!mtu_bytes)
+            return fail(std::move(mtu_bytes.error()));
+          return routed_subnets{std::move(*subnets), *mtu_bytes};
         }));
     },
   };

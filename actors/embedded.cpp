@@ -181,6 +181,9 @@ open_backend(const settings& how, embedded_parts parts) {
     if (auto good = netns::firewall::accept_mark::parse(mark); !good)
       return fail(
         with_context(std::move(good.error()), "settings: accept-mark"));
+  if (parts.check_rights)
+    if (auto allowed = parts.check_rights(); !allowed)
+      return fail(std::move(allowed.error()));
   log().set_level(spdlog::level::from_str(checked->log_level));
   auto context = std::make_shared<system_context>();
   context->owner = instance::of(checked->run_dir);

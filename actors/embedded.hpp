@@ -4,7 +4,9 @@
 #include "troupe/config/settings.hpp"
 #include "troupe/drivers/ports/port_book.hpp"
 #include "troupe/netns/audit.hpp"
+#include "troupe/netns/firewall/firewalld.hpp"
 #include "troupe/netns/kernel.hpp"
+#include "troupe/netns/probe.hpp"
 #include "troupe/netns/watch.hpp"
 #include "troupe/persistence/store.hpp"
 
@@ -26,6 +28,12 @@ struct embedded_parts {
   std::function<result<netns::audit_view>()> read_audit;
   /// The host's ports; empty: nothing can be published.
   std::function<std::unique_ptr<drivers::port_book>()> make_ports;
+  /// May this process do all this? Asked before anything else; empty: yes.
+  std::function<result<void>()> check_rights;
+  /// Finds out what the kernel lacks, once after start; empty: nobody does.
+  std::function<result<netns::kernel_probe>()> probe_kernel;
+  /// Tells firewalld about our bridges; empty: nobody does.
+  std::function<result<std::unique_ptr<netns::firewalld>>()> open_firewalld;
 };
 
 /// The real kernel in the calling thread's namespace, and LMDB.

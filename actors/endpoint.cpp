@@ -107,7 +107,7 @@ endpoint_status endpoint_state::status() const {
   result.spec = *spec;
   result.network_name = network->name;
   result.state = phase;
-  result.bindings = bindings;
+  result.bindings = compressed(bindings);
   if (!joined)
     return result;
   result.sandbox = slot.sandbox;

@@ -47,7 +47,7 @@ drivers::endpoint_plan endpoint_state::plan() const {
 
 join_spec endpoint_state::join_record(std::vector<port_binding> ports) const {
   return {spec->id, network->id, slot.sandbox, slot.where.interface,
-          std::move(ports)};
+          compressed(std::move(ports))};
 }
 
 /// Link and rules at the same time, on two threads: a link whose rules are not
@@ -110,6 +110,8 @@ void endpoint_state::finish_joining(promise<endpoint_status> reply) {
   phase = "joined";
   publish(*context, "endpoint", "join", spec->id.value, spec->name,
           {{"network", network->name}, {"sandbox", slot.sandbox_name}});
+  // Its rules are there: what it sends passes the guard.
+  tell(driver, announce_endpoint{plan()});
   // Before the reply, so that nobody can overtake it in the sandbox's mailbox.
   tell(sandbox, finish_join{spec->id, true});
   reply.deliver(status());

@@ -41,13 +41,18 @@ void endpoint_state::part(bool remove, promise<done> reply) {
 }
 
 void endpoint_state::commit_leave(bool remove, promise<done> reply) {
-  auto changes = std::vector<persistence::change>{
-    persistence::remove_join_record{spec->id}};
+  auto first = commit_changes{{persistence::remove_join_record{spec->id}}};
+  auto second = commit_changes{};
   if (remove || spec->ephemeral)
-    changes.emplace_back(
+    first.changes.emplace_back(
       persistence::remove_endpoint_record{spec->id, spec->ephemeral});
-  commit_for_sure(
-    self, context, commit_changes{std::move(changes)},
+  // The endpoint's record decides: a join without one is nothing.
+  if (remove && !spec->ephemeral) {
+    second.changes = {first.changes.front()};
+    first.changes.erase(first.changes.begin());
+  }
+  commit_both_for_sure(
+    self, context, std::move(first), std::move(second),
     [=, this](done&) {
       raze_then_finish(remove, reply);
     },

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 #include <utility>
 
 namespace troupe {
@@ -21,9 +23,24 @@ struct firewall_state {
   std::unique_ptr<firewall_work> work;
   error problem{ec::unavailable, "open the firewall: not done yet", "", 0};
   std::vector<waiting_job> waiting;
-  /// Their ports were taken by somebody else at start; each repair tries again.
-  std::vector<protect_endpoint> unrestored;
+  /// Some of their ports could not be had at start; tried again and again.
+  unrestored_map unrestored;
   bool retrying = false;
+  bool retrying_ports = false;
+  /// Null: nobody asked for it.
+  std::unique_ptr<netns::firewalld> firewalld;
+  std::map<network_id, std::string> bridges; ///< Of all networks.
+
+  /// Lets firewalld know which bridges are ours; costs nothing where it does.
+  void trust_bridges() {
+    if (!firewalld)
+      return;
+    auto all = std::set<std::string>{};
+    for (const auto& [network, bridge] : bridges)
+      all.insert(bridge);
+    firewalld->trust(all);
+  }
+  bool paying = false; ///< A payment of connections is on its way.
 };
 
 namespace {
@@ -32,6 +49,13 @@ using pointer = firewall_actor::stateful_pointer<firewall_state>;
 
 /// What failed while nobody waits for it is tried again after this time.
 constexpr auto retry_delay = std::chrono::milliseconds{500};
+
+/// The same for ports that somebody else has, or whose address is gone: that is
+/// not ours to mend, only to notice soon.
+constexpr auto port_retry_delay = std::chrono::milliseconds{1'500};
+
+/// For so long what is to be forgotten may gather.
+constexpr auto payment_delay = std::chrono::milliseconds{50};
 
 void open(pointer self, const system_context& context) {
   auto& state = state_of(self);
@@ -49,9 +73,16 @@ void open(pointer self, const system_context& context) {
   if (ports)
     if (auto started = ports->start(); !started)
       log().warn("published ports: {}", started.error().message);
-  state.work
-    = std::make_unique<firewall_work>(std::move(*kernel), std::move(ports),
-                                      std::move(rules), context.how.ip_forward);
+  if (context.parts.open_firewalld) {
+    auto opened = context.parts.open_firewalld();
+    if (opened)
+      state.firewalld = std::move(*opened);
+    else
+      log().warn("firewalld: {}", opened.error().message);
+  }
+  state.work = std::make_unique<firewall_work>(
+    std::move(*kernel), std::move(ports), std::move(rules),
+    forwarding_policy{context.how.ip_forward, !context.how.ip_forward_no_drop});
 }
 
 /// Queues a change; everything that waits is one transaction.
@@ -70,11 +101,39 @@ void try_again_later(pointer self) {
   tell_after(firewall_actor{self}, retry_delay, check_firewall{});
 }
 
+void try_ports_again_later(pointer self) {
+  auto& state = state_of(self);
+  if (state.unrestored.empty() || std::exchange(state.retrying_ports, true))
+    return;
+  auto ports_only = check_firewall{};
+  ports_only.elements = false;
+  tell_after(firewall_actor{self}, port_retry_delay, ports_only);
+}
+
+/// Nobody waits for connections to be forgotten. A moment later it is one walk
+/// through the kernel's table for all that has gone until then.
+void pay_later(pointer self) {
+  auto& state = state_of(self);
+  if (state.work->owes_connections() && !std::exchange(state.paying, true))
+    tell_after(firewall_actor{self}, payment_delay, flush_firewall{});
+}
+
+void pay(pointer self) {
+  state_of(self).paying = false;
+  auto done = state_of(self).work->pay_connections();
+  if (done)
+    return;
+  log().warn("{}; tried again later", done.error().message);
+  try_again_later(self);
+}
+
 /// One transaction for all; if that fails, one for each, so that only the
 /// culprit fails.
 void flush(pointer self) {
   auto& state = state_of(self);
   auto batch = std::exchange(state.waiting, {});
+  if (batch.empty())
+    return pay(self);
   auto jobs = std::vector<firewall_job>{};
   for (const auto& x : batch)
     jobs.push_back(x.job);
@@ -89,6 +148,7 @@ void flush(pointer self) {
   }
   if (state.work->owes_ports())
     try_again_later(self);
+  pay_later(self);
 }
 
 /// Removals have happened: what the kernel refuses to give up is tried again.
@@ -106,9 +166,21 @@ void submit_final(pointer self, firewall_job job, std::string title,
          });
 }
 
-std::string unpublished(const protect_endpoint& x) {
-  return "endpoint " + quoted(x.endpoint.name)
-         + ": its ports are not published, somebody else had one of them";
+/// What an endpoint's record has and the kernel has not.
+std::vector<port_binding>
+missing_of(const firewall_state& state, const endpoint_id& id) {
+  auto result = std::vector<port_binding>{};
+  if (auto x = state.unrestored.find(id); x != state.unrestored.end())
+    for (const auto& missing : x->second.missing)
+      result.push_back(missing.binding);
+  return result;
+}
+
+void erase(std::vector<port_binding>& from,
+           const std::vector<port_binding>& what) {
+  std::erase_if(from, [&](const auto& x) {
+    return std::ranges::find(what, x) != what.end();
+  });
 }
 
 // -- messages -----------------------------------------------------------------
@@ -118,20 +190,56 @@ void protect(pointer self, const drivers::driver& driver,
   auto job = prepare(*state_of(self).work, driver, msg.network);
   if (!job)
     return reply.deliver(std::move(job.error()));
-  submit(self, std::move(*job), [reply](const result<void>& x) mutable {
-    x ? reply.deliver(done{}) : reply.deliver(x.error());
+  const auto bridge = driver.network_interface(msg.network);
+  submit(self, std::move(*job),
+         [=, id = msg.network.id](const result<void>& x) mutable {
+           x ? reply.deliver(done{}) : reply.deliver(x.error());
+           if (!x || bridge.empty())
+             return;
+           state_of(self).bridges[id] = bridge;
+           state_of(self).trust_bridges();
+         });
+}
+
+/// @returns what the endpoint's record has from now on.
+std::vector<port_binding>
+with_missing(const firewall_state& state, const endpoint_id& id,
+             std::vector<port_binding> published) {
+  std::ranges::move(missing_of(state, id), std::back_inserter(published));
+  sort_bindings(published);
+  return published;
+}
+
+/// @returns those of `kept` that are published.
+std::vector<port_binding>
+note_kept(firewall_state& state, const endpoint_id& id,
+          std::vector<port_binding> kept) {
+  auto x = state.unrestored.find(id);
+  if (x == state.unrestored.end())
+    return kept;
+  std::erase_if(x->second.missing, [&](const auto& missing) {
+    return std::ranges::find(kept, missing.binding) == kept.end();
   });
+  erase(kept, missing_of(state, id));
+  if (x->second.missing.empty())
+    state.unrestored.erase(x);
+  return kept;
 }
 
 void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
              promise<published_ports> reply) {
-  auto prepared = prepare(*state_of(self).work, driver, msg);
+  auto& state = state_of(self);
+  // They stay in the record, but have no rules.
+  const auto missing = missing_of(state, msg.endpoint.id);
+  erase(msg.kept, missing);
+  auto prepared = prepare(*state.work, driver, msg);
   if (!prepared)
     return reply.deliver(std::move(prepared.error()));
-  auto& work = *state_of(self).work;
+  auto& work = *state.work;
   const auto owner = msg.endpoint.id.value;
   submit(self, std::move(prepared->job),
-         [=, &work, msg = std::move(msg), all = std::move(prepared->bindings),
+         [=, &state, &work, msg = std::move(msg),
+          all = std::move(prepared->bindings),
           before = work.book().of(owner)](const result<void>& x) mutable {
            if (!x) {
              work.release_but(msg.endpoint, msg.kept);
@@ -140,8 +248,11 @@ void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
            // The proxy has taken the sockets meanwhile; if not, the rules go
            // again.
            auto done = work.finish_publish(msg.endpoint, all);
-           if (done)
-             return reply.deliver(published_ports{std::move(all)});
+           if (done) {
+             work.owe_before(msg.endpoint, all);
+             return reply.deliver(
+               published_ports{with_missing(state, msg.endpoint.id, all)});
+           }
            submit_final(self, {owner, std::move(before)},
                         "endpoint " + quoted(msg.endpoint.name)
                           + ": withdraw ports",
@@ -153,10 +264,8 @@ void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
 
 void retract(pointer self, const drivers::driver& driver,
              const retract_ports& msg, promise<done> reply) {
-  for (auto& x : state_of(self).unrestored)
-    if (x.endpoint.id == msg.endpoint.id)
-      x.restored = msg.kept;
-  auto job = job_of(driver, msg.network, msg.endpoint, msg.kept);
+  auto published = note_kept(state_of(self), msg.endpoint.id, msg.kept);
+  auto job = job_of(driver, msg.network, msg.endpoint, published);
   if (!job)
     return reply.deliver(std::move(job.error()));
   submit_final(self, std::move(*job),
@@ -168,39 +277,72 @@ void retract(pointer self, const drivers::driver& driver,
 }
 
 /// Nobody waits for the connections to be forgotten: whoever gets the address
-/// or a port next comes here first.
+/// next comes here first.
 void unprotect(pointer self, const unprotect_endpoint& msg,
                promise<done> reply) {
-  std::erase_if(state_of(self).unrestored, [&](const auto& x) {
-    return x.endpoint.id == msg.endpoint.id;
-  });
+  state_of(self).unrestored.erase(msg.endpoint.id);
   submit_final(self, {msg.endpoint.id.value, {}},
                "endpoint " + quoted(msg.endpoint.name) + ": remove its rules",
                [=, &state = state_of(self)]() mutable {
                  state.work->release_all(msg.endpoint);
+                 state.work->dismiss(msg.endpoint);
                  reply.deliver(done{});
-                 state.work->forget_connections(msg.endpoint);
                });
+}
+
+/// What of the connections differs.
+void compare_connections(firewall_work& work, bool repair,
+                         std::vector<std::string>& found) {
+  auto stale = work.stale_connections();
+  if (!stale) {
+    found.push_back("firewall: " + stale.error().message);
+    return;
+  }
+  std::ranges::move(*stale, std::back_inserter(found));
+  if (repair && !stale->empty())
+    if (auto done = work.review_connections(); !done)
+      found.push_back("firewall: " + done.error().message);
+}
+
+/// Brings back what is missing. The report says what was.
+result<void> mend(firewall_work& work, std::vector<std::string>& found) {
+  if (!found.empty() || work.is_distrusted())
+    if (auto done = work.load(); !done)
+      return done;
+  if (auto done = work.repair_ports(); !done)
+    found.push_back(done.error().message);
+  return {};
 }
 
 result<mend_report> check(firewall_work& work, const check_firewall& msg) {
   // Perhaps it is there by now; if not, the status keeps saying so.
   if (work.missing() && msg.repair)
     (void)work.load();
+  // From now on until a load has worked: what is listed now, or fails to be,
+  // shows no rule that is gone.
+  if (msg.changed)
+    work.distrust();
   auto found
     = msg.elements ? work.differences() : result<std::vector<std::string>>{};
-  if (!found)
+  if (!found && !(msg.repair && work.is_distrusted()))
     return fail(std::move(found.error()));
-  if (found->empty() && msg.changed && !work.book().empty())
-    found->push_back("firewall: somebody changed its rules");
-  if (!msg.repair)
-    return mend_report{std::move(*found)};
-  if (!found->empty())
-    if (auto done = work.load(); !done)
+  auto report = mend_report{};
+  if (found)
+    report.differences = std::move(*found);
+  auto& lines = report.differences;
+  if (lines.empty() && work.is_distrusted())
+    lines.emplace_back(msg.changed ? "firewall: somebody changed its rules"
+                                   : "firewall: its rules may be missing");
+  if (msg.repair)
+    if (auto done = mend(work, lines); !done)
       return fail(std::move(done.error()));
-  if (auto done = work.repair_ports(); !done)
-    found->push_back(done.error().message);
-  return mend_report{std::move(*found)};
+  if (msg.connections)
+    compare_connections(work, msg.repair, lines);
+  if (!msg.repair)
+    return report;
+  if (auto done = work.pay_connections(); !done)
+    lines.push_back("firewall: " + done.error().message);
+  return report;
 }
 
 /// Runs `work(driver, reply)` with the driver of the network. Without a kernel
@@ -210,11 +352,9 @@ caf::result<Reply> with_driver(pointer self, const system_context& context,
                                const network_spec& network, Work work) {
   if (!state_of(self).work)
     return to_caf(state_of(self).problem);
-  auto driver = driver_of(context, network);
-  if (!driver)
-    return to_caf(std::move(driver.error()));
+  const auto driver = driver_of(context, network);
   auto reply = promise<Reply>{self};
-  work(**driver, reply);
+  work(*driver, reply);
   return reply;
 }
 
@@ -235,10 +375,13 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       if (!state_of(self).work)
         return to_caf(state_of(self).problem);
       auto reply = promise<done>{self};
+      state_of(self).work->forget(msg.network);
       submit_final(self, {msg.network.value, {}},
                    "network " + msg.network.brief() + ": remove its rules",
-                   [reply]() mutable {
+                   [=, network = msg.network]() mutable {
                      reply.deliver(done{});
+                     state_of(self).bridges.erase(network);
+                     state_of(self).trust_bridges();
                    });
       return reply;
     },
@@ -268,16 +411,25 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
                               state_of(self).unrestored);
       if (!restored.problems.empty())
         try_again_later(self);
+      try_ports_again_later(self);
+      for (const auto& x : msg.networks)
+        if (auto bridge = driver_of(*context, x)->network_interface(x);
+            !bridge.empty())
+          state_of(self).bridges[x.id] = std::move(bridge);
+      state_of(self).trust_bridges();
       return restored;
     },
     [=](const check_firewall& msg) -> caf::result<mend_report> {
       auto& state = state_of(self);
       if (msg.repair)
-        state.retrying = false;
+        (msg.elements ? state.retrying : state.retrying_ports) = false;
       if (!state.work)
         return to_caf(state.problem);
+      state.trust_bridges();
       auto report = check(*state.work, msg);
-      if (msg.repair && (!report || state.work->owes_ports()))
+      if (msg.repair
+          && (!report || state.work->owes_ports()
+              || state.work->owes_connections()))
         try_again_later(self);
       if (!report)
         return to_caf(std::move(report));
@@ -285,19 +437,27 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       if (msg.repair) {
         for (const auto& x : found)
           publish(*context, "firewall", "repair", {}, {}, {{"reason", x}});
+        // What waits was decided without the ports that may come now.
+        if (!state.unrestored.empty())
+          flush(self);
         restore_ports(*state.work, *context, state.unrestored);
+        try_ports_again_later(self);
       }
-      for (const auto& x : state.unrestored)
-        found.push_back(unpublished(x));
+      std::ranges::move(describe(state.unrestored), std::back_inserter(found));
       return to_caf(std::move(report));
     },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
       auto& state = state_of(self);
       if (!state.work)
         return firewall_notes{{state.problem.message}};
-      auto notes = firewall_notes{state.work->warnings()};
-      for (const auto& x : state.unrestored)
-        notes.warnings.push_back(unpublished(x));
+      const auto untold
+        = state.firewalld ? state.firewalld->problem() : std::string{};
+      auto notes = firewall_notes{
+        state.work->warnings(state.firewalld && untold.empty())};
+      if (!untold.empty())
+        notes.warnings.push_back(untold);
+      std::ranges::move(describe(state.unrestored),
+                        std::back_inserter(notes.warnings));
       return notes;
     },
     [=](const flush_firewall&) -> caf::result<done> {

@@ -33,6 +33,11 @@ firewall_book::elements firewall_book::of(const std::string& owner) const {
   return i == wanted_.end() ? elements{} : i->second;
 }
 
+bool firewall_book::wants_key(const netns::firewall::element& x) const {
+  const auto i = count_.lower_bound({x.set, x.key, {}});
+  return i != count_.end() && i->first.set == x.set && i->first.key == x.key;
+}
+
 firewall_book::elements firewall_book::all() const {
   auto result = elements{};
   result.reserve(count_.size());

@@ -26,6 +26,14 @@ public:
   /// Everything that is wanted, each once, sorted.
   elements all() const;
 
+  /// Does somebody want this element?
+  bool wants(const netns::firewall::element& x) const {
+    return count_.contains(x);
+  }
+
+  /// Does somebody want one with this key, whatever its data?
+  bool wants_key(const netns::firewall::element& x) const;
+
   bool empty() const {
     return wanted_.empty();
   }

@@ -3,6 +3,7 @@
 #include "troupe/actors/log.hpp"
 #include "troupe/drivers/registry.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
@@ -20,11 +21,9 @@ job_of(const drivers::driver& driver, const network_spec& network) {
 
 } // namespace
 
-result<std::unique_ptr<drivers::driver>>
+std::unique_ptr<drivers::driver>
 driver_of(const system_context& context, const network_spec& network) {
-  if (auto driver = drivers::make(network.driver, context.owner))
-    return driver;
-  return fail(ec::invalid_argument, "unknown driver " + network.driver);
+  return drivers::make(network.driver, context.owner);
 }
 
 result<firewall_job>
@@ -40,6 +39,7 @@ job_of(const drivers::driver& driver, const network_spec& network,
 result<firewall_job> prepare(firewall_work& work, const drivers::driver& driver,
                              const network_spec& network) {
   auto job = job_of(driver, network);
+  work.know(driver, network);
   if (job)
     if (auto open = work.open_forwarding(driver, network); !open)
       return fail(std::move(open.error()));
@@ -49,12 +49,14 @@ result<firewall_job> prepare(firewall_work& work, const drivers::driver& driver,
 result<prepared_endpoint>
 prepare(firewall_work& work, const drivers::driver& driver,
         const protect_endpoint& msg) {
+  if (auto free = work.admit(msg.endpoint); !free)
+    return fail(std::move(free.error()));
   auto fresh = work.publish(driver, msg);
   if (!fresh)
     return fail(std::move(fresh.error()));
   auto all = msg.kept;
   all.insert(all.end(), fresh->begin(), fresh->end());
-  drivers::sort_bindings(all);
+  sort_bindings(all);
   auto job = job_of(driver, msg.network, msg.endpoint, all);
   if (!job) {
     work.release_but(msg.endpoint, msg.kept);
@@ -67,81 +69,116 @@ prepare(firewall_work& work, const drivers::driver& driver,
 
 namespace {
 
-/// What a recorded network wants. A problem is told; without forwarding is not
-/// without isolation.
+/// What a recorded network wants. A problem is told.
 void restore(firewall_work& work, const drivers::driver& driver,
              const network_spec& network, std::vector<firewall_job>& jobs,
              std::vector<std::string>& problems) {
-  auto job = prepare(work, driver, network);
+  work.know(driver, network);
+  if (auto job = job_of(driver, network))
+    jobs.push_back(std::move(*job));
+  else
+    problems.push_back(job.error().message);
+}
+
+std::vector<port_binding>
+without(std::vector<port_binding> all,
+        const std::vector<drivers::refused_port>& missing) {
+  std::erase_if(all, [&](const auto& x) {
+    return std::ranges::find(missing, x, &drivers::refused_port::binding)
+           != missing.end();
+  });
+  return all;
+}
+
+/// The same for a recorded endpoint: without its ports is not without guard,
+/// and without one of them not without the others.
+void restore(firewall_work& work, const drivers::driver& driver,
+             const protect_endpoint& msg, std::vector<firewall_job>& jobs,
+             unrestored_map& unrestored, std::vector<std::string>& problems) {
+  const auto& recorded = *msg.restored;
+  auto x = unrestored_endpoint{msg.network, msg.endpoint, {}};
+  x.missing = work.restore(msg.endpoint, recorded);
+  auto job
+    = job_of(driver, msg.network, msg.endpoint, without(recorded, x.missing));
   if (!job) {
     problems.push_back(job.error().message);
-    job = job_of(driver, network);
+    work.release_all(msg.endpoint);
+    job = job_of(driver, msg.network, msg.endpoint, {});
   }
   if (job)
     jobs.push_back(std::move(*job));
+  if (!x.missing.empty())
+    unrestored.emplace(msg.endpoint.id, std::move(x));
 }
 
-/// The same for a recorded endpoint: without its ports is not without guard.
-/// @returns false if its ports could not be had.
-bool restore(firewall_work& work, const drivers::driver& driver,
-             const protect_endpoint& msg, std::vector<firewall_job>& jobs,
-             std::vector<std::string>& problems) {
-  auto prepared = prepare(work, driver, msg);
-  if (prepared) {
-    jobs.push_back(std::move(prepared->job));
-    return true;
+/// What can be had by now; the rest says why not.
+void restore_more(firewall_work& work, const system_context& context,
+                  unrestored_endpoint& x) {
+  const auto& id = x.endpoint.id;
+  auto wanted = std::vector<port_binding>{};
+  for (const auto& missing : x.missing)
+    wanted.push_back(missing.binding);
+  const auto before = work.published(id);
+  auto refused = work.restore(x.endpoint, wanted);
+  auto fresh = without(wanted, refused);
+  if (!fresh.empty()) {
+    auto job = job_of(*driver_of(context, x.network), x.network, x.endpoint,
+                      work.published(id));
+    if (!job || !work.apply({std::move(*job)}))
+      return work.release_but(x.endpoint, before);
   }
-  problems.push_back(prepared.error().message);
-  if (auto bare = job_of(driver, msg.network, msg.endpoint, {}))
-    jobs.push_back(std::move(*bare));
-  return false;
+  x.missing = std::move(refused);
+  for (const auto& binding : fresh)
+    log().info("endpoint {}: {} is published again", quoted(x.endpoint.name),
+               to_string(binding));
 }
 
 } // namespace
 
+std::vector<std::string> describe(const unrestored_map& x) {
+  auto lines = std::vector<std::string>{};
+  for (const auto& [id, endpoint] : x)
+    for (const auto& missing : endpoint.missing)
+      lines.push_back("endpoint " + quoted(endpoint.endpoint.name) + ": "
+                      + to_string(missing.binding) + " is not published: "
+                      + missing.why.message + "; tried again");
+  return lines;
+}
+
 void restore_ports(firewall_work& work, const system_context& context,
-                   std::vector<protect_endpoint>& unrestored) {
-  std::erase_if(unrestored, [&](const protect_endpoint& x) {
-    auto driver = driver_of(context, x.network);
-    if (!driver)
-      return false;
-    auto prepared = prepare(work, **driver, x);
-    if (!prepared)
-      return false;
-    if (!work.apply({std::move(prepared->job)})) {
-      work.release_all(x.endpoint);
-      return false;
-    }
-    log().info("endpoint {}: its ports are published again",
-               quoted(x.endpoint.name));
-    return true;
+                   unrestored_map& unrestored) {
+  for (auto& [id, x] : unrestored)
+    restore_more(work, context, x);
+  std::erase_if(unrestored, [](const auto& x) {
+    return x.second.missing.empty();
   });
 }
 
-restored_firewall restore(firewall_work& work, const system_context& context,
-                          const restore_firewall& msg,
-                          std::vector<protect_endpoint>& unrestored) {
+restored_firewall
+restore(firewall_work& work, const system_context& context,
+        const restore_firewall& msg, unrestored_map& unrestored) {
   auto jobs = std::vector<firewall_job>{};
   auto problems = std::vector<std::string>{};
   auto note = [&](const result<void>& x) {
     if (!x)
       problems.push_back(x.error().message);
   };
+  work.recall_forwarding();
   for (const auto& x : msg.networks)
-    if (auto driver = driver_of(context, x))
-      restore(work, **driver, x, jobs, problems);
-    else
-      problems.push_back(driver.error().message);
+    restore(work, *driver_of(context, x), x, jobs, problems);
   for (const auto& x : msg.endpoints)
-    if (auto driver = driver_of(context, x.network); !driver)
-      problems.push_back(driver.error().message);
-    else if (!restore(work, **driver, x, jobs, problems))
-      unrestored.push_back(x);
+    restore(work, *driver_of(context, x.network), x, jobs, unrestored,
+            problems);
   if (work.ports() != nullptr)
     note(work.ports()->finish_restore());
   for (auto& x : jobs)
     x.is_final = true; // The records say so.
   note(jobs.empty() ? work.load() : work.apply(std::move(jobs)));
+  // With the rules in place; without forwarding is not without isolation.
+  for (const auto& x : msg.networks)
+    note(work.open_forwarding(*driver_of(context, x), x));
+  if (!msg.networks.empty())
+    note(work.review_connections());
   if (work.missing())
     problems.push_back(work.missing()->message);
   return {std::move(problems)};

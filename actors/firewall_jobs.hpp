@@ -3,15 +3,16 @@
 #include "troupe/actors/context.hpp"
 #include "troupe/actors/firewall_work.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace troupe {
 
 // What the messages to the FIREWALL actor want, as jobs.
 
-/// Errors: `invalid_argument` for a driver that there is none of.
-result<std::unique_ptr<drivers::driver>>
+std::unique_ptr<drivers::driver>
 driver_of(const system_context& context, const network_spec& network);
 
 /// The elements of an endpoint with these ports. Pure.
@@ -35,16 +36,30 @@ result<prepared_endpoint>
 prepare(firewall_work& work, const drivers::driver& driver,
         const protect_endpoint& msg);
 
+/// An endpoint some of whose recorded ports could not be had at start: somebody
+/// else has one, or its address is gone from the host.
+struct unrestored_endpoint {
+  network_spec network;
+  endpoint_spec endpoint;
+  std::vector<drivers::refused_port> missing;
+};
+
+/// By endpoint.
+using unrestored_map = std::map<endpoint_id, unrestored_endpoint>;
+
+/// One line for each port that is missing.
+std::vector<std::string> describe(const unrestored_map& x);
+
 /// Everything of the records in one transaction. What cannot be restored is a
-/// problem to tell, not a reason to leave the others without rules.
-/// @param unrestored Gets the endpoints whose ports could not be had.
+/// problem to tell, not a reason to leave the others without rules or ports.
+/// @param unrestored Gets the endpoints with ports that could not be had.
 restored_firewall
 restore(firewall_work& work, const system_context& context,
-        const restore_firewall& msg, std::vector<protect_endpoint>& unrestored);
+        const restore_firewall& msg, unrestored_map& unrestored);
 
-/// Tries again to have the ports of these; those that have them now are taken
-/// out.
+/// Tries again to have what is missing; endpoints that miss nothing any more
+/// are taken out.
 void restore_ports(firewall_work& work, const system_context& context,
-                   std::vector<protect_endpoint>& unrestored);
+                   unrestored_map& unrestored);
 
 } // namespace troupe

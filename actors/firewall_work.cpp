@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace troupe {
 
@@ -15,10 +16,31 @@ namespace {
 
 using netns::sysctl;
 
+/// Each is a walk through the whole table of connections, 0.3 ms.
+constexpr size_t most_walks = 32;
+
 drivers::publisher publisher_of(const endpoint_spec& endpoint) {
   auto result = drivers::publisher{endpoint.id, endpoint.name, {}, {}};
   for (const auto& x : endpoint.addresses)
     (x.address.is_v4() ? result.ipv4 : result.ipv6) = x.address;
+  return result;
+}
+
+std::optional<ip_address>
+address_of(const endpoint_spec& endpoint, ip_family family) {
+  for (const auto& x : endpoint.addresses)
+    if (x.address.family() == family)
+      return x.address;
+  return std::nullopt;
+}
+
+/// `udp 192.0.2.2:40000 to 192.0.2.1:53, answered by 10.1.0.2:53`.
+std::string describe(const netns::connection_info& x) {
+  auto result = (x.proto ? to_string(*x.proto) + " " : "")
+                + host_text(x.client, x.client_port) + " to "
+                + host_text(x.host, x.host_port);
+  if (x.destination_translated())
+    result += ", answered by " + host_text(x.server, x.server_port);
   return result;
 }
 
@@ -31,9 +53,10 @@ std::string describe(const netns::firewall::element& x) {
 
 firewall_work::firewall_work(std::unique_ptr<netns::kernel> kernel,
                              std::unique_ptr<drivers::port_book> ports,
-                             netns::firewall::settings rules, bool ip_forward)
+                             netns::firewall::settings rules,
+                             forwarding_policy forwarding)
   : kernel_{std::move(kernel)}, ports_{std::move(ports)},
-    rules_{std::move(rules)}, ip_forward_{ip_forward} {
+    rules_{std::move(rules)}, policy_{forwarding} {
 }
 
 // -- elements -----------------------------------------------------------------
@@ -113,35 +136,123 @@ result<void> firewall_work::remove() {
 
 // -- forwarding ---------------------------------------------------------------
 
+namespace {
+
+/// Who wants the elements that say what we did to the host's forwarding.
+constexpr auto forwarding_owner = "forwarding";
+
+std::string_view name_of_forwarding(ip_family family) {
+  return family == ip_family::v4 ? "net.ipv4.ip_forward"
+                                 : "net.ipv6.conf.all.forwarding";
+}
+
+sysctl key_of_forwarding(ip_family family) {
+  return family == ip_family::v4 ? sysctl::ipv4_forwarding
+                                 : sysctl::ipv6_forwarding;
+}
+
+} // namespace
+
 result<void> firewall_work::open_forwarding(const drivers::driver& driver,
                                             const network_spec& network) {
   for (auto family : {ip_family::v4, ip_family::v6}) {
     if (!driver.needs_forwarding(network, family))
       continue;
-    const auto v4 = family == ip_family::v4;
-    const auto key = v4 ? sysctl::ipv4_forwarding : sysctl::ipv6_forwarding;
-    auto now = kernel_->read_sysctl(key, "all");
+    auto now = kernel_->read_sysctl(key_of_forwarding(family), "all");
     if (!now)
       return fail(std::move(now.error()));
-    if (*now != 0)
+    if (*now != 0) {
+      router_.insert(family);
       continue;
-    const auto name
-      = v4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
-    if (!ip_forward_)
+    }
+    const auto name = name_of_forwarding(family);
+    if (!policy_.may_switch_on)
       return fail(
         ec::forbidden,
         fmt::format("network {}: the host does not forward {} packets",
-                    quoted(network.name), v4 ? "IPv4" : "IPv6"),
+                    quoted(network.name),
+                    family == ip_family::v4 ? "IPv4" : "IPv6"),
         fmt::format("sysctl -w {}=1, or start with --ip-forward, or "
                     "make the network internal",
                     name));
-    if (auto done = kernel_->set_sysctl(key, "all", 1); !done)
+    if (auto done = switch_forwarding_on(family, quoted(network.name)); !done)
       return done;
-    log().warn("network {}: switched {} on", quoted(network.name), name);
-    forwarding_.push_back(fmt::format("{} was switched on for network {}", name,
-                                      quoted(network.name)));
   }
   return {};
+}
+
+result<void>
+firewall_work::switch_forwarding_on(ip_family family, const std::string& why) {
+  auto undo = netns::undo_stack{};
+  // Where somebody only has switched it off meanwhile, the host is a router.
+  if (policy_.drop_others && !router_.contains(family)) {
+    undo.push([this, before = book_.of(forwarding_owner)] {
+      (void)apply({{forwarding_owner, before, true}});
+    });
+    if (auto done = drop_others(family); !done)
+      return done;
+  }
+  if (family == ip_family::v6)
+    if (auto done = keep_advertised_routes(undo); !done)
+      return done;
+  const auto key = key_of_forwarding(family);
+  if (auto done = drivers::change_sysctl(*kernel_, undo, key, "all", 1); !done)
+    return done;
+  undo.commit();
+  const auto name = name_of_forwarding(family);
+  log().warn("network {}: switched {} on", why, name);
+  forwarding_.push_back(
+    fmt::format("{} was switched on for network {}", name, why));
+  return {};
+}
+
+/// A host that forwards does not listen to router advertisements, and forgets
+/// the routes that it has from them, unless its links say 2.
+result<void> firewall_work::keep_advertised_routes(netns::undo_stack& undo) {
+  auto links = kernel_->links();
+  if (!links)
+    return fail(std::move(links.error()));
+  for (const auto& x : *links) {
+    if ((x.group & ~1U) == rules_.group)
+      continue;
+    auto now = kernel_->read_sysctl(sysctl::ipv6_accept_ra, x.name);
+    if (!now || *now != 1)
+      continue; // A link without IPv6, or one that went.
+    auto done = drivers::change_sysctl(*kernel_, undo, sysctl::ipv6_accept_ra,
+                                       x.name, 2);
+    if (!done && !drivers::is_missing(done.error()))
+      return done;
+    log().warn("set net.ipv6.conf.{}.accept_ra to 2: a host that forwards "
+               "would lose its routes from router advertisements",
+               x.name);
+    forwarding_.push_back(fmt::format("net.ipv6.conf.{}.accept_ra was set to "
+                                      "2, so that routes from router "
+                                      "advertisements stay",
+                                      x.name));
+  }
+  return {};
+}
+
+result<void> firewall_work::drop_others(ip_family family) {
+  auto closed = netns::firewall::make_element(
+    netns::firewall::set_id::no_router, {family});
+  if (!closed)
+    return fail(std::move(closed.error()));
+  auto wanted = book_.of(forwarding_owner);
+  if (std::ranges::find(wanted, *closed) != wanted.end())
+    return {};
+  wanted.push_back(std::move(*closed));
+  return apply({{forwarding_owner, std::move(wanted)}});
+}
+
+void firewall_work::recall_forwarding() {
+  auto there = kernel_->list_elements(rules_.table);
+  if (!there || !policy_.drop_others)
+    return;
+  std::erase_if(*there, [](const auto& x) {
+    return x.set != netns::firewall::set_id::no_router;
+  });
+  book_.replace(forwarding_owner, std::move(*there));
 }
 
 // -- ports --------------------------------------------------------------------
@@ -152,23 +263,31 @@ firewall_work::publish(const drivers::driver& driver,
   auto wishes = drivers::with_exposed(
     what.wishes,
     what.publish_all ? what.endpoint.exposed : std::vector<exposed_port>{});
-  if (what.restored ? what.restored->empty() : wishes.empty())
+  if (wishes.empty())
     return std::vector<port_binding>{};
   if (!ports_)
     return fail(ec::unsupported, "publish ports: there is no port service");
-  const auto who = publisher_of(what.endpoint);
-  if (what.restored) {
-    if (auto done = ports_->restore(who, *what.restored); !done)
-      return fail(std::move(done.error()));
-    return *what.restored;
-  }
   if (missing_)
     return fail(with_context(*missing_, "publish ports"));
   auto how = drivers::publish_options{};
   how.mode_v4 = driver.publishing(what.network, ip_family::v4);
   how.mode_v6 = driver.publishing(what.network, ip_family::v6);
   how.default_address = driver.publish_address(what.network);
-  return ports_->begin_publish(who, wishes, how);
+  return ports_->begin_publish(publisher_of(what.endpoint), wishes, how);
+}
+
+std::vector<drivers::refused_port>
+firewall_work::restore(const endpoint_spec& endpoint,
+                       const std::vector<port_binding>& recorded) {
+  if (ports_)
+    return ports_->restore_possible(publisher_of(endpoint), recorded);
+  auto refused = std::vector<drivers::refused_port>{};
+  for (const auto& x : recorded)
+    refused.push_back(
+      {x,
+       {ec::unsupported,
+        "publish " + to_string(x) + ": there is no port service", "", 0}});
+  return refused;
 }
 
 result<void>
@@ -176,35 +295,8 @@ firewall_work::finish_publish(const endpoint_spec& endpoint,
                               const std::vector<port_binding>& all) {
   auto done = ports_ ? ports_->finish_publish(endpoint.id) : result<void>{};
   if (!done)
-    forget_but(all, ports_->bindings(endpoint.id));
+    forget_but(endpoint, all, ports_->bindings(endpoint.id));
   return done;
-}
-
-void firewall_work::forget(const netns::conntrack_filter& filter,
-                           const std::string& title) {
-  if (auto done = kernel_->flush_conntrack(filter); !done)
-    log().warn("forget connections {}: {}", title, done.error().message);
-}
-
-void firewall_work::forget_connections(const endpoint_spec& endpoint) {
-  for (const auto& x : endpoint.addresses) {
-    auto filter = netns::conntrack_filter{};
-    filter.family = x.address.family();
-    filter.address = x.address;
-    forget(filter, "of " + to_string(x.address));
-  }
-}
-
-void firewall_work::forget_connections(const port_binding& binding) {
-  if (binding.host_port == 0)
-    return;
-  auto filter = netns::conntrack_filter{};
-  filter.family = binding.host_ip.family();
-  filter.proto = binding.proto;
-  filter.host_port = binding.host_port;
-  if (!binding.host_ip.is_unspecified())
-    filter.host_address = binding.host_ip;
-  forget(filter, "to " + to_string(binding));
 }
 
 /// The endpoint is gone, or does not want them: that stays so.
@@ -235,25 +327,147 @@ void firewall_work::release_but(const endpoint_spec& endpoint,
                                 const std::vector<port_binding>& kept) {
   if (!ports_)
     return;
-  const auto gone = forget_but(ports_->bindings(endpoint.id), kept);
+  const auto gone = forget_but(endpoint, ports_->bindings(endpoint.id), kept);
   if (!gone.empty())
     note_release(endpoint, ports_->release(endpoint.id, gone));
 }
 
-/// Forgets the connections to bindings, but to those that are kept.
+/// Forgets the connections through bindings, but through those that are kept.
+/// Whoever is told that a port is closed finds it closed.
 /// @returns whose connections were forgotten.
 std::vector<port_binding>
-firewall_work::forget_but(std::vector<port_binding> bindings,
+firewall_work::forget_but(const endpoint_spec& endpoint,
+                          std::vector<port_binding> bindings,
                           const std::vector<port_binding>& kept) {
+  const auto stay
+    = std::set<port_binding, binding_less>{kept.begin(), kept.end()};
   std::erase_if(bindings, [&](const auto& x) {
-    return std::ranges::find(kept, x) != kept.end();
+    return stay.contains(x);
   });
-  for (const auto& x : bindings)
-    forget_connections(x);
+  if (bindings.empty())
+    return bindings;
+  if (bindings.size() > most_walks)
+    owe_answers(endpoint, bindings);
+  else
+    for (const auto& x : bindings)
+      if (const auto target = address_of(endpoint, x.host_ip.family()))
+        owe(connections_through(x, *target));
+  if (auto done = pay_connections(); !done)
+    log().warn("endpoint {}: {}; tried again later", quoted(endpoint.name),
+               done.error().message);
   return bindings;
 }
 
-std::vector<std::string> firewall_work::warnings() {
+/// Of many ports: everything the container answers in their protocols. Those it
+/// began itself live on.
+void firewall_work::owe_answers(const endpoint_spec& endpoint,
+                                const std::vector<port_binding>& bindings) {
+  auto protocols = std::set<protocol>{};
+  for (const auto& x : bindings)
+    protocols.insert(x.proto);
+  for (const auto& x : endpoint.addresses)
+    for (auto proto : protocols) {
+      auto filter = netns::conntrack_filter{};
+      filter.family = x.address.family();
+      filter.server = x.address;
+      filter.proto = proto;
+      owe(filter);
+    }
+}
+
+// -- connections --------------------------------------------------------------
+
+void firewall_work::know(const drivers::driver& driver,
+                         const network_spec& network) {
+  connections_.add(driver, network);
+}
+
+void firewall_work::forget(const network_id& network) {
+  connections_.remove(network);
+}
+
+void firewall_work::owe(const netns::conntrack_filter& filter) {
+  if (std::ranges::find(owed_, filter) == owed_.end())
+    owed_.push_back(filter);
+}
+
+result<void> firewall_work::admit(const endpoint_spec& endpoint) {
+  const auto is_owed = [&](const auto& x) {
+    return std::ranges::find(owed_, connections_of(x.address)) != owed_.end();
+  };
+  if (std::ranges::any_of(endpoint.addresses, is_owed))
+    if (auto done = pay_connections(); !done)
+      return fail(ec::unavailable,
+                  fmt::format("endpoint {}: the connections of who had its "
+                              "address before are not forgotten: {}",
+                              quoted(endpoint.name), done.error().message),
+                  "try again, or take another address");
+  connections_.add(endpoint);
+  return {};
+}
+
+void firewall_work::dismiss(const endpoint_spec& endpoint) {
+  connections_.remove(endpoint.id);
+  for (const auto& x : endpoint.addresses)
+    owe(connections_of(x.address));
+}
+
+void firewall_work::owe_before(const endpoint_spec& endpoint,
+                               const std::vector<port_binding>& bindings) {
+  if (bindings.size() > most_walks)
+    return owe_answers(endpoint, bindings);
+  for (const auto& x : bindings)
+    if (x.host_port != 0 && !x.host_ip.is_loopback()
+        && address_of(endpoint, x.host_ip.family()))
+      owe(connections_before(x));
+}
+
+result<void> firewall_work::pay_connections() {
+  if (owes_review_)
+    return review_connections();
+  if (owed_.empty())
+    return {};
+  auto done = kernel_->flush_conntrack(owed_);
+  if (done)
+    owed_.clear();
+  return done;
+}
+
+result<void> firewall_work::review_connections() {
+  owes_review_ = true;
+  auto present = kernel_->connections();
+  if (!present)
+    return fail(std::move(present.error()));
+  for (const auto& x : connections_.unexplained(*present, book_))
+    owe(x);
+  owes_review_ = false;
+  return pay_connections();
+}
+
+result<std::vector<std::string>> firewall_work::stale_connections() {
+  auto present = kernel_->connections();
+  if (!present)
+    return fail(std::move(present.error()));
+  // A question that nobody has answered is nobody's way in.
+  std::erase_if(*present, [](const auto& x) {
+    return !x.answered;
+  });
+  auto stale = connections_.unexplained(*present, book_);
+  // What reaches the proxy instead of its container is served all the same.
+  std::erase_if(stale, [](const auto& x) {
+    return x.untranslated;
+  });
+  auto result = std::vector<std::string>{};
+  for (const auto& x : *present)
+    if (std::ranges::any_of(stale, [&](const auto& filter) {
+          return matches(filter, x);
+        }))
+      result.push_back("firewall: the connection " + describe(x)
+                       + " is tracked, and nothing explains it");
+  return result;
+}
+
+std::vector<std::string> firewall_work::warnings(bool firewalld_knows) {
   auto result = forwarding_;
   if (missing_)
     result.push_back("no firewall: " + missing_->message);
@@ -263,10 +477,11 @@ std::vector<std::string> firewall_work::warnings() {
   if (!blockers)
     return result;
   for (const auto& x : *blockers)
-    result.push_back(
-      fmt::format("chain {} of table {} {} drops what our rules accept; see "
-                  "docs/firewall.md",
-                  x.chain, x.family, x.table));
+    if (!firewalld_knows || x.table != "firewalld")
+      result.push_back(
+        fmt::format("chain {} of table {} {} drops what our rules accept; see "
+                    "docs/firewall.md",
+                    x.chain, x.family, x.table));
   return result;
 }
 

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "troupe/actors/connection_book.hpp"
 #include "troupe/actors/firewall_book.hpp"
 #include "troupe/actors/plumbing.hpp"
 #include "troupe/drivers/ports/port_book.hpp"
+#include "troupe/netns/undo_stack.hpp"
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,16 +22,22 @@ struct firewall_job {
   bool is_final = false;
 };
 
+/// What may be done about the host's forwarding.
+struct forwarding_policy {
+  bool may_switch_on = true;
+  /// What we switched on is for our networks alone.
+  bool drop_others = true;
+};
+
 /// What the FIREWALL actor does: keeps the wanted elements and the host ports,
 /// and brings the kernel to them.
 /// @thread_safety Blocks; on the thread that made it.
 class firewall_work {
 public:
   /// @param ports Null: nothing can be published.
-  /// @param ip_forward May the host's forwarding be switched on?
   firewall_work(std::unique_ptr<netns::kernel> kernel,
                 std::unique_ptr<drivers::port_book> ports,
-                netns::firewall::settings rules, bool ip_forward);
+                netns::firewall::settings rules, forwarding_policy forwarding);
 
   /// Brings the kernel to what these owners want, all in one transaction. On
   /// error all of them want what they wanted before, but those whose job is
@@ -39,8 +48,22 @@ public:
   /// Loads everything that is wanted anew; removes the tables if nothing is.
   result<void> load();
 
-  /// Makes sure that the host forwards what the network needs. Errors:
-  /// `forbidden` if it does not and we may not change that.
+  /// Somebody has changed the rules. They are trusted again once they are
+  /// loaded, however often that has to be tried.
+  void distrust() {
+    loaded_ = false;
+  }
+
+  /// The kernel may lack rules that are wanted.
+  bool is_distrusted() const {
+    return !loaded_ && !missing_ && !book_.empty();
+  }
+
+  /// Makes sure that the host forwards what the network needs. Where it is
+  /// switched on, packets between links that are not ours are dropped first,
+  /// and links that have their default route from router advertisements go on
+  /// listening to them. Errors: `forbidden` if the host does not forward and we
+  /// may not change that.
   result<void>
   open_forwarding(const drivers::driver& driver, const network_spec& network);
 
@@ -49,6 +72,14 @@ public:
   /// `release_but` does.
   result<std::vector<port_binding>>
   publish(const drivers::driver& driver, const protect_endpoint& what);
+
+  /// Takes ports of an endpoint's record again, as far as they can be had.
+  /// @returns those that could not.
+  std::vector<drivers::refused_port>
+  restore(const endpoint_spec& endpoint,
+          const std::vector<port_binding>& recorded);
+  /// At start: an earlier run switched forwarding on if its rules say so.
+  void recall_forwarding();
 
   /// Waits until the ports that `publish` took are held for good. On error they
   /// are given back, and what was connected to them is forgotten.
@@ -73,9 +104,43 @@ public:
   /// Compares the ports with the proxy and mends the differences.
   result<void> repair_ports();
 
-  /// Forgets the connections of an endpoint that is gone: those to its ports as
-  /// well, for they led to its addresses.
-  void forget_connections(const endpoint_spec& endpoint);
+  // -- connections -----------------------------------------------------------
+  // Tracked connections pass whatever the rules say. Those that nobody explains
+  // any more are owed to be forgotten until the kernel has done it.
+
+  /// From now on connections of this network may be judged.
+  void know(const drivers::driver& driver, const network_spec& network);
+
+  /// The network is gone.
+  void forget(const network_id& network);
+
+  /// The endpoint comes. Errors: `unavailable` when the connections of who had
+  /// one of its addresses before cannot be forgotten: they would be its own.
+  result<void> admit(const endpoint_spec& endpoint);
+
+  /// The endpoint is gone, its connections are owed: those to its ports as
+  /// well, for they led to its addresses. Its addresses rest until
+  /// `pay_connections`.
+  void dismiss(const endpoint_spec& endpoint);
+
+  /// These ports lead to the endpoint now; what was sent to them before is
+  /// owed.
+  void owe_before(const endpoint_spec& endpoint,
+                  const std::vector<port_binding>& bindings);
+
+  bool owes_connections() const {
+    return owes_review_ || !owed_.empty();
+  }
+
+  /// Forgets all that is owed in one go. On error it is still owed.
+  result<void> pay_connections();
+
+  /// Compares all tracked connections with what is known, once everything is
+  /// known that the records say: what an earlier run left is owed, and paid.
+  result<void> review_connections();
+
+  /// What `review_connections` would forget, one line each. Reads only.
+  result<std::vector<std::string>> stale_connections();
 
   /// Differences between kernel and wishes, one line each. Reads only.
   result<std::vector<std::string>> differences();
@@ -86,10 +151,16 @@ public:
   }
 
   /// What the user should know, e.g. chains of others that drop our packets.
-  std::vector<std::string> warnings();
+  /// @param firewalld_knows It lets pass what our bridges send and get.
+  std::vector<std::string> warnings(bool firewalld_knows);
 
   const firewall_book& book() const {
     return book_;
+  }
+
+  /// The ports that an endpoint has.
+  std::vector<port_binding> published(const endpoint_id& id) const {
+    return ports_ ? ports_->bindings(id) : std::vector<port_binding>{};
   }
 
   /// Null if nothing can be published.
@@ -100,23 +171,32 @@ public:
 private:
   result<void> remove();
   result<void> change(const firewall_book::changes& changes);
+  result<void> switch_forwarding_on(ip_family family, const std::string& why);
+  result<void> keep_advertised_routes(netns::undo_stack& undo);
+  result<void> drop_others(ip_family family);
   void note_release(const endpoint_spec& endpoint, const result<void>& done);
-  void forget_connections(const port_binding& binding);
-  std::vector<port_binding> forget_but(std::vector<port_binding> bindings,
-                                       const std::vector<port_binding>& kept);
-  void forget(const netns::conntrack_filter& filter, const std::string& title);
+  std::vector<port_binding>
+  forget_but(const endpoint_spec& endpoint, std::vector<port_binding> bindings,
+             const std::vector<port_binding>& kept);
+  void owe(const netns::conntrack_filter& filter);
+  void owe_answers(const endpoint_spec& endpoint,
+                   const std::vector<port_binding>& bindings);
 
   std::unique_ptr<netns::kernel> kernel_;
   std::unique_ptr<drivers::port_book> ports_;
   netns::firewall::settings rules_;
-  bool ip_forward_ = false;
+  forwarding_policy policy_;
   firewall_book book_;
   bool loaded_ = false;        ///< The kernel has what the book says.
   bool worked_ = false;        ///< Rules were loaded once.
   bool maybe_present_ = false; ///< There may be tables of ours.
   bool owes_ports_ = false;
+  connection_book connections_;
+  connection_book::filters owed_;
+  bool owes_review_ = false; ///< The connections of an earlier run.
   std::optional<error> missing_;
-  std::vector<std::string> forwarding_; ///< Families we switched on.
+  std::vector<std::string> forwarding_; ///< What was switched on, and why.
+  std::set<ip_family> router_;          ///< The host forwarded these before us.
 };
 
 } // namespace troupe

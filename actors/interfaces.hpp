@@ -8,6 +8,7 @@
 #include "troupe/actors/backend.hpp"
 #include "troupe/actors/caf.hpp"
 #include "troupe/actors/plumbing.hpp"
+#include "troupe/config/model/reference.hpp"
 
 #include <memory>
 #include <string>
@@ -17,8 +18,7 @@ namespace troupe {
 struct attach_to;
 struct enter_sandbox;
 struct find_endpoint;
-struct found_endpoint;
-struct join_to;
+struct found_endpoints;
 struct part_from;
 struct rejoin;
 struct reserve_join;
@@ -42,6 +42,8 @@ using driver_actor = actor_if<
   caf::result<done>(raze_network),
   // Builds a joining endpoint, inside its sandbox as well.
   caf::result<done>(build_endpoint),
+  // Announces an endpoint that has joined; also its own tick for that.
+  caf::result<done>(announce_endpoint),
   // Takes an endpoint down, together with all others that wait.
   caf::result<done>(raze_endpoint),
   // Its own tick: takes down what waits.
@@ -123,18 +125,10 @@ using network_actor = actor_if<
   caf::result<endpoint_status>(create_endpoint),
   // Creates an ephemeral endpoint and joins it.
   caf::result<endpoint_status>(attach_to),
-  // Joins an endpoint to a sandbox.
-  caf::result<endpoint_status>(join_to),
-  // Takes an endpoint out of its sandbox.
-  caf::result<done>(leave_endpoint),
-  // Removes an endpoint.
-  caf::result<done>(remove_endpoint),
-  // Tells the state of one endpoint.
-  caf::result<endpoint_status>(inspect_endpoint),
   // Tells the state of all endpoints.
   caf::result<endpoint_list>(list_endpoints),
-  // Finds an endpoint by id, name or unique id prefix.
-  caf::result<found_endpoint>(find_endpoint),
+  // Finds every endpoint that a reference may mean.
+  caf::result<found_endpoints>(find_endpoint),
   // From an endpoint that ended: its name and addresses are free.
   caf::result<done>(endpoint_gone),
   // At shut-down: ends its endpoints' actors.
@@ -262,12 +256,6 @@ struct attach_to {
   endpoint_spec spec;
 };
 
-/// Joins an endpoint of a network to a sandbox.
-struct join_to {
-  std::string endpoint;
-  sandbox_actor sandbox;
-};
-
 struct enter_sandbox {
   sandbox_actor sandbox;
 };
@@ -276,9 +264,15 @@ struct find_endpoint {
   std::string reference;
 };
 
+/// One that the reference may mean; its title is `NETWORK/ENDPOINT`.
 struct found_endpoint {
+  reference_match match;
   endpoint_actor handle;
-  endpoint_id id;
+};
+
+/// All of one network that fit, in the strongest way that fits one.
+struct found_endpoints {
+  std::vector<found_endpoint> all;
 };
 
 struct part_from {

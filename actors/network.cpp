@@ -4,8 +4,8 @@
 #include "troupe/actors/endpoint.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/network_state.hpp"
-#include "troupe/actors/reference.hpp"
 #include "troupe/drivers/registry.hpp"
+#include "troupe/drivers/unknown.hpp"
 
 #include <algorithm>
 
@@ -24,6 +24,11 @@ result<void> network_state::is_open() const {
 result<endpoint_actor> network_state::add_endpoint(endpoint_spec wanted) {
   if (auto open = is_open(); !open)
     return fail(std::move(open.error()));
+  if (!odd_pools.empty())
+    return fail(ec::unavailable,
+                "create endpoint " + quoted(wanted.name) + ": " + title()
+                  + " cannot give addresses: " + odd_pools.front(),
+                "make another network and remove this one");
   if (auto ok = admit_endpoint(wanted, *spec, *rules); !ok)
     return fail(std::move(ok.error()));
   if (auto ok = book.claim(*spec, wanted); !ok)
@@ -43,11 +48,14 @@ void network_state::spawn_endpoint(endpoint_spec endpoint) {
   members.emplace(id, member{std::move(endpoint), std::move(handle)});
 }
 
-result<endpoint_actor> network_state::find(std::string_view reference) const {
-  auto id = find_reference(book.names(), reference, "endpoint");
-  if (!id)
-    return fail(std::move(id.error()));
-  return members.at(endpoint_id{std::move(*id)}).handle;
+found_endpoints network_state::find(std::string_view reference) const {
+  auto result = found_endpoints{};
+  for (auto& match : book.names().matches(reference)) {
+    const auto& handle = members.at({match.id}).handle;
+    match.title = spec->name + "/" + match.title;
+    result.all.push_back({std::move(match), handle});
+  }
+  return result;
 }
 
 std::vector<endpoint_actor> network_state::handles() const {
@@ -113,8 +121,14 @@ network_status network_state::status() const {
     = network_status{*spec, rules->network_interface(*spec), {}, "ready"};
   for (const auto& [id, x] : members)
     result.endpoints.push_back(id);
+  auto problems = odd_pools;
+  for (const auto& [id, x] : odd_records)
+    problems.push_back(x);
   if (!problem.empty())
-    result.state = "degraded: " + problem;
+    problems.push_back(problem);
+  for (const auto& x : problems)
+    result.state
+      = (result.state == "ready" ? "degraded: " : result.state + "; ") + x;
   return result;
 }
 
@@ -128,29 +142,20 @@ namespace {
 
 /// Rebuilds names, addresses and ENDPOINT actors from the records.
 void restore(network_state& state, network_origin& origin) {
-  auto spec = *state.spec;
-  if (auto book = network_book::open(spec))
-    state.book = std::move(*book);
-  else
-    state.problem = book.error().message;
+  const auto& spec = *state.spec;
+  if (!drivers::is_known(spec.driver))
+    state.problem = drivers::unknown_driver_error(spec.driver).message;
+  state.book = network_book::reopen(spec, state.odd_pools);
   for (auto& endpoint : origin.endpoints) {
-    if (auto held = state.book.restore(endpoint); !held) {
-      state.problem = held.error().message;
-      log().error("{}: {}", state.title(), state.problem);
-    }
+    for (auto& x : state.book.restore(endpoint))
+      state.odd_records.emplace(endpoint.id, std::move(x));
     state.spawn_endpoint(std::move(endpoint));
   }
+  for (const auto& x : state.odd_pools)
+    log().error("{}: {}", state.title(), x);
+  for (const auto& [id, x] : state.odd_records)
+    log().error("{}: {}", state.title(), x);
   state.started = true;
-}
-
-/// Forwards a request about one endpoint.
-template <class Reply, class Message>
-caf::result<Reply>
-forward(network_state& state, const std::string& reference, Message message) {
-  auto handle = state.find(reference);
-  if (!handle)
-    return to_caf(std::move(handle.error()));
-  return state.self->delegate(*handle, std::move(message));
 }
 
 } // namespace
@@ -202,34 +207,18 @@ network(network_actor::stateful_pointer<network_state> self,
         return to_caf(std::move(handle.error()));
       return state.self->delegate(*handle, enter_sandbox{msg.sandbox});
     },
-    [&state](const join_to& msg) -> caf::result<endpoint_status> {
-      return forward<endpoint_status>(state, msg.endpoint,
-                                      enter_sandbox{msg.sandbox});
-    },
-    [&state](const leave_endpoint& msg) -> caf::result<done> {
-      return forward<done>(state, msg.endpoint, part_endpoint{});
-    },
-    [&state](const remove_endpoint& msg) -> caf::result<done> {
-      return forward<done>(state, msg.endpoint, drop_endpoint{msg.force});
-    },
-    [&state](const inspect_endpoint& msg) -> caf::result<endpoint_status> {
-      return forward<endpoint_status>(state, msg.endpoint, get_endpoint{});
-    },
     [&state](const list_endpoints&) -> caf::result<endpoint_list> {
       auto reply = promise<endpoint_list>{state.self};
       state.list(reply);
       return reply;
     },
-    [&state](const find_endpoint& msg) -> caf::result<found_endpoint> {
-      auto id = find_reference(state.book.names(), msg.reference, "endpoint");
-      if (!id)
-        return to_caf(std::move(id.error()));
-      const auto found = endpoint_id{std::move(*id)};
-      return found_endpoint{state.members.at(found).handle, found};
+    [&state](const find_endpoint& msg) -> caf::result<found_endpoints> {
+      return state.find(msg.reference);
     },
     [&state](const endpoint_gone& msg) -> caf::result<done> {
       if (auto x = state.members.find(msg.id); x != state.members.end()) {
-        state.book.release(x->second.spec);
+        state.book.release(msg.id);
+        state.odd_records.erase(msg.id);
         state.links.erase(state.rules->host_interface(x->second.spec));
         state.members.erase(x);
       }

@@ -10,7 +10,11 @@ namespace {
 result<std::unique_ptr<ipam::driver>> address_books(const std::string& name) {
   if (name == "null")
     return ipam::make_null();
-  return ipam::make_default({}, {});
+  if (name == "default")
+    return ipam::make_default({}, {});
+  return fail(ec::unsupported,
+              "this program has no IPAM driver " + quoted(name),
+              "run the version that made the network, or remove it");
 }
 
 /// Claims the gateway: the one asked for, else the first free address of the
@@ -53,14 +57,39 @@ result<network_book> network_book::open(network_spec& network) {
   return book;
 }
 
+network_book network_book::reopen(const network_spec& network,
+                                  std::vector<std::string>& problems) {
+  auto book = network_book{};
+  auto driver = address_books(network.ipam_driver);
+  if (!driver) {
+    problems.push_back(driver.error().message);
+    return book;
+  }
+  for (auto pool : network.pools) {
+    if (!pool.subnet) {
+      problems.emplace_back("a pool of its record has no subnet");
+      continue;
+    }
+    if (pool.ip_range && !pool.subnet->contains(*pool.ip_range)) {
+      problems.push_back("range " + to_string(*pool.ip_range)
+                         + " is not in subnet " + to_string(*pool.subnet));
+      pool.ip_range.reset();
+    }
+    auto addresses = (*driver)->open({{}, *pool.subnet, pool.ip_range});
+    if (auto fixed = claim_fixed(*addresses, pool); !fixed)
+      problems.push_back(fixed.error().message);
+    book.pools_.push_back({*pool.subnet, std::move(addresses)});
+  }
+  return book;
+}
+
 result<void> network_book::check_name_free(const network_spec& network,
                                            const std::string& name) const {
-  for (const auto& [id, taken] : names_)
-    if (taken == name)
-      return fail(ec::conflict, "create endpoint " + quoted(name) + ": network "
-                                  + quoted(network.name)
-                                  + " has an endpoint of this name");
-  return {};
+  if (names_.id_of_name(name).empty())
+    return {};
+  return fail(ec::conflict, "create endpoint " + quoted(name) + ": network "
+                              + quoted(network.name)
+                              + " has an endpoint of this name");
 }
 
 result<void>
@@ -80,7 +109,11 @@ network_book::claim(const network_spec& network, endpoint_spec& endpoint) {
     return fail(with_context(std::move(claimed.error()),
                              "create endpoint " + quoted(endpoint.name)));
   }
-  names_.emplace(endpoint.id.value, endpoint.name);
+  auto& held = holdings_[endpoint.id];
+  for (const auto& x : endpoint.addresses)
+    held.addresses.push_back(x.address);
+  held.mac = endpoint.mac;
+  names_.add(endpoint.id.value, endpoint.name);
   return {};
 }
 
@@ -131,37 +164,54 @@ result<void> network_book::claim_mac(endpoint_spec& endpoint) {
   for (const auto& address : endpoint.addresses)
     if (address.address.is_v4())
       endpoint.mac = mac_address::from_ipv4(address.address);
-  // Only a user's own choice can collide with a derived one.
+  for (const auto& address : endpoint.addresses)
+    if (!endpoint.mac && address.address.is_v6())
+      endpoint.mac = mac_address::from_ipv6(address.address);
+  // Only a user's own choice can collide with a derived one, or by chance.
   while (!endpoint.mac || !macs_.insert(*endpoint.mac).second)
     endpoint.mac = mac_address::random();
   return {};
 }
 
-result<void> network_book::restore(const endpoint_spec& endpoint) {
-  for (const auto& address : endpoint.addresses) {
-    auto* pool = pool_for(address.address);
+std::vector<std::string> network_book::restore(const endpoint_spec& endpoint) {
+  auto problems = std::vector<std::string>{};
+  const auto title
+    = "endpoint " + quoted(endpoint.name) + " (" + endpoint.id.brief() + "): ";
+  if (!names_.id_of_name(endpoint.name).empty())
+    problems.push_back(title + "another endpoint has this name");
+  auto& held = holdings_[endpoint.id];
+  for (const auto& x : endpoint.addresses) {
+    auto* pool = pool_for(x.address);
     if (pool == nullptr)
-      return fail(ec::conflict, "restore endpoint " + quoted(endpoint.name)
-                                  + ": address " + to_string(address)
-                                  + " is in no subnet of its network");
-    if (auto claimed = pool->claim(address.address); !claimed)
-      return fail(with_context(std::move(claimed.error()),
-                               "restore endpoint " + quoted(endpoint.name)));
+      problems.push_back(title + "address " + to_string(x)
+                         + " is in no subnet of its network");
+    else if (auto claimed = pool->claim(x.address); !claimed)
+      problems.push_back(title + claimed.error().message);
+    else
+      held.addresses.push_back(x.address);
   }
-  if (endpoint.mac)
-    macs_.insert(*endpoint.mac);
-  names_.emplace(endpoint.id.value, endpoint.name);
-  return {};
+  if (endpoint.mac) {
+    if (macs_.insert(*endpoint.mac).second)
+      held.mac = endpoint.mac;
+    else
+      problems.push_back(title + "another endpoint has MAC address "
+                         + to_string(*endpoint.mac));
+  }
+  names_.add(endpoint.id.value, endpoint.name);
+  return problems;
 }
 
-void network_book::release(const endpoint_spec& endpoint) {
-  if (names_.erase(endpoint.id.value) == 0)
+void network_book::release(const endpoint_id& endpoint) {
+  auto found = holdings_.find(endpoint);
+  if (found == holdings_.end())
     return;
-  for (const auto& address : endpoint.addresses)
-    if (auto* pool = pool_for(address.address))
-      pool->release(address.address);
-  if (endpoint.mac)
-    macs_.erase(*endpoint.mac);
+  names_.remove(endpoint.value);
+  for (const auto& address : found->second.addresses)
+    if (auto* pool = pool_for(address))
+      pool->release(address);
+  if (found->second.mac)
+    macs_.erase(*found->second.mac);
+  holdings_.erase(found);
 }
 
 ipam::address_pool* network_book::pool_for(ip_family family) {

@@ -15,16 +15,21 @@ void network_state::start(promise<network_status> reply) {
     complete_pools(complete);
     spec = std::make_shared<const network_spec>(std::move(complete));
   }
+  if (!rules->features().uses_addresses)
+    return claim_subnets({}, reply);
   // `0.0.0.0/0` stands for "choose one": only then the host's routes matter.
   const auto automatic
     = std::any_of(spec->pools.begin(), spec->pools.end(), [](const auto& pool) {
         return pool.subnet && pool.subnet->length() == 0;
       });
-  if (!automatic)
-    return claim_subnets({}, reply);
   ask<routed_subnets>(
     self, driver, context->step_deadline(), list_routed_subnets{},
     [=, this](routed_subnets& found) {
+      auto complete = *spec;
+      rules->adopt_mtu(complete, found.uplink_mtu_bytes);
+      spec = std::make_shared<const network_spec>(std::move(complete));
+      if (!automatic)
+        return claim_subnets({}, reply);
       // The default route is no subnet that could be overlapped.
       std::erase_if(found.subnets, [](const auto& x) {
         return x.length() == 0;
@@ -139,14 +144,20 @@ void network_state::fail_start(error why, bool built,
 
 /// A recorded network takes the subnets it has.
 void network_state::claim_again(promise<done> reply) {
+  auto recorded = *spec;
+  // Told already: such a pool would mean "choose any" here.
+  std::erase_if(recorded.pools, [](const auto& pool) {
+    return !pool.subnet || pool.subnet->length() == 0;
+  });
   ask<claimed_pools>(
-    self, context->ipam, context->step_deadline(), claim_pools{*spec, {}},
+    self, context->ipam, context->step_deadline(),
+    claim_pools{std::move(recorded), {}},
     [=, this](claimed_pools& claimed) mutable {
       leases = std::move(claimed.leases);
       reply.deliver(done{});
     },
     [=, this](error why) mutable {
-      problem = why.message;
+      odd_pools.push_back(why.message);
       reply.deliver(std::move(why));
     });
 }

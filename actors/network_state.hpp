@@ -44,7 +44,7 @@ struct network_state {
 
   result<endpoint_actor> add_endpoint(endpoint_spec wanted);
   void spawn_endpoint(endpoint_spec endpoint);
-  result<endpoint_actor> find(std::string_view reference) const;
+  found_endpoints find(std::string_view reference) const;
   std::vector<endpoint_actor> handles() const;
   void list(promise<endpoint_list> reply);
 
@@ -69,6 +69,10 @@ struct network_state {
   bool started = false;
   bool dropping = false;
   std::string problem; ///< Why the network is degraded.
+  /// What is wrong with its record: it gives no more addresses.
+  std::vector<std::string> odd_pools;
+  /// What is wrong with its endpoints' records; goes with them.
+  std::multimap<endpoint_id, std::string> odd_records;
   seen_time changed = {};
 };
 

@@ -2,6 +2,7 @@
 
 #include "troupe/actors/log.hpp"
 #include "troupe/config/model/id.hpp"
+#include "troupe/drivers/inside/paths.hpp"
 
 #include <algorithm>
 #include <map>
@@ -16,20 +17,18 @@ result<void>
 replace_default_route(netns::kernel& inside, ip_family family,
                       const std::optional<default_route>& wanted,
                       const std::vector<netns::route_info>& routes) {
-  auto target = netns::route_info{family, {}, {}, 0, 0};
+  auto target = netns::route_info{};
   if (wanted) {
     auto index = inside.link_index(wanted->interface);
     if (!index)
       return fail(std::move(index.error()));
-    target.gateway = wanted->gateway;
-    target.index = *index;
+    target = drivers::default_route_to(wanted->gateway, *index);
   }
   auto present = false;
   for (const auto& route : routes) {
-    if (route.family != family || route.destination)
+    if (route.family != family || !drivers::is_our_default(route))
       continue;
-    if (wanted && route.gateway == target.gateway
-        && route.index == target.index) {
+    if (wanted && route == target) {
       present = true;
       continue;
     }
@@ -43,6 +42,28 @@ replace_default_route(netns::kernel& inside, ip_family family,
 netns::namespace_ref pin_of(const pin_map& pins, const sandbox_id& id) {
   auto found = pins.find(pin_name(id));
   return found == pins.end() ? netns::namespace_ref{} : found->second;
+}
+
+/// The namespace of a record that lives on without its pin. @returns nothing if
+/// nobody has it any more.
+std::optional<netns::namespace_ref>
+find_again(netns::kernel& kernel, const sandbox_spec& spec) {
+  const auto name = pin_name(spec.id);
+  auto path = kernel.find_namespace(spec.netns_inode);
+  if (!path)
+    return std::nullopt;
+  // Under another name first: what keeps it open goes with the old pin.
+  const auto spare = name + ".again";
+  auto found = kernel.adopt_namespace(spare, *path);
+  if (!found)
+    return std::nullopt;
+  auto again = result<netns::namespace_ref>{};
+  if (auto gone = unpin(kernel, name))
+    again = kernel.adopt_namespace(name, found->path);
+  (void)unpin(kernel, spare);
+  if (!again || again->inode != spec.netns_inode)
+    return std::nullopt;
+  return *again;
 }
 
 /// Pins the namespace of a record again after its pin was lost.
@@ -63,8 +84,12 @@ pin_again(netns::kernel& kernel, const sandbox_spec& spec) {
 namespace_state state_of_sandbox(netns::kernel& kernel, const pin_map& pins,
                                  const sandbox_spec& spec) {
   const auto pin = pin_of(pins, spec.id);
-  if (pin.inode != 0 && pin.inode == spec.netns_inode)
+  if (pin.inode != 0 && pin.inode == spec.netns_inode) {
+    kernel.keep_namespace(pin_name(spec.id), pin);
     return {spec.id, pin, false, {}};
+  }
+  if (auto found = find_again(kernel, spec))
+    return {spec.id, *found, false, {}, true};
   auto again = pin_again(kernel, spec);
   if (!again)
     return {spec.id, {}, false, again.error().message};

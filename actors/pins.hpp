@@ -18,8 +18,8 @@ adopt(netns::kernel& kernel, const std::string& name, const std::string& path);
 /// Removes a pin; one that is gone is fine.
 result<void> unpin(netns::kernel& kernel, const std::string& name);
 
-/// Replaces default routes by the given ones, family by family; a family that
-/// is right already is not touched.
+/// Replaces our default routes by the given ones, family by family; a family
+/// that is right already is not touched, nor are routes that others made.
 result<void>
 replace_default_routes(netns::kernel& host, const set_default_routes& wanted);
 

@@ -46,6 +46,12 @@ struct raze_network {
 struct build_endpoint {
   drivers::endpoint_plan plan;
 };
+/// Tells host and neighbours who has the endpoint's addresses, as often as its
+/// network says; ends when the endpoint has left.
+struct announce_endpoint {
+  drivers::endpoint_plan plan;
+  uint32_t times = 0; ///< How often it was done already.
+};
 /// Razes that wait together are one bulk deletion.
 struct raze_endpoint {
   drivers::endpoint_plan plan;
@@ -81,6 +87,9 @@ struct reconcile_driver {
   std::vector<network_spec> networks;
   std::vector<drivers::endpoint_plan> plans;
   bool remove_leftovers = true;
+  /// Ids, 12 digits each, of objects of other drivers: what carries one of them
+  /// is no leftover.
+  std::vector<std::string> foreign = {};
 };
 
 struct reconcile_report {
@@ -99,6 +108,7 @@ struct list_routed_subnets {};
 
 struct routed_subnets {
   std::vector<prefix> subnets;
+  uint32_t uplink_mtu_bytes = 0; ///< 0: the host has no default route.
 };
 
 // -- to the namespaces --------------------------------------------------------
@@ -154,8 +164,9 @@ struct reconcile_namespaces {
 struct namespace_state {
   sandbox_id sandbox;
   netns::namespace_ref ns;
-  bool remade = false; ///< A new, empty namespace replaces a lost one.
-  std::string problem; ///< Why there is none, if there is none.
+  bool remade = false;       ///< A new, empty namespace replaces a lost one.
+  std::string problem;       ///< Why there is none, if there is none.
+  bool pinned_again = false; ///< Somebody had taken its pin away.
 };
 
 struct reconciled_namespaces {
@@ -227,8 +238,9 @@ struct restored_firewall {
 /// `mend_report`.
 struct check_firewall {
   bool repair = true;
-  bool changed = false; ///< Somebody else has changed the rules.
-  bool elements = true; ///< False: somebody else compares those.
+  bool changed = false;     ///< Somebody else has changed the rules.
+  bool elements = true;     ///< False: somebody else compares those.
+  bool connections = false; ///< Tracked ones, too: a walk through them all.
 };
 
 /// Replied to with `firewall_notes`: what the user should know.

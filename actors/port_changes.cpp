@@ -41,6 +41,31 @@ bool means(const port_spec& request, const port_binding& binding) {
              && binding.host_port <= request.last_host_port());
 }
 
+bool explains(const endpoint_spec& endpoint, const port_binding& binding) {
+  auto leads_to = [&](const port_spec& wish) {
+    if (!wants(wish, binding))
+      return false;
+    // In routed mode the host's side of a wish means nothing.
+    return binding.host_port == 0 || means(wish, binding);
+  };
+  auto is_it = [&](const exposed_port& x) {
+    return x.proto == binding.proto && x.port == binding.port;
+  };
+  return std::ranges::any_of(endpoint.ports, leads_to)
+         || (endpoint.publish_all
+             && std::ranges::any_of(endpoint.exposed, is_it));
+}
+
+void explain_all(endpoint_spec& endpoint,
+                 const std::vector<port_binding>& bindings) {
+  for (const auto& x : bindings)
+    if (!explains(endpoint, x))
+      endpoint.ports.push_back(
+        {x.proto, x.port, 0,
+         x.host_port == 0 ? std::optional<ip_address>{} : x.host_ip,
+         x.host_port, 0});
+}
+
 std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
                                      const std::vector<port_binding>& removed) {
   auto result = std::vector<port_spec>{};

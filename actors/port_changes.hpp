@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/config/model/port.hpp"
+#include "troupe/config/model/endpoint.hpp"
 
 #include <vector>
 
@@ -9,6 +9,14 @@ namespace troupe {
 /// Does a request to unpublish mean this binding? By protocol and container
 /// port, and by host address and port where they are given.
 bool means(const port_spec& request, const port_binding& binding);
+
+/// Does a wish of the endpoint, or a port that it exposes, lead to this
+/// binding?
+bool explains(const endpoint_spec& endpoint, const port_binding& binding);
+
+/// Adds a wish for each binding that nothing in the endpoint explains.
+void explain_all(endpoint_spec& endpoint,
+                 const std::vector<port_binding>& bindings);
 
 /// The wishes without the container ports that were unpublished; ranges are
 /// cut into single ports where only some of them go.

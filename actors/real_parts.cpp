@@ -3,6 +3,7 @@
 #include "troupe/config/model/instance.hpp"
 #include "troupe/netns/netlink_kernel.hpp"
 #include "troupe/netns/ports/proxy_client.hpp"
+#include "troupe/netns/rights.hpp"
 
 #include <filesystem>
 
@@ -63,6 +64,9 @@ embedded_parts real_parts(const settings& how) {
       return std::make_unique<drivers::port_book>(netns::make_port_sockets(),
                                                   make_proxy(how));
     },
+    netns::check_rights,
+    netns::probe_kernel,
+    netns::open_firewalld,
   };
 }
 

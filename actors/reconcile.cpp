@@ -24,6 +24,9 @@ void mend_one(std::vector<finding>& findings, const std::string& object,
   auto found = finding{object, {}, "rebuild what differs", false};
   found.problem
     = differences ? joined(*differences) : differences.error().message;
+  // A driver that cannot even look would only say it again.
+  if (!differences && differences.error().code == ec::unsupported)
+    return findings.push_back(std::move(found));
   if (auto made = create(); made)
     found.repaired = true;
   else
@@ -40,6 +43,7 @@ wanted_ids(const reconcile_driver& wanted, drivers::found_object::kind kind) {
   else
     for (const auto& plan : wanted.plans)
       ids.insert(plan.endpoint.id.brief());
+  ids.insert(wanted.foreign.begin(), wanted.foreign.end());
   return ids;
 }
 

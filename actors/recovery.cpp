@@ -1,7 +1,11 @@
 #include "troupe/actors/recovery.hpp"
 
+#include "troupe/actors/port_changes.hpp"
+
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 
 namespace troupe {
 
@@ -12,7 +16,7 @@ namespace {
 struct known_ids {
   std::set<network_id> networks;
   std::set<sandbox_id> sandboxes;
-  std::set<endpoint_id> endpoints;
+  std::map<endpoint_id, const endpoint_spec*> endpoints;
   std::set<endpoint_id> joined;
 };
 
@@ -23,34 +27,79 @@ known_ids collect(const persistence::snapshot& records) {
   for (const auto& x : records.sandboxes)
     ids.sandboxes.insert(x.id);
   for (const auto& x : records.endpoints)
-    if (ids.networks.contains(x.network))
-      ids.endpoints.insert(x.id);
+    ids.endpoints.emplace(x.id, &x);
   for (const auto& x : records.joins)
     if (ids.endpoints.contains(x.endpoint) && ids.sandboxes.contains(x.sandbox))
       ids.joined.insert(x.endpoint);
   return ids;
 }
 
+/// What has the endpoints of a network whose record is missing.
+network_spec stand_in_for(const network_id& id) {
+  auto result = network_spec{};
+  result.id = id;
+  result.name = "unknown-" + id.brief();
+  result.driver.clear();
+  result.enable_ipv4 = false;
+  return result;
+}
+
+/// Names are what people use: of two with the same one only ids tell.
+template <class Records>
+void note_same_names(const Records& records, const std::string& kind,
+                     std::vector<std::string>& problems) {
+  auto seen = std::map<std::string, std::string>{};
+  for (const auto& x : records)
+    if (auto [other, fresh] = seen.emplace(x.name, x.id.brief()); !fresh)
+      problems.push_back(kind + " " + quoted(x.name) + " (" + x.id.brief()
+                         + "): " + kind + " " + other->second
+                         + " has the same name; refer to them by id");
+}
+
 } // namespace
 
 rebuild_plan plan_rebuild(persistence::snapshot records) {
-  const auto ids = collect(records);
+  for (auto& x : records.endpoints)
+    if (x.network.empty())
+      x.network.value = std::string(64, '0'); // One that can be referred to.
+  auto ids = collect(records);
   auto plan = rebuild_plan{};
   plan.networks = std::move(records.networks);
   plan.sandboxes = std::move(records.sandboxes);
+  note_same_names(plan.networks, "network", plan.problems);
+  note_same_names(plan.sandboxes, "sandbox", plan.problems);
+  for (auto& x : records.joins) {
+    if (!ids.joined.contains(x.endpoint)) {
+      plan.orphans.emplace_back(persistence::remove_join_record{x.endpoint});
+      continue;
+    }
+    const auto& endpoint = *ids.endpoints.at(x.endpoint);
+    x.network = endpoint.network; // Which it only repeats.
+    x.bindings = expanded(x.bindings);
+    // Left behind by a change of ports that came to nothing, or to its end.
+    if (!endpoint.ephemeral)
+      std::erase_if(x.bindings, [&](const auto& binding) {
+        return !explains(endpoint, binding);
+      });
+    plan.joins.push_back(std::move(x));
+  }
+  auto seen = std::set<endpoint_id>{};
   for (auto& x : records.endpoints) {
-    if (!ids.endpoints.contains(x.id)
-        || (x.ephemeral && !ids.joined.contains(x.id)))
+    // Durable ones come first: of one id in both environments those stay.
+    if (!seen.insert(x.id).second
+        || (x.ephemeral && !ids.joined.contains(x.id))) {
       plan.orphans.emplace_back(
         persistence::remove_endpoint_record{x.id, x.ephemeral});
-    else
-      plan.endpoints[x.network].push_back(std::move(x));
+      continue;
+    }
+    if (ids.networks.insert(x.network).second) {
+      plan.networks.push_back(stand_in_for(x.network));
+      plan.problems.push_back("network " + x.network.brief()
+                              + ": has endpoints but no record; it is shown as "
+                              + plan.networks.back().name);
+    }
+    plan.endpoints[x.network].push_back(std::move(x));
   }
-  for (auto& x : records.joins)
-    if (ids.joined.contains(x.endpoint))
-      plan.joins.push_back(std::move(x));
-    else
-      plan.orphans.emplace_back(persistence::remove_join_record{x.endpoint});
   std::sort(plan.joins.begin(), plan.joins.end(),
             [](const auto& a, const auto& b) {
               return std::tie(a.sandbox, a.interface)

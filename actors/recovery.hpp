@@ -16,9 +16,12 @@ struct rebuild_plan {
   std::vector<join_spec> joins; ///< In order of joining.
   /// Records whose object is gone, e.g. a join after a reboot: to be removed.
   std::vector<persistence::change> orphans;
+  std::vector<std::string> problems; ///< What does not fit, one line each.
 };
 
-/// Sorts the records and sets aside those that refer to nothing.
+/// Sorts the records and sets aside those that refer to nothing. An endpoint
+/// that a user made stays: for a network that is not there it gets one in its
+/// place, without a driver, so that it can be seen and removed.
 rebuild_plan plan_rebuild(persistence::snapshot records);
 
 /// May kernel objects with our tag be removed because the store does not know

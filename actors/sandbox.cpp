@@ -41,6 +41,9 @@ sandbox_status sandbox_state::status() const {
     result.gateway = v4->id;
   if (const auto* v6 = table.gateway(ip_family::v6))
     result.gateway_v6 = v6->id;
+  if (rebuilt)
+    result.state = "rebuilt: its namespace was lost; processes that were in it "
+                   "have no network";
   if (!problem.empty())
     result.state = "lost: " + problem;
   return result;
@@ -55,6 +58,7 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
   state.spec = std::move(origin.spec);
   state.ns = std::move(origin.ns);
   state.unrecorded = origin.remade;
+  state.rebuilt = origin.remade;
   state.turns = turn_queue{static_cast<size_t>(context->how.max_queue)};
   state.context = std::move(context);
   return {

@@ -179,6 +179,11 @@ void sandbox_state::adopt_state(const namespace_state& found,
   problem = found.problem;
   if (!problem.empty())
     report.differences.push_back(title() + ": namespace is lost: " + problem);
+  if (found.pinned_again) {
+    report.differences.push_back(title() + ": its pin was gone");
+    publish(*context, "sandbox", "repair", spec.id.value, spec.name,
+            {{"reason", "its pin was gone"}});
+  }
   if (!found.remade)
     return;
   ns = found.ns;
@@ -187,6 +192,7 @@ void sandbox_state::adopt_state(const namespace_state& found,
   publish(*context, "sandbox", "repair", spec.id.value, spec.name,
           {{"reason", "its namespace was gone"}});
   unrecorded = true;
+  rebuilt = true;
 }
 
 /// A record that names another namespace than the pin would make the next

@@ -80,6 +80,7 @@ struct sandbox_state {
   bool starting = false;           ///< Its record is not there yet.
   bool ended = false;
   bool unrecorded = false; ///< The store may name the namespace before.
+  bool rebuilt = false;    ///< A new, empty namespace replaced a lost one.
   std::string problem;     ///< Why the namespace is lost.
   seen_time changed = {};
 };

@@ -62,6 +62,10 @@ struct settings {
   /// network is refused while it is off.
   bool ip_forward = true;
 
+  /// Forwarding that we switched on is for our networks alone, so that the host
+  /// does not become a router between its other links; true: for everybody.
+  bool ip_forward_no_drop = false;
+
   /// Forwarded packets with this mark are accepted: `MARK[/MASK]`, numbers as
   /// in C; empty: none.
   std::string accept_mark;
@@ -92,6 +96,7 @@ struct settings {
       field{"max-requests", &settings::max_requests},
       field{"max-queue", &settings::max_queue},
       field{"ip-forward", &settings::ip_forward},
+      field{"ip-forward-no-drop", &settings::ip_forward_no_drop},
       field{"accept-mark", &settings::accept_mark},
       field{"proxy-program", &settings::proxy_program},
       field{"ready-namespaces", &settings::ready_namespaces},

@@ -2,8 +2,22 @@
 
 namespace troupe::drivers {
 
-void driver::resolve(
-  network_spec&, std::span<const std::shared_ptr<const network_spec>>) const {
+result<void>
+driver::resolve(network_spec&,
+                std::span<const std::shared_ptr<const network_spec>>) const {
+  return {};
+}
+
+void driver::adopt_mtu(network_spec&, uint32_t) const {
+}
+
+announcements
+driver::announcing(const network_spec&, const endpoint_spec&) const {
+  return {.count = 0};
+}
+
+result<void> driver::announce_endpoint(netns::kernel&, const endpoint_plan&) {
+  return {};
 }
 
 std::vector<interface_address>

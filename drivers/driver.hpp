@@ -66,9 +66,15 @@ using firewall_elements = std::vector<netns::firewall::element>;
 /// How connections to a published port reach their endpoint.
 struct port_delivery {
   bool rules = false; ///< By elements of the firewall.
-  bool proxy = false; ///< By `troupe-proxy`: to loopback addresses, v6 to v4.
+  bool proxy = false; ///< By `troupe-proxy`, to whom the rules lead nowhere.
   /// Where the proxy connects to; set if the port leads anywhere.
   std::optional<ip_address> target;
+};
+
+/// How often neighbours are told who has an address, and how far apart.
+struct announcements {
+  uint32_t count = 3;
+  uint32_t interval_ms = 1000;
 };
 
 /// What publishing a port means in a network, per family.
@@ -98,11 +104,15 @@ public:
   virtual traits features() const = 0;
 
   /// Replaces names of other networks in the options by those of their
-  /// interfaces, which is what rules are made of. What is no network's name
-  /// stays as it is. Pure.
-  virtual void
+  /// interfaces, which is what rules are made of. Pure. Errors:
+  /// `invalid_argument` for a name that no network has.
+  virtual result<void>
   resolve(network_spec& network,
           std::span<const std::shared_ptr<const network_spec>> others) const;
+
+  /// Gives a network that was given no MTU the one of the host's uplink, where
+  /// its kind has one; 0: there is none. Pure.
+  virtual void adopt_mtu(network_spec& network, uint32_t mtu_bytes) const;
 
   /// Checks a request before anything is touched; pure. Errors:
   /// `invalid_argument` (naming the label and the value), `forbidden`.
@@ -114,7 +124,8 @@ public:
                     const endpoint_spec& endpoint) const = 0;
 
   /// May `wanted` live beside `existing` (same driver)? Pure. Errors:
-  /// `forbidden`, naming both and what they share.
+  /// `conflict`, naming both and what they share; `forbidden` where only one
+  /// network is allowed.
   virtual result<void> check_conflict(const network_spec& wanted,
                                       const network_spec& existing) const = 0;
 
@@ -142,6 +153,16 @@ public:
   /// that is not joined has no kernel objects.
   virtual result<void>
   create_endpoint(netns::kernel& kernel, const endpoint_plan& plan) = 0;
+
+  /// How an endpoint that has just joined is announced. Pure.
+  virtual announcements
+  announcing(const network_spec& network, const endpoint_spec& endpoint) const;
+
+  /// Tells host and neighbours who has the endpoint's addresses now: they may
+  /// remember another MAC address for 30 s and more. An endpoint that left
+  /// meanwhile is `not_found`.
+  virtual result<void>
+  announce_endpoint(netns::kernel& kernel, const endpoint_plan& plan);
 
   /// Takes endpoints down, all in one go: deleting fifty links together costs
   /// the kernel little more than deleting one. Goes on after an error and

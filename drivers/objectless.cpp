@@ -8,6 +8,12 @@ namespace troupe::drivers {
 
 namespace {
 
+result<void> check_options(const text_map& options) {
+  if (auto done = option_reader{options, {}}.verdict(); !done)
+    return done;
+  return check_option_labels(options, {});
+}
+
 class objectless_driver final : public driver {
 public:
   objectless_driver(std::string_view name, const traits& features)
@@ -29,7 +35,7 @@ public:
           ec::invalid_argument,
           fmt::format("{} network: has no addresses of its own", name_),
           "leave subnet, range and gateway out");
-    return option_reader{network.options, {}}.verdict();
+    return check_options(network.options);
   }
 
   result<void> validate_endpoint(const network_spec&,
@@ -40,7 +46,7 @@ public:
                               "its own",
                               name_),
                   "leave IP and MAC addresses out");
-    return option_reader{endpoint.options, {}}.verdict();
+    return check_options(endpoint.options);
   }
 
   result<void> check_conflict(const network_spec& wanted,

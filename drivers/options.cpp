@@ -24,6 +24,28 @@ bool is_one_of(std::string_view x, std::span<const std::string_view> xs) {
 
 } // namespace
 
+bool is_driver_label(std::string_view label) {
+  return label.starts_with("com.docker.network.")
+         || label.starts_with("troupe.");
+}
+
+result<void> check_option_labels(const text_map& options,
+                                 std::span<const option_name> known) {
+  auto labels = std::vector<std::string_view>{};
+  for (const auto& name : known)
+    labels.push_back(name.label);
+  for (const auto& [key, value] : options) {
+    if (!is_driver_label(key) || is_one_of(key, labels))
+      continue;
+    auto hint = nearest(key, labels);
+    return fail(ec::invalid_argument,
+                fmt::format("option {}: no such option", quoted(key)),
+                hint.empty() ? "the driver's options are in its README"
+                             : fmt::format("did you mean {}?", quoted(hint)));
+  }
+  return {};
+}
+
 option_reader::option_reader(const text_map& options,
                              std::span<const option_name> known) {
   auto briefs = std::vector<std::string_view>{};

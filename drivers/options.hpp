@@ -19,12 +19,22 @@ struct option_name {
   std::string_view brief; ///< E.g. `mtu`.
 };
 
+/// Refuses labels of ours and of libnetwork's drivers (`troupe.…`,
+/// `com.docker.network.…`) that are not known, with the nearest as the hint: a
+/// misspelt one would have no effect. For requests only: records may hold what
+/// was known, or ignored, when they were made. Errors: `invalid_argument`.
+result<void> check_option_labels(const text_map& options,
+                                 std::span<const option_name> known);
+
+/// Is the label of that kind?
+bool is_driver_label(std::string_view label);
+
 /// Reads driver options into a typed struct, one by one, and keeps the first
 /// error, so that a parser is a list of lines and one check at its end.
 ///
 /// An option may be given by its label or by its short form. A key without a
 /// dot that is no short form is refused with the nearest known one as the
-/// hint; a label with dots that we do not know is somebody else's and ignored.
+/// hint; what else we do not know is ignored here (see `check_option_labels`).
 class option_reader {
 public:
   /// @param options must outlive the reader, `known` as well.

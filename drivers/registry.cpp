@@ -3,7 +3,9 @@
 #include "troupe/drivers/bridge/bridge.hpp"
 #include "troupe/drivers/host/host.hpp"
 #include "troupe/drivers/null/null.hpp"
+#include "troupe/drivers/unknown.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace troupe::drivers {
@@ -35,7 +37,15 @@ std::unique_ptr<driver> make(std::string_view name, const instance& owner) {
   for (const auto& x : table)
     if (x.name == name)
       return x.make(owner);
-  return nullptr;
+  return make_unknown(name);
+}
+
+bool is_known(std::string_view name) {
+  return std::ranges::find(table, name, &row::name) != table.end();
+}
+
+std::string served_by(std::string_view name) {
+  return is_known(name) ? std::string{name} : std::string{};
 }
 
 } // namespace troupe::drivers

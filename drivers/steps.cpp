@@ -1,5 +1,7 @@
 #include "troupe/drivers/steps.hpp"
 
+#include "troupe/drivers/inside/paths.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -35,20 +37,91 @@ result<void> add_address(kernel& k, undo_stack& undo, int index,
   return is_there ? result<void>{} : done;
 }
 
-// The kernel gives an IPv6 route without a metric this one.
-constexpr uint32_t default_metric_v6 = 1024;
-
-bool has_our_metric(const netns::route_info& x) {
-  return x.metric == 0
-         || (x.family == ip_family::v6 && x.metric == default_metric_v6);
-}
-
 result<void>
 drop_route(kernel& k, undo_stack& undo, const netns::route_info& x) {
   undo.push([&k, x] {
     (void)k.add_route(x);
   });
   return k.del_route(x);
+}
+
+// What a link loses when it goes down.
+struct volatile_part {
+  std::vector<interface_address> addresses;
+  std::vector<netns::route_info> routes;
+};
+
+result<volatile_part> remember(kernel& k, int index) {
+  auto addresses = k.addresses(index);
+  if (!addresses)
+    return fail(std::move(addresses.error()));
+  auto routes = k.link_routes(index);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  // The kernel makes its own again with the addresses.
+  std::erase_if(*routes, [](const auto& x) {
+    return x.protocol == netns::made_by_kernel;
+  });
+  // A gateway must be reachable first.
+  std::stable_partition(routes->begin(), routes->end(), [](const auto& x) {
+    return !x.gateway;
+  });
+  return volatile_part{std::move(*addresses), std::move(*routes)};
+}
+
+result<void> give_back(kernel& k, int index, const volatile_part& x) {
+  auto is_there = [](const result<void>& done) {
+    return done || done.error().os_error == EEXIST;
+  };
+  for (const auto& address : x.addresses)
+    if (auto done = k.add_address(index, address); !is_there(done))
+      return done;
+  for (const auto& route : x.routes)
+    if (auto done = k.add_route(route); !is_there(done))
+      return done;
+  return {};
+}
+
+// Before Linux 6.2 a link must be down to be renamed.
+result<void> rename_below(kernel& k, int index, const link_change& change,
+                          const volatile_part& kept) {
+  auto flip = link_change{};
+  flip.up = false;
+  if (auto lowered = k.set_link(index, flip); !lowered)
+    return lowered;
+  flip.up = change.up.value_or(true);
+  auto named = change;
+  named.up = flip.up;
+  auto done = k.set_link(index, named);
+  if (!done)
+    (void)k.set_link(index, flip); // The first error is the one to tell.
+  if (!*flip.up)
+    return done;
+  auto given = give_back(k, index, kept);
+  return done ? given : done;
+}
+
+// Renaming a link that is up.
+result<void>
+rename_running(kernel& k, undo_stack& undo, int index,
+               const link_change& request, const link_change& inverse) {
+  auto kept = remember(k, index);
+  if (!kept)
+    return fail(std::move(kept.error()));
+  auto apply = [&k, index, kept = *kept](const link_change& change) {
+    auto done = k.set_link(index, change);
+    if (!done && done.error().os_error == EBUSY)
+      return rename_below(k, index, change, kept);
+    return done;
+  };
+  undo.push([&k, index, kept = *kept] {
+    (void)give_back(k, index, kept);
+  });
+  undo.push([apply, back = inverse]() mutable {
+    back.up = true; // A failure on the way may have left it down.
+    (void)apply(back);
+  });
+  return apply(request);
 }
 
 } // namespace
@@ -72,6 +145,8 @@ change_link(kernel& k, undo_stack& undo, const netns::link_info& now,
   any |= differs(wanted.group, now.group, request.group, inverse.group);
   any |= differs(wanted.alias, now.alias, request.alias, inverse.alias);
   any |= differs(wanted.name, now.name, request.name, inverse.name);
+  any |= differs(wanted.learns_link_local, now.learns_link_local,
+                 request.learns_link_local, inverse.learns_link_local);
   if (!any)
     return {};
   // Leaving a bridge resets a port's flags; they come back last.
@@ -79,6 +154,8 @@ change_link(kernel& k, undo_stack& undo, const netns::link_info& now,
     undo.push([&k, index = now.index, flags = *now.port] {
       (void)k.set_port_flags(index, flags);
     });
+  if (request.name && now.up)
+    return rename_running(k, undo, now.index, request, inverse);
   undo.push([&k, index = now.index, inverse] {
     (void)k.set_link(index, inverse);
   });
@@ -129,11 +206,8 @@ result<void> add_missing_addresses(kernel& k, undo_stack& undo, int index,
 
 bool has_default_route(std::span<const netns::route_info> routes, int index,
                        const ip_address& gateway) {
-  auto is_wanted = [&](const netns::route_info& x) {
-    return x.family == gateway.family() && !x.destination && x.index == index
-           && x.gateway == gateway;
-  };
-  return std::any_of(routes.begin(), routes.end(), is_wanted);
+  return std::ranges::find(routes, default_route_to(gateway, index))
+         != routes.end();
 }
 
 result<void> change_default_route(kernel& k, undo_stack& undo, int index,
@@ -144,12 +218,12 @@ result<void> change_default_route(kernel& k, undo_stack& undo, int index,
   if (has_default_route(*present, index, gateway))
     return {};
   for (const auto& x : *present) {
-    if (x.destination || x.family != gateway.family() || !has_our_metric(x))
+    if (!is_our_default(x) || x.family != gateway.family())
       continue;
     if (auto done = drop_route(k, undo, x); !done)
       return done;
   }
-  auto route = netns::route_info{gateway.family(), {}, gateway, index, 0};
+  auto route = default_route_to(gateway, index);
   undo.push([&k, route] {
     (void)k.del_route(route);
   });

@@ -17,7 +17,8 @@
 /// @note The kernel object must outlive the undo stack.
 namespace troupe::drivers {
 
-/// Changes what differs from `now`.
+/// Changes what differs from `now`. Where the kernel renames only links that
+/// are down, the link goes down for that, and what it loses is put back.
 result<void>
 change_link(netns::kernel& kernel, netns::undo_stack& undo,
             const netns::link_info& now, const netns::link_change& wanted);
@@ -33,8 +34,8 @@ result<void>
 add_missing_addresses(netns::kernel& kernel, netns::undo_stack& undo, int index,
                       std::span<const interface_address> wanted);
 
-/// Makes `gateway` through `index` the default route of its family; another
-/// one of the same metric is replaced, for there can be only one.
+/// Makes `gateway` through `index` our default route of its family, instead of
+/// another one of ours. Those that others made stay.
 result<void>
 change_default_route(netns::kernel& kernel, netns::undo_stack& undo, int index,
                      const ip_address& gateway);
@@ -52,7 +53,7 @@ std::vector<interface_address>
 missing_addresses(std::span<const interface_address> present,
                   std::span<const interface_address> wanted);
 
-/// True if one of them is the default route through `index` to `gateway`.
+/// True if one of them is our default route through `index` to `gateway`.
 bool has_default_route(std::span<const netns::route_info> routes, int index,
                        const ip_address& gateway);
 

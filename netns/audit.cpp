@@ -11,11 +11,13 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -104,30 +106,99 @@ result<std::vector<audit_link>> read_links(audit_socket& socket) {
   return result;
 }
 
-// -- default routes -----------------------------------------------------------
+// -- routes and rules ---------------------------------------------------------
 
-result<std::optional<ip_address>>
-read_gateway(audit_socket& socket, uint8_t family) {
-  auto ask = rtmsg{};
-  ask.rtm_family = family;
-  auto found = socket.dump(RTM_GETROUTE, ask);
-  if (!found)
-    return fail(std::move(found.error()));
-  auto best = std::optional<ip_address>{};
-  auto least = UINT32_MAX;
-  for (auto& message : *found) {
-    auto head = message.head<rtmsg>();
-    auto attributes = message.attributes(sizeof head);
-    auto gateway = attributes.bytes(RTA_GATEWAY);
-    auto metric = attributes.number<uint32_t>(RTA_PRIORITY);
-    if (head.rtm_family != family || head.rtm_dst_len != 0
-        || head.rtm_table != RT_TABLE_MAIN || head.rtm_type != RTN_UNICAST
-        || gateway.empty() || (best && metric >= least))
-      continue;
-    best = to_address(family, gateway);
-    least = metric;
+ip_family family_of(uint8_t number) {
+  return number == AF_INET6 ? ip_family::v6 : ip_family::v4;
+}
+
+route_type type_of(uint8_t number) {
+  switch (number) {
+  case RTN_UNICAST:
+    return route_type::unicast;
+  case RTN_LOCAL:
+    return route_type::local;
+  case RTN_BROADCAST:
+    return route_type::broadcast;
+  case RTN_MULTICAST:
+    return route_type::multicast;
+  default:
+    return route_type::other;
   }
-  return best;
+}
+
+route_info to_route(const audit_message& message) {
+  auto head = message.head<rtmsg>();
+  auto attributes = message.attributes(sizeof head);
+  auto route = route_info{};
+  route.family = family_of(head.rtm_family);
+  if (head.rtm_dst_len != 0)
+    route.destination = prefix{
+      to_address(head.rtm_family, attributes.bytes(RTA_DST)), head.rtm_dst_len};
+  if (auto gateway = attributes.bytes(RTA_GATEWAY); !gateway.empty())
+    route.gateway = to_address(head.rtm_family, gateway);
+  route.index = attributes.number<int>(RTA_OIF);
+  route.metric = attributes.number<uint32_t>(RTA_PRIORITY);
+  route.table = attributes.number<uint32_t>(RTA_TABLE);
+  route.protocol = head.rtm_protocol;
+  route.type = type_of(head.rtm_type);
+  return route;
+}
+
+rule_info to_rule(const audit_message& message) {
+  auto head = message.head<fib_rule_hdr>();
+  auto attributes = message.attributes(sizeof head);
+  auto rule = rule_info{};
+  rule.family = family_of(head.family);
+  rule.priority = attributes.number<uint32_t>(FRA_PRIORITY);
+  auto read_prefix = [&](int type, uint8_t length) {
+    auto bytes = attributes.bytes(type);
+    return bytes.empty()
+             ? std::optional<prefix>{}
+             : std::optional{prefix{to_address(head.family, bytes), length}};
+  };
+  rule.from = read_prefix(FRA_SRC, head.src_len);
+  rule.to = read_prefix(FRA_DST, head.dst_len);
+  rule.output = attributes.text(FRA_OIFNAME);
+  if (attributes.number<uint8_t>(FRA_IP_PROTO) == IPPROTO_UDP)
+    rule.proto = protocol::udp;
+  auto ports = attributes.number<fib_rule_port_range>(FRA_SPORT_RANGE);
+  rule.first_port = ports.start;
+  rule.last_port = ports.end;
+  if (head.action == FR_ACT_TO_TBL)
+    rule.table = attributes.number<uint32_t>(FRA_TABLE);
+  rule.jump = attributes.number<uint32_t>(FRA_GOTO);
+  auto suppressed = attributes.bytes(FRA_SUPPRESS_PREFIXLEN);
+  rule.no_default = !suppressed.empty()
+                    && attributes.number<int>(FRA_SUPPRESS_PREFIXLEN) == 0;
+  rule.made_by = attributes.number<uint8_t>(FRA_PROTOCOL);
+  return rule;
+}
+
+result<void> read_paths(audit_socket& socket, audit_pin& pin) {
+  for (auto family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
+    auto ask_routes = rtmsg{};
+    ask_routes.rtm_family = family;
+    auto routes = socket.dump(RTM_GETROUTE, ask_routes);
+    if (!routes)
+      return fail(std::move(routes.error()));
+    for (const auto& message : *routes)
+      if (message.head<rtmsg>().rtm_family == family)
+        pin.routes.push_back(to_route(message));
+    auto ask_rules = fib_rule_hdr{};
+    ask_rules.family = family;
+    auto rules = socket.dump(RTM_GETRULE, ask_rules);
+    if (!rules)
+      return fail(std::move(rules.error()));
+    for (const auto& message : *rules)
+      if (auto rule = to_rule(message);
+          rule.made_by != made_by_kernel && rule.family == family_of(family))
+        pin.rules.push_back(std::move(rule));
+  }
+  for (const auto& x : pin.routes)
+    if (!x.destination && x.table == main_table && x.protocol == made_by_troupe)
+      (x.family == ip_family::v4 ? pin.gateway : pin.gateway_v6) = x.gateway;
+  return {};
 }
 
 // -- pins ---------------------------------------------------------------------
@@ -141,15 +212,7 @@ result<void> read_inside(audit_pin& pin) {
   if (!links)
     return fail(std::move(links.error()));
   pin.links = std::move(*links);
-  auto v4 = read_gateway(*socket, AF_INET);
-  if (!v4)
-    return fail(std::move(v4.error()));
-  auto v6 = read_gateway(*socket, AF_INET6);
-  if (!v6)
-    return fail(std::move(v6.error()));
-  pin.gateway = *v4;
-  pin.gateway_v6 = *v6;
-  return {};
+  return read_paths(*socket, pin);
 }
 
 result<audit_pin> read_pin(const std::filesystem::path& path) {

@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/address.hpp"
 #include "troupe/config/model/error.hpp"
+#include "troupe/netns/kernel.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -30,8 +31,10 @@ struct audit_pin {
   std::string name;
   uint64_t inode = 0; ///< 0 if the file is no namespace any more.
   std::vector<audit_link> links;
-  std::optional<ip_address> gateway;    ///< Of the IPv4 default route.
-  std::optional<ip_address> gateway_v6; ///< Of the IPv6 default route.
+  std::optional<ip_address> gateway;    ///< Of our IPv4 default route.
+  std::optional<ip_address> gateway_v6; ///< Of our IPv6 default route.
+  std::vector<route_info> routes; ///< Of all tables, the kernel's own as well.
+  std::vector<rule_info> rules;   ///< But for the kernel's.
 };
 
 /// What the kernel has: the links of the host's namespace, and every pin.

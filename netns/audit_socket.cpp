@@ -48,9 +48,8 @@ audit_attributes audit_message::attributes(size_t head_size) const {
   return audit_attributes{std::string_view{body_}.substr(skipped)};
 }
 
-result<audit_socket> audit_socket::open() {
-  auto fd
-    = unique_fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+result<audit_socket> audit_socket::open(int protocol) {
+  auto fd = unique_fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)};
   auto limit = timeval{5, 0};
   if (!fd
       || ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit)

@@ -71,7 +71,8 @@ private:
 /// A socket that asks for lists, in the namespace it was opened in.
 class audit_socket {
 public:
-  static result<audit_socket> open();
+  /// @param protocol Of netlink.
+  static result<audit_socket> open(int protocol = NETLINK_ROUTE);
 
   /// Everything of a kind, or an error. @param head The fixed header.
   template <class Head>

@@ -33,6 +33,18 @@ public:
     });
   }
 
+  // Not counted: without it there is only less to fall back on.
+  void
+  keep_namespace(const std::string& name, const namespace_ref& ns) override {
+    behind_->keep_namespace(name, ns);
+  }
+
+  result<std::string> find_namespace(uint64_t inode) override {
+    return guard(call::find_namespace, [&] {
+      return behind_->find_namespace(inode);
+    });
+  }
+
   result<std::vector<std::pair<std::string, namespace_ref>>>
   namespaces() override {
     return guard(call::namespaces, [&] {
@@ -90,6 +102,12 @@ public:
     });
   }
 
+  result<void> bind_mac(int index, const mac_address& mac) override {
+    return guard(call::bind_mac, [&] {
+      return behind_->bind_mac(index, mac);
+    });
+  }
+
   result<int> link_index(const std::string& name) override {
     return guard(call::link_index, [&] {
       return behind_->link_index(name);
@@ -132,6 +150,18 @@ public:
     });
   }
 
+  result<std::vector<placed_address>> all_addresses() override {
+    return guard(call::all_addresses, [&] {
+      return behind_->all_addresses();
+    });
+  }
+
+  result<void> announce(const neighbour_info& x) override {
+    return guard(call::announce, [&] {
+      return behind_->announce(x);
+    });
+  }
+
   result<void> add_route(const route_info& x) override {
     return guard(call::add_route, [&] {
       return behind_->add_route(x);
@@ -150,6 +180,30 @@ public:
     });
   }
 
+  result<std::vector<route_info>> link_routes(int index) override {
+    return guard(call::link_routes, [&] {
+      return behind_->link_routes(index);
+    });
+  }
+
+  result<void> add_rule(const rule_info& x) override {
+    return guard(call::add_rule, [&] {
+      return behind_->add_rule(x);
+    });
+  }
+
+  result<void> del_rule(const rule_info& x) override {
+    return guard(call::del_rule, [&] {
+      return behind_->del_rule(x);
+    });
+  }
+
+  result<std::vector<rule_info>> rules() override {
+    return guard(call::rules, [&] {
+      return behind_->rules();
+    });
+  }
+
   result<std::vector<prefix>> routed_subnets() override {
     return guard(call::routed_subnets, [&] {
       return behind_->routed_subnets();
@@ -165,6 +219,12 @@ public:
   result<void> del_neighbour(const neighbour_info& x) override {
     return guard(call::del_neighbour, [&] {
       return behind_->del_neighbour(x);
+    });
+  }
+
+  result<std::vector<neighbour_info>> neighbours(int index) override {
+    return guard(call::neighbours, [&] {
+      return behind_->neighbours(index);
     });
   }
 
@@ -216,9 +276,16 @@ public:
     });
   }
 
-  result<void> flush_conntrack(const conntrack_filter& filter) override {
+  result<void>
+  flush_conntrack(std::span<const conntrack_filter> filters) override {
     return guard(call::flush_conntrack, [&] {
-      return behind_->flush_conntrack(filter);
+      return behind_->flush_conntrack(filters);
+    });
+  }
+
+  result<std::vector<connection_info>> connections() override {
+    return guard(call::connections, [&] {
+      return behind_->connections();
     });
   }
 

@@ -1,4 +1,4 @@
-#include "troupe/netns/firewall/conntrack.hpp"
+#include "troupe/netns/firewall/connections.hpp"
 #include "troupe/netns/firewall/messages.hpp"
 #include "troupe/netns/firewall/parts.hpp"
 #include "troupe/netns/firewall/ruleset.hpp"
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace troupe::netns {
 
@@ -18,6 +19,10 @@ constexpr auto send_buffer_bytes = 64 << 20;
 constexpr auto receive_buffer_bytes = 8 << 20;
 
 constexpr auto most_listings = 10;
+
+// With more requests that each walk through the table of connections, one walk
+// that copies it all is quicker.
+constexpr auto most_flushes = size_t{8};
 
 bool raise_buffer(int fd, int forced, int usual, int size) {
   return ::setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) == 0
@@ -219,43 +224,95 @@ netlink_kernel::forward_blockers() {
   return result;
 }
 
-result<void> netlink_kernel::flush_conntrack(const conntrack_filter& filter) {
-  if (auto done = firewall::check_filter(filter); !done)
-    return done;
+// -- connection tracking ------------------------------------------------------
+
+namespace {
+
+/// Deletes connections by part of a tuple, or one by one. @returns whether the
+/// kernel does it: before Linux 6.11 it takes whole tuples only.
+result<bool> send_all(netlink_socket& socket, std::span<netlink_message> xs) {
+  for (auto& x : xs) {
+    auto answer = socket.call(x);
+    if (answer.error == EINVAL || answer.error == EOPNOTSUPP)
+      return false;
+    if (!answer.ok() && answer.error != ENOENT) // Nothing matched.
+      return answer.fail("forget connections");
+  }
+  return true;
+}
+
+result<void>
+walk(netlink_socket& socket,
+     const std::function<void(const firewall::tracked_connection&)>& visit,
+     const std::function<void()>& restart) {
+  auto message = firewall::ask_connections();
+  auto answer = socket.dump(message, restart, [&](const nlmsghdr& x) {
+    if (auto found = firewall::read_connection(x))
+      visit(*found);
+  });
+  return answer.ok() ? result<void>{} : answer.fail("list connections");
+}
+
+} // namespace
+
+result<void>
+netlink_kernel::flush_conntrack(std::span<const conntrack_filter> filters) {
+  auto requests = std::vector<netlink_message>{};
+  for (const auto& x : filters) {
+    if (auto done = firewall::check_filter(x); !done)
+      return done;
+    std::ranges::move(firewall::encode(x), std::back_inserter(requests));
+  }
   auto socket = firewall_socket();
   if (!socket)
     return fail(std::move(socket.error()));
-  if (firewall::must_be_listed(filter))
-    return flush_listed(**socket, filter);
-  for (auto& message : firewall::encode(filter)) {
-    auto answer = (*socket)->call(message);
-    if (answer.error == EINVAL || answer.error == EOPNOTSUPP)
-      return flush_listed(**socket, filter);
-    if (!answer.ok() && answer.error != ENOENT)
-      return answer.fail("flush connections");
+  if (requests.size() <= most_flushes
+      && std::ranges::none_of(filters, firewall::must_be_listed)) {
+    auto done = send_all(**socket, requests);
+    if (!done)
+      return fail(std::move(done.error()));
+    if (*done)
+      return {};
   }
+  requests.clear();
+  auto listed = walk(
+    **socket,
+    [&](const firewall::tracked_connection& x) {
+      auto is_meant = [&](const auto& filter) {
+        return matches(filter, x.info);
+      };
+      if (std::ranges::any_of(filters, is_meant))
+        requests.push_back(firewall::forget(x));
+    },
+    [&] {
+      requests.clear();
+    });
+  if (!listed)
+    return listed;
+  auto done = send_all(**socket, requests);
+  if (!done)
+    return fail(std::move(done.error()));
+  if (!*done)
+    return fail(ec::unsupported, "forget connections: the kernel refuses it");
   return {};
 }
 
-result<void> netlink_kernel::flush_listed(netlink_socket& socket,
-                                          const conntrack_filter& filter) {
-  auto found = std::vector<netlink_message>{};
-  auto message = firewall::ask_connections(filter.family);
-  auto listed = socket.dump(
-    message,
-    [&] {
-      found.clear();
+result<std::vector<connection_info>> netlink_kernel::connections() {
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto result = std::vector<connection_info>{};
+  auto listed = walk(
+    **socket,
+    [&](const firewall::tracked_connection& x) {
+      result.push_back(x.info);
     },
-    [&](const nlmsghdr& x) {
-      if (auto request = firewall::delete_listed(x, filter))
-        found.push_back(std::move(*request));
+    [&] {
+      result.clear();
     });
-  if (!listed.ok())
-    return listed.fail("list connections");
-  for (auto& x : found)
-    if (auto done = socket.call(x); !done.ok() && done.error != ENOENT)
-      return done.fail("forget a connection");
-  return {};
+  if (!listed)
+    return fail(std::move(listed.error()));
+  return result;
 }
 
 } // namespace troupe::netns

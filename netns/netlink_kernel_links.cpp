@@ -37,7 +37,7 @@ result<int> netlink_kernel::add_bridge(const bridge_request& request) {
   auto message = new_bridge(request);
   if (auto done = socket_.call(message); !done.ok())
     return done.fail(operation());
-  auto index = link_index(request.name);
+  auto index = index_of_new(request.name);
   if (!index || request.mtu_bytes == 0)
     return index;
   auto change = link_change{};
@@ -69,7 +69,7 @@ result<int> netlink_kernel::add_veth(const veth_request& request) {
                      operation() + numbered(": master", request.master));
     return done.fail(operation());
   }
-  auto index = link_index(request.name);
+  auto index = index_of_new(request.name);
   if (!index)
     return fail(with_context(std::move(index.error()), operation()));
   // With a link-local address each port joins multicast groups and asks for
@@ -136,17 +136,42 @@ netlink_kernel::set_port_flags(int index, const port_flags& flags) {
   return {};
 }
 
+result<void> netlink_kernel::bind_mac(int index, const mac_address& mac) {
+  auto operation = [&] {
+    return "bind " + to_string(mac) + numbered(" to bridge port", index);
+  };
+  if (index <= 0)
+    return os_fail(ENODEV, operation());
+  auto message = netns::bind_mac(index, mac);
+  if (auto done = socket_.call(message); !done.ok())
+    return done.fail(operation());
+  return {};
+}
+
 result<int> netlink_kernel::link_index(const std::string& name) {
-  // Any socket will do for this ioctl; it is ten times cheaper than a message.
+  auto operation = [&] {
+    return "find link " + quoted(name);
+  };
+  if (!is_interface_name(name))
+    return os_fail(ENODEV, operation());
+  auto index = 0;
+  auto message = ask_link(name);
+  auto done = socket_.query(message, [&](const nlmsghdr& answer) {
+    index = body_of<ifinfomsg>(answer).ifi_index;
+  });
+  if (!done.ok())
+    return done.fail(operation());
+  return index;
+}
+
+result<int> netlink_kernel::index_of_new(const std::string& name) const {
+  // Any socket will do for this ioctl; it is ten times cheaper than a message,
+  // but of use for names that are there only, see `link_index`.
   auto request = ifreq{};
-  if (is_interface_name(name)) {
-    std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
-    if (::ioctl(socket_.descriptor(), SIOCGIFINDEX, &request) == 0)
-      return request.ifr_ifindex;
-  } else {
-    errno = ENODEV;
-  }
-  return os_fail(errno, "find link " + quoted(name));
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  if (::ioctl(socket_.descriptor(), SIOCGIFINDEX, &request) == 0)
+    return request.ifr_ifindex;
+  return os_fail(errno, "find new link " + quoted(name));
 }
 
 result<link_info> netlink_kernel::link(int index) {

@@ -88,14 +88,20 @@ result<void>
 netlink_kernel::load_once(const firewall::settings& rules,
                           std::span<const firewall::element> elements,
                           std::span<const firewall::sound_table> sound) {
-  auto chains = forward_chains();
+  auto socket = firewall_socket();
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto chains
+    = list_names(**socket, firewall::ask_chains(), [](const nlmsghdr& x) {
+        return read_chain_name(x, firewall::table_family::inet,
+                               std::string{firewall::user_table});
+      });
   if (!chains)
     return fail(std::move(chains.error()));
-  auto has_user_chain = std::ranges::any_of(*chains, [](const auto& x) {
-    return x.name.family == "inet" && x.name.table == firewall::user_table
-           && x.name.chain == firewall::user_chain;
-  });
-  auto text = firewall::render(rules, elements, sound, !has_user_chain);
+  auto make
+    = firewall::missing_chains{!chains->contains(firewall::user_chain),
+                               !chains->contains(firewall::user_input_chain)};
+  auto text = firewall::render(rules, elements, sound, make);
   if (!text)
     return fail(std::move(text.error()));
   return firewall::run_nft(ns_.get(), *text, origin_.senders.get());

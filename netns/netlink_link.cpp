@@ -2,6 +2,8 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -44,6 +46,24 @@ void put_peer(netlink_message& message, const veth_request& request,
   message.put_u32(IFLA_NET_NS_FD, static_cast<uint32_t>(peer_namespace));
 }
 
+void put_link_local_learning(netlink_message& message, bool on) {
+  constexpr auto bit = uint32_t{1} << uint32_t{BR_BOOLOPT_NO_LL_LEARN};
+  auto options = br_boolopt_multi{on ? 0 : bit, bit};
+  message.put(IFLA_BR_MULTI_BOOLOPT,
+              {reinterpret_cast<const uint8_t*>(&options), sizeof options});
+}
+
+// Kernels before 5.0 have no such option: they learn.
+bool learns_link_local(const nlattr* info) {
+  auto kinds = netlink_attributes<IFLA_INFO_MAX>::within(info);
+  if (kinds.text(IFLA_INFO_KIND) != "bridge")
+    return false;
+  auto bridge
+    = netlink_attributes<IFLA_BR_MAX>::within(kinds.find(IFLA_INFO_DATA));
+  auto options = bridge.value<br_boolopt_multi>(IFLA_BR_MULTI_BOOLOPT);
+  return (options.optval >> uint32_t{BR_BOOLOPT_NO_LL_LEARN} & 1U) == 0;
+}
+
 std::optional<port_flags> read_port(const nlattr* info) {
   auto kinds = netlink_attributes<IFLA_INFO_MAX>::within(info);
   if (kinds.text(IFLA_INFO_SLAVE_KIND) != "bridge")
@@ -72,6 +92,8 @@ netlink_message new_bridge(const bridge_request& request) {
         message.put_u8(IFLA_BR_VLAN_FILTERING, 1);
       if (!request.multicast_snooping)
         message.put_u8(IFLA_BR_MCAST_SNOOPING, 0);
+      if (!request.learns_link_local)
+        put_link_local_learning(message, false);
     });
   });
   return message;
@@ -82,6 +104,8 @@ netlink_message new_veth(const veth_request& request, int peer_namespace) {
   raise(body, request.up);
   auto message = netlink_message{RTM_NEWLINK, make, body};
   message.put_text(IFLA_IFNAME, request.name);
+  if (!request.mac.is_zero())
+    message.put_mac(IFLA_ADDRESS, request.mac);
   put_mtu(message, request.mtu_bytes);
   message.put_u32(IFLA_GROUP, request.group);
   if (request.master != 0)
@@ -116,7 +140,9 @@ netlink_message change_link(int index, const link_change& change) {
   auto body = link_body(index);
   if (change.up)
     raise(body, *change.up);
-  auto message = netlink_message{RTM_SETLINK, 0, body};
+  // What belongs to one kind of link is taken in this message only.
+  auto message = netlink_message{
+    change.learns_link_local ? RTM_NEWLINK : RTM_SETLINK, 0, body};
   if (change.name)
     message.put_text(IFLA_IFNAME, *change.name);
   if (change.mac)
@@ -131,6 +157,13 @@ netlink_message change_link(int index, const link_change& change) {
     message.put(IFLA_IFALIAS,
                 {reinterpret_cast<const uint8_t*>(change.alias->data()),
                  change.alias->size()});
+  if (change.learns_link_local)
+    message.nest(IFLA_LINKINFO, [&] {
+      message.put_text(IFLA_INFO_KIND, "bridge");
+      message.nest(IFLA_INFO_DATA, [&] {
+        put_link_local_learning(message, *change.learns_link_local);
+      });
+    });
   return message;
 }
 
@@ -143,6 +176,18 @@ netlink_message change_port(int index, const port_flags& flags) {
     message.put_u8(IFLA_BRPORT_MODE, flags.hairpin ? 1 : 0);
     message.put_u8(IFLA_BRPORT_LEARNING, flags.learning ? 1 : 0);
   });
+  return message;
+}
+
+netlink_message bind_mac(int index, const mac_address& mac) {
+  auto body = ndmsg{};
+  body.ndm_family = AF_BRIDGE;
+  body.ndm_ifindex = index;
+  body.ndm_state = NUD_NOARP; // `static`, as iproute2 says.
+  body.ndm_flags = NTF_MASTER;
+  auto message
+    = netlink_message{RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body};
+  message.put_mac(NDA_LLADDR, mac);
   return message;
 }
 
@@ -159,6 +204,24 @@ netlink_message remove_group(uint32_t group) {
 netlink_message ask_link(int index) {
   auto message = netlink_message{RTM_GETLINK, 0, link_body(index)};
   message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return message;
+}
+
+netlink_message ask_link(const std::string& name) {
+  auto message = ask_link(0);
+  message.put_text(IFLA_IFNAME, name);
+  return message;
+}
+
+netlink_message change_promotion(int index, bool on) {
+  auto message = netlink_message{RTM_SETLINK, 0, link_body(index)};
+  message.nest(IFLA_AF_SPEC, [&] {
+    message.nest(AF_INET, [&] {
+      message.nest(IFLA_INET_CONF, [&] {
+        message.put_u32(IPV4_DEVCONF_PROMOTE_SECONDARIES, on ? 1 : 0);
+      });
+    });
+  });
   return message;
 }
 
@@ -185,7 +248,19 @@ link_info read_link(const nlmsghdr& message) {
   result.group = attributes.value<uint32_t>(IFLA_GROUP);
   result.alias = attributes.text(IFLA_IFALIAS);
   result.port = read_port(info);
+  result.learns_link_local = learns_link_local(info);
   return result;
+}
+
+bool read_promotion(const nlmsghdr& message) {
+  auto attributes
+    = netlink_attributes<IFLA_MAX>::of(message, body_of<ifinfomsg>(message));
+  auto families
+    = netlink_attributes<AF_INET>::within(attributes.find(IFLA_AF_SPEC));
+  auto inet = netlink_attributes<IFLA_INET_MAX>::within(families.find(AF_INET));
+  // An array of all settings, of which the first one is number 1.
+  using settings = std::array<int, IPV4_DEVCONF_PROMOTE_SECONDARIES>;
+  return inet.value<settings>(IFLA_INET_CONF).back() != 0;
 }
 
 link_statistics read_statistics(const nlmsghdr& message) {

@@ -154,6 +154,40 @@ netlink_ack netlink_socket::call(netlink_message& request) {
   return answer;
 }
 
+std::vector<netlink_ack> netlink_socket::call_together(
+  std::initializer_list<netlink_message*> requests) {
+  auto unanswered = netlink_ack{ETIMEDOUT, {}};
+  auto answers = std::vector<netlink_ack>(requests.size(), unanswered);
+  auto batch = std::vector<uint8_t>{};
+  oldest_ = sequence_ + 1;
+  for (auto* request : requests) {
+    auto* header = request->header();
+    if (header == nullptr)
+      return {requests.size(), netlink_ack{EMSGSIZE, "request too long"}};
+    header->nlmsg_flags |= NLM_F_ACK;
+    header->nlmsg_seq = ++sequence_;
+    header->nlmsg_pid = 0;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(header);
+    batch.insert(batch.end(), bytes, bytes + header->nlmsg_len);
+    batch.resize(NLMSG_ALIGN(batch.size()));
+  }
+  while (::send(fd_.get(), batch.data(), batch.size(), 0) < 0)
+    if (errno != EINTR)
+      return {requests.size(), netlink_ack{errno, {}}};
+  auto left = requests.size();
+  auto handle = [&](const nlmsghdr& message) {
+    auto number = message.nlmsg_seq - oldest_;
+    if (message.nlmsg_type != NLMSG_ERROR || number >= answers.size())
+      return;
+    answers[number] = decode_error(message);
+    --left;
+  };
+  while (left > 0)
+    if (auto received = receive(handle); !received.ok())
+      break;
+  return answers;
+}
+
 netlink_ack
 netlink_socket::query(netlink_message& request, const visitor& visit) {
   auto answered = false;

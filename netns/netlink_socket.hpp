@@ -51,6 +51,11 @@ public:
   /// Sends a request that changes something.
   netlink_ack call(netlink_message& request);
 
+  /// Sends requests in one go: nothing can end this process between them.
+  /// Each is carried out or refused by itself. @returns their answers.
+  std::vector<netlink_ack>
+  call_together(std::initializer_list<netlink_message*> requests);
+
   /// Sends a request that is answered by one message.
   netlink_ack query(netlink_message& request, const visitor& visit);
 

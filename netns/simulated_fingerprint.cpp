@@ -50,19 +50,30 @@ simulated_namespace view_of(const model& m, const space& ns) {
   result.label = label_of(m, ns.inode);
   result.inode = ns.inode;
   for (const auto& [index, link] : ns.links)
-    result.links.push_back(
-      {link.info, peer_of(m, link), link.addresses, to_map(link.conf)});
+    result.links.push_back({link.info,
+                            peer_of(m, link),
+                            link.addresses,
+                            to_map(link.conf),
+                            {link.bound.begin(), link.bound.end()}});
   std::ranges::sort(result.links, {}, [](const auto& x) {
     return x.info.name;
   });
-  result.routes.assign(ns.routes.begin(), ns.routes.end());
+  for (const auto& x : ns.routes)
+    (x.table == main_table ? result.routes : result.other_routes).push_back(x);
+  result.kernel_routes = simulation::kernel_routes(ns);
+  result.rules = ns.rules;
+  result.announced = ns.announced;
   for (const auto& [key, mac] : ns.neighbours)
     result.neighbours.push_back({key.first, key.second, mac});
   result.sysctls_all = to_map(ns.all);
   result.sysctls_default = to_map(ns.defaults);
   for (const auto& [name, tables] : ns.firewalls)
     result.firewalls[name] = m.list_elements(ns, name).value();
-  result.flushed = ns.flushed;
+  for (const auto& [name, tables] : ns.firewalls)
+    if (!tables.has_rules)
+      result.without_rules.push_back(name);
+  result.connections = ns.connections;
+  std::ranges::sort(result.connections);
   return result;
 }
 
@@ -89,15 +100,18 @@ public:
     for (const auto& x : ns_.links)
       link(x);
     for (const auto& x : ns_.routes)
-      line("route", (x.destination               ? to_string(*x.destination)
-                     : x.family == ip_family::v4 ? "default"
-                                                 : "default6")
-                      + " via " + (x.gateway ? to_string(*x.gateway) : "-")
-                      + " dev " + name_of(ns_, x.index) + " metric "
-                      + std::to_string(x.metric));
+      line("route", describe(x));
+    for (const auto& x : ns_.other_routes)
+      line("route", describe(x));
+    for (const auto& x : ns_.kernel_routes)
+      line("kernel route", describe(x));
+    for (const auto& x : ns_.rules)
+      line("rule", describe(x));
     for (const auto& x : ns_.neighbours)
       line("neighbour", to_string(x.address) + " dev " + name_of(ns_, x.index)
                           + " lladdr " + to_string(x.mac));
+    for (const auto& name : ns_.without_rules)
+      line("no rules in table", name);
     for (const auto& [name, elements] : ns_.firewalls) {
       line("table", name);
       for (const auto& x : elements)
@@ -110,6 +124,32 @@ private:
   void line(std::string_view what, const std::string& text) {
     lines_.push_back(ns_.label + ": " + std::string{what}
                      + (text.empty() ? "" : " " + text));
+  }
+
+  std::string describe(const route_info& x) const {
+    auto text = (x.destination               ? to_string(*x.destination)
+                 : x.family == ip_family::v4 ? "default"
+                                             : "default6")
+                + " via " + (x.gateway ? to_string(*x.gateway) : "-") + " dev "
+                + name_of(ns_, x.index) + " metric " + std::to_string(x.metric);
+    if (x.table != main_table)
+      text += " table " + std::to_string(x.table);
+    if (x.protocol != made_by_admin)
+      text += " protocol " + std::to_string(x.protocol);
+    if (x.type != route_type::unicast)
+      text += " type " + std::to_string(static_cast<int>(x.type));
+    return text;
+  }
+
+  static std::string describe(const rule_info& x) {
+    return (x.family == ip_family::v4 ? "" : "6 ") + std::to_string(x.priority)
+           + (x.from ? " from " + to_string(*x.from) : "")
+           + (x.to ? " to " + to_string(*x.to) : "")
+           + (x.output.empty() ? "" : " oif " + x.output)
+           + (x.proto ? " " + std::string{to_string(*x.proto)} : "") + " sport "
+           + std::to_string(x.first_port) + "-" + std::to_string(x.last_port)
+           + " lookup " + std::to_string(x.table) + " goto "
+           + std::to_string(x.jump) + (x.no_default ? " no default" : "");
   }
 
   void sysctls(const std::string& entry, const std::map<sysctl, int>& xs) {
@@ -136,7 +176,11 @@ private:
               + (info.port->learning ? " learning" : "");
     if (!x.peer.empty())
       text += " peer " + x.peer;
+    if (info.learns_link_local)
+      text += " learns-link-local";
     line("link", text);
+    for (const auto& mac : x.bound)
+      line("bound", info.name + " " + to_string(mac));
     for (const auto& y : x.addresses)
       line("address", info.name + " " + to_string(y));
     sysctls(info.name, x.sysctls);

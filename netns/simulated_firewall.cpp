@@ -1,13 +1,13 @@
+#include "troupe/netns/firewall/connections.hpp"
 #include "troupe/netns/firewall/parts.hpp"
 #include "troupe/netns/simulated_model.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace troupe::netns::simulation {
 
 namespace {
-
-constexpr size_t most_flushed = 4096;
 
 tl::unexpected<error>
 no_table(std::string_view operation, const std::string& table) {
@@ -32,7 +32,7 @@ result<void> model::load_firewall(space& ns, const firewall::settings& rules,
                                   std::span<const firewall::element> elements) {
   if (auto done = firewall::check_elements(elements); !done)
     return done;
-  auto tables = firewall_tables{rules.mark, {}};
+  auto tables = firewall_tables{rules.mark, {}, true};
   for (const auto& x : elements)
     tables.elements.emplace(std::pair{x.set, x.key}, x.data);
   ns.firewalls[rules.table] = std::move(tables);
@@ -81,12 +81,15 @@ model::list_elements(const space& ns, const std::string& table) const {
 }
 
 result<void>
-model::flush_conntrack(space& ns, const conntrack_filter& filter) const {
-  if (auto done = firewall::check_filter(filter); !done)
-    return done;
-  if (ns.flushed.size() >= most_flushed)
-    ns.flushed.erase(ns.flushed.begin());
-  ns.flushed.push_back(filter);
+model::flush_conntrack(space& ns, std::span<const conntrack_filter> filters) {
+  for (const auto& x : filters)
+    if (auto done = firewall::check_filter(x); !done)
+      return done;
+  std::erase_if(ns.connections, [&](const connection_info& x) {
+    return std::ranges::any_of(filters, [&](const auto& filter) {
+      return matches(filter, x);
+    });
+  });
   return {};
 }
 

@@ -24,6 +24,7 @@ struct simulated_link {
   std::string peer; ///< Other end of a veth as `namespace/name`, else empty.
   std::vector<interface_address> addresses; ///< In the order of addition.
   std::map<sysctl, int> sysctls;            ///< All of them.
+  std::vector<mac_address> bound;           ///< By `kernel::bind_mac`, sorted.
 };
 
 /// One simulated namespace.
@@ -32,15 +33,21 @@ struct simulated_namespace {
   /// `unnamed` when only open kernel objects (or a postponed teardown) hold it.
   std::string label;
   uint64_t inode = 0;
-  std::vector<simulated_link> links; ///< By name.
-  std::vector<route_info> routes;    ///< Those of `kernel::routes`.
+  std::vector<simulated_link> links;     ///< By name.
+  std::vector<route_info> routes;        ///< Those of `kernel::routes`.
+  std::vector<route_info> other_routes;  ///< Of other tables than the main one.
+  std::vector<route_info> kernel_routes; ///< Those of addresses.
+  std::vector<rule_info> rules;
   std::vector<neighbour_info> neighbours;
+  std::vector<neighbour_info> announced; ///< The last ones.
   std::map<sysctl, int> sysctls_all;     ///< Of the entry `all`.
   std::map<sysctl, int> sysctls_default; ///< Of the entry `default`.
 
   /// Our tables by name, with their elements, sorted.
   std::map<std::string, std::vector<firewall::element>> firewalls;
-  std::vector<conntrack_filter> flushed; ///< The last ones.
+  /// Those of them of which somebody has deleted the rules.
+  std::vector<std::string> without_rules;
+  std::vector<connection_info> connections; ///< Tracked, sorted.
 };
 
 /// Everything a simulated machine consists of, for invariant checkers.
@@ -100,6 +107,10 @@ public:
   /// Writing a sysctl that has another value now fails with EROFS.
   void set_sysctls_read_only(bool on);
 
+  /// Behaves like an older kernel: before Linux 6.2 a link that is up cannot be
+  /// renamed. Default: the newest one.
+  void set_release(int major, int minor);
+
   /// What `kernel::statistics` shall report. Errors: ENODEV.
   result<void> set_statistics(const std::string& ns, const std::string& link,
                               const link_statistics& value);
@@ -128,14 +139,22 @@ public:
   result<void> change_link(const std::string& ns, const std::string& link,
                            const link_change& change);
 
+  /// `ip link set LINK netns …`: into another namespace, where it is down.
+  /// Errors: ENODEV, ENOENT.
+  result<void> move_link(const std::string& ns, const std::string& link,
+                         const std::string& to);
+
   /// `ip address flush`. Errors: ENODEV.
   result<void> flush_addresses(const std::string& ns, const std::string& link);
 
-  /// `ip route flush table main` for the routes of `kernel::routes`.
+  /// `ip route flush table main`, and of the tables that are not the kernel's.
   result<void> flush_routes(const std::string& ns);
 
   /// `nft flush ruleset`.
   result<void> flush_ruleset(const std::string& ns);
+
+  /// `nft flush table`: the rules are gone, the sets stay. Errors: ENOENT.
+  result<void> flush_rules(const std::string& ns, const std::string& table);
 
   /// `nft add element` or `nft delete element`. Errors: as
   /// `kernel::change_elements`.
@@ -145,6 +164,9 @@ public:
   /// Adds a chain that drops forwarded packets.
   result<void> add_foreign_chain(const std::string& ns,
                                  const firewall::foreign_chain& chain);
+
+  /// Packets of a connection have passed: it is tracked until it is flushed.
+  result<void> track(const std::string& ns, const connection_info& x);
 
   /// Runs `f` on the model alone with it; for the classes of this folder.
   template <class F>

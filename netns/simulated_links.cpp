@@ -25,7 +25,7 @@ int count_ports(const space& ns, int bridge) {
 bool is_same(const link_info& x, const link_info& y) {
   auto facts = [](const link_info& z) {
     return std::tie(z.name, z.mac, z.mtu_bytes, z.up, z.master, z.group,
-                    z.alias);
+                    z.alias, z.learns_link_local);
   };
   return facts(x) == facts(y);
 }
@@ -104,6 +104,7 @@ result<int> model::add_bridge(space& ns, const bridge_request& request) {
   link.info.group = request.group;
   link.info.mtu_bytes
     = request.mtu_bytes != 0 ? request.mtu_bytes : ethernet_mtu_bytes;
+  link.info.learns_link_local = request.learns_link_local;
   return add_device(ns, std::move(link));
 }
 
@@ -112,8 +113,8 @@ result<int> model::add_veth(space& ns, const veth_request& request) {
   auto there = open(request.peer_namespace);
   if (!there)
     return fail(with_context(std::move(there.error()), subject));
-  if (auto good
-      = check_new_link(ns, "add veth", request.name, request.mtu_bytes, {});
+  if (auto good = check_new_link(ns, "add veth", request.name,
+                                 request.mtu_bytes, request.mac);
       !good)
     return fail(std::move(good.error()));
   if (auto good = check_new_link(**there, "add veth peer", request.peer_name, 0,
@@ -130,7 +131,7 @@ result<int> model::add_veth(space& ns, const veth_request& request) {
     = request.mtu_bytes != 0 ? request.mtu_bytes : ethernet_mtu_bytes;
   auto end = peer;
   end.info.name = request.name;
-  end.info.mac = {};
+  end.info.mac = request.mac;
   end.info.group = request.group;
   end.info.alias = request.alias;
   auto peer_index = add_device(**there, std::move(peer));
@@ -186,6 +187,7 @@ result<void> model::enslave(space& ns, link_state& link, int master) {
 void model::release_port(space& ns, link_state& link) {
   auto bridge = std::exchange(link.info.master, 0);
   link.info.port.reset();
+  link.bound.clear();
   emit(ns, kernel_event::kind::link_changed, &link);
   follow_ports(ns, bridge);
 }
@@ -245,6 +247,8 @@ result<void> model::set_mtu(space& ns, link_state& link, uint32_t mtu_bytes) {
 
 result<void>
 model::rename(space& ns, link_state& link, const std::string& name) {
+  if (link.info.up && !renames_running_links)
+    return fail(os_failure(EBUSY, "rename " + link.info.name));
   if (auto* other = ns.find(name); other != nullptr && other != &link)
     return fail(os_failure(EEXIST, "rename " + link.info.name));
   link.info.name = name;
@@ -265,7 +269,11 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
   auto& target = **found;
   auto before = target.info;
   auto done = result<void>{};
-  if (change.mac)
+  if (change.learns_link_local && target.info.kind != "bridge")
+    done = fail(os_failure(EOPNOTSUPP, subject, "the link is no bridge"));
+  else if (change.learns_link_local)
+    target.info.learns_link_local = *change.learns_link_local;
+  if (done && change.mac)
     done = set_mac(ns, target, *change.mac);
   if (done && change.mtu_bytes)
     done = set_mtu(ns, target, *change.mtu_bytes);
@@ -286,6 +294,21 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
   if (!is_same(before, target.info))
     emit(ns, kernel_event::kind::link_changed, &target);
   return done;
+}
+
+result<void> model::bind_mac(space& ns, int index, const mac_address& mac) {
+  auto found = link(ns, index, "bind " + to_string(mac) + " to bridge port");
+  if (!found)
+    return fail(std::move(found.error()));
+  auto& target = **found;
+  if (!target.info.port)
+    return fail(os_failure(
+      EOPNOTSUPP, about("bind " + to_string(mac) + " to", target.info.name)));
+  for (auto& [other, x] : ns.links)
+    if (x.info.master == target.info.master)
+      x.bound.erase(mac);
+  target.bound.insert(mac);
+  return {};
 }
 
 result<void>
@@ -329,6 +352,26 @@ result<void> model::del_group(space& ns, uint32_t group) {
   for (auto index : doomed)
     erase_link(ns, index);
   return {};
+}
+
+void model::move_link(space& from, int index, space& to) {
+  auto node = from.links.extract(index);
+  auto& moved = node.mapped();
+  bring_down(from, moved);
+  if (moved.info.master != 0)
+    release_port(from, moved);
+  emit(from, kernel_event::kind::link_removed, &moved);
+  moved.info.alias.clear();
+  moved.info.group = 0;
+  moved.addresses.clear();
+  auto peer = std::pair{moved.peer_ns, moved.peer};
+  auto now = add_device(to, std::move(moved));
+  auto other = spaces.find(peer.first);
+  if (peer.second == 0 || other == spaces.end())
+    return;
+  auto& end = other->second.links.at(peer.second);
+  end.peer_ns = to.inode;
+  end.peer = now;
 }
 
 void model::erase_link(space& ns, int index) {

@@ -31,6 +31,7 @@ struct link_state {
   bool own_mtu = false; ///< Bridge: likewise.
   uint64_t peer_ns = 0; ///< Veth: inode of the namespace of the other end.
   int peer = 0;         ///< Veth: index of the other end, 0: no veth.
+  std::set<mac_address> bound; ///< Bridge ports: MACs bound to them.
   std::vector<interface_address> addresses;
   sysctl_values conf{};
   std::array<bool, sysctl_count> written{}; ///< Does not follow `default`.
@@ -59,6 +60,7 @@ struct firewall_tables {
   std::optional<firewall::accept_mark> mark;
   using key = std::pair<firewall::set_id, std::vector<uint8_t>>;
   std::map<key, std::vector<uint8_t>> elements; ///< With their data.
+  bool has_rules = true; ///< Somebody may delete them and leave the rest.
 };
 
 /// A namespace.
@@ -68,14 +70,17 @@ struct space {
   int handles = 0;    ///< Open kernel objects keep a namespace alive.
   bool dying = false; ///< Waits for `finish_teardown`.
   std::map<int, link_state> links;
-  std::set<route_info> routes; ///< Not those of addresses, see `connected`.
+  std::set<route_info> routes; ///< Not those of addresses, see `kernel_routes`.
+  std::set<route_info> lost;   ///< Those of addresses that somebody deleted.
+  std::vector<rule_info> rules;          ///< By family and priority.
+  std::vector<neighbour_info> announced; ///< The last 4 096.
   std::map<std::pair<int, ip_address>, mac_address> neighbours;
   sysctl_values all{};
   sysctl_values defaults{};
   std::map<std::string, firewall_tables> firewalls; ///< By name.
   bool user_chain = false;
   std::set<firewall::foreign_chain> foreign_chains;
-  std::vector<conntrack_filter> flushed; ///< The last 4 096.
+  std::vector<connection_info> connections;
 
   link_state* find(int index);
   link_state* find(const std::string& name);
@@ -99,6 +104,9 @@ public:
 
   /// Inode of the namespace at a path, 0 for another file. Errors: ENOENT.
   result<uint64_t> look_up(const std::string& path) const;
+
+  /// One that the caller keeps open, or that has a process. Errors: ENOENT.
+  result<std::string> find_namespace(uint64_t inode, bool is_kept) const;
 
   /// Opens a path and compares the inode. Errors: `not_found`.
   result<space*> open(const namespace_ref& ns);
@@ -126,8 +134,10 @@ public:
   result<int> add_veth(space& ns, const veth_request& request);
   result<void> del_link(space& ns, int index);
   result<void> del_group(space& ns, uint32_t group);
+  void move_link(space& from, int index, space& to);
   result<void> set_link(space& ns, int index, const link_change& change);
   result<void> set_port_flags(space& ns, int index, const port_flags& flags);
+  result<void> bind_mac(space& ns, int index, const mac_address& mac);
   result<link_state*> link(space& ns, int index, std::string_view operation);
 
   // -- addresses, routes, neighbours: simulated_addresses.cpp, _routes.cpp ---
@@ -136,6 +146,9 @@ public:
   result<void> del_address(space& ns, int index, const interface_address& x);
   result<void> add_route(space& ns, route_info x);
   result<void> del_route(space& ns, const route_info& x);
+  static result<void> add_rule(space& ns, const rule_info& x);
+  result<void> del_rule(space& ns, const rule_info& x);
+  result<void> announce(space& ns, const neighbour_info& x);
   result<void> set_neighbour(space& ns, const neighbour_info& x);
   result<void> del_neighbour(space& ns, const neighbour_info& x);
 
@@ -161,7 +174,8 @@ public:
                   std::span<const firewall::element_change> changes);
   result<std::vector<firewall::element>>
   list_elements(const space& ns, const std::string& table) const;
-  result<void> flush_conntrack(space& ns, const conntrack_filter& filter) const;
+  static result<void>
+  flush_conntrack(space& ns, std::span<const conntrack_filter> filters);
 
   // -- events ----------------------------------------------------------------
 
@@ -183,6 +197,7 @@ public:
   std::set<std::string> plain_files;
   bool defer_teardown = false;
   bool read_only_sysctls = false;
+  bool renames_running_links = true;
 
 private:
   space& make_space();
@@ -209,7 +224,11 @@ private:
 bool is_mtu(uint32_t mtu_bytes);
 
 /// Routes that exist because of addresses on links that are up.
-std::vector<route_info> connected_routes(const space& ns);
+/// @param only the link with that index; 0: all.
+std::vector<route_info> kernel_routes(const space& ns, int only = 0);
+
+/// Those of them that are unicast ones of the main table.
+std::vector<route_info> connected_routes(const space& ns, int only = 0);
 
 /// Effects of IFF_UP on addresses: the loopback device gets its own.
 void bring_up(link_state& link);

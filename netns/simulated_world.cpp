@@ -110,6 +110,11 @@ int simulated_world::finish_teardown() {
   });
 }
 
+void simulated_world::set_release(int major, int minor) {
+  auto lock = std::lock_guard{mutex_};
+  model_->renames_running_links = std::pair{major, minor} >= std::pair{6, 2};
+}
+
 void simulated_world::set_sysctls_read_only(bool on) {
   with_model([&](model& m) {
     m.read_only_sysctls = on;
@@ -173,6 +178,21 @@ simulated_world::change_link(const std::string& ns, const std::string& link,
   });
 }
 
+result<void>
+simulated_world::move_link(const std::string& ns, const std::string& link,
+                           const std::string& to) {
+  return with_model([&](model& m) -> result<void> {
+    auto found = find(m, ns, link);
+    if (!found)
+      return fail(std::move(found.error()));
+    auto target = m.named(to);
+    if (!target)
+      return fail(std::move(target.error()));
+    m.move_link(*found->first, found->second->info.index, **target);
+    return {};
+  });
+}
+
 result<void> simulated_world::flush_addresses(const std::string& ns,
                                               const std::string& link) {
   return with_model([&](model& m) -> result<void> {
@@ -196,7 +216,35 @@ result<void> simulated_world::flush_routes(const std::string& ns) {
     if (!where)
       return fail(std::move(where.error()));
     (*where)->routes.clear();
+    for (auto& x : simulation::connected_routes(**where))
+      (*where)->lost.insert(std::move(x));
     m.emit(**where, kernel_event::kind::route_changed);
+    return {};
+  });
+}
+
+result<void>
+simulated_world::flush_rules(const std::string& ns, const std::string& table) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    auto found = (*where)->firewalls.find(table);
+    if (found == (*where)->firewalls.end())
+      return fail(os_failure(ENOENT, about("flush table", table)));
+    found->second.has_rules = false;
+    m.emit(**where, kernel_event::kind::firewall_changed);
+    return {};
+  });
+}
+
+result<void>
+simulated_world::track(const std::string& ns, const connection_info& x) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    (*where)->connections.push_back(x);
     return {};
   });
 }

@@ -45,7 +45,8 @@ constexpr auto burst_time = std::chrono::milliseconds{3};
 
 constexpr auto groups
   = std::array{RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-               RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NSID};
+               RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
+               RTNLGRP_IPV6_RULE,  RTNLGRP_NSID};
 
 tl::unexpected<error> os_fail(std::string_view operation) {
   return fail(os_failure(errno, operation));
@@ -239,6 +240,8 @@ kernel_watch::read_datagram(int socket, std::vector<kernel_event>& events) {
     else if (firewall::is_foreign_change(*message, scope_.table,
                                          scope_.ours.get()))
       add({kernel_event::kind::firewall_changed, 0, {}, 0, {}}, events);
+    else if (firewall::is_new_firewalld(*message))
+      add({kernel_event::kind::firewalld_started, 0, {}, 0, {}}, events);
   }
   return true;
 }

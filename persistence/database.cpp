@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace troupe::persistence {
@@ -76,6 +77,13 @@ uint64_t map_for(const contents& what, const database_limits& limits) {
   return std::max(limits.initial_map_bytes, bytes);
 }
 
+/// Less than one write of LMDB's needs?
+bool has_no_space(const std::string& directory) {
+  struct statvfs info = {};
+  return ::statvfs(directory.c_str(), &info) == 0
+         && uint64_t{info.f_bavail} * info.f_frsize < (1U << 20U);
+}
+
 result<void> write_file(const std::string& path, const contents& what,
                         const database_limits& limits) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
@@ -97,8 +105,12 @@ database::create(const std::string& directory, const contents& what,
   auto name = std::string{data_file};
   auto path = directory + "/" + name + ".new";
   if (auto done = write_file(path, what, limits); !done) {
+    auto why = std::move(done.error());
+    // What a short write is to LMDB; the file must still be there to see it.
+    if (why.os_error == EIO && has_no_space(directory))
+      why = {ec::unavailable, "the disk is full", "free space on it", ENOSPC};
     ::unlink(path.c_str());
-    return fail(with_context(std::move(done.error()), "write " + path));
+    return fail(with_context(std::move(why), "write " + path));
   }
   if (auto done = rename_durably(directory, name + ".new", name); !done)
     return fail(std::move(done.error()));
@@ -313,7 +325,7 @@ uint64_t database::reusable_bytes() const {
 
 // -- reading -----------------------------------------------------------------
 
-result<void> database::read(snapshot& to) const {
+result<void> database::read(snapshot& to, environment where) const {
   auto txn = lmdb::txn::begin(env_, lmdb::access::read);
   if (!txn)
     return fail(std::move(txn.error()));
@@ -332,9 +344,7 @@ result<void> database::read(snapshot& to) const {
       auto text = decode(in, key, value);
       if (!text)
         return fail(std::move(text.error()));
-      if (auto done = add_record(to, in, std::string{key}, std::string{*text});
-          !done)
-        return done;
+      add_record(to, where, in, std::string{key}, std::string{*text});
     }
   }
   return {};

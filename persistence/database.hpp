@@ -57,8 +57,8 @@ public:
   /// Replaces `meta/state`.
   result<void> write_state(const store_state& state);
 
-  /// Adds all records. Errors: `internal`, naming table and key.
-  result<void> read(snapshot& to) const;
+  /// Adds all records. Errors: `internal`.
+  result<void> read(snapshot& to, environment where) const;
 
 private:
   database(std::string path, lmdb::env env, const database_limits& limits)

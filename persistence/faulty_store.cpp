@@ -30,6 +30,13 @@ public:
       if (auto done = behind_->commit(changes); !done)
         return done;
       return fail(plan_->why);
+    case effect::fail_runtime:
+      if (commit_durable(changes))
+        return {};
+      return fail(plan_->why);
+    case effect::crash_between:
+      (void)commit_durable(changes);
+      return crash();
     case effect::crash_before:
       return crash();
     case effect::crash_after:
@@ -50,6 +57,16 @@ public:
   }
 
 private:
+  /// @returns true if that was all, and is done.
+  bool commit_durable(std::span<const change> changes) {
+    auto durable = std::vector<change>{};
+    for (const auto& x : changes)
+      if (environment_of(x) == environment::durable)
+        durable.push_back(x);
+    auto done = behind_->commit(durable);
+    return done && durable.size() == changes.size();
+  }
+
   void note_fault() {
     ++plan_->faulted;
     if (plan_->on_hit)

@@ -11,11 +11,16 @@ namespace troupe::persistence {
 /// so that counting goes on over a restart if the test wants it to.
 struct store_fault_plan {
   enum class effect : uint8_t {
-    none,         ///< Counts only.
-    fail,         ///< The commit is not done and returns `why`.
-    lose_reply,   ///< The commit is done, yet returns `why`.
-    crash_before, ///< The process "dies" before the commit.
-    crash_after,  ///< The process "dies" after it, before it returns.
+    none,       ///< Counts only.
+    fail,       ///< The commit is not done and returns `why`.
+    lose_reply, ///< The commit is done, yet returns `why`.
+    /// The runtime environment refuses: what belongs to the durable one, which
+    /// is written first, is done, and the commit returns `why` if there was
+    /// more. No commit is atomic over both.
+    fail_runtime,
+    crash_between, ///< The process "dies" between the two.
+    crash_before,  ///< The process "dies" before the commit.
+    crash_after,   ///< The process "dies" after it, before it returns.
   };
 
   effect what = effect::none;

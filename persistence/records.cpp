@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/json_text.hpp"
 
+#include <map>
 #include <type_traits>
 
 namespace troupe::persistence {
@@ -35,6 +36,25 @@ result<edit> removal(environment where, table in, const std::string& key) {
 environment home(bool ephemeral) {
   return ephemeral ? environment::runtime : environment::durable;
 }
+
+struct environment_visitor {
+  environment operator()(const network_spec&) const {
+    return environment::durable;
+  }
+  environment operator()(const remove_network_record&) const {
+    return environment::durable;
+  }
+  environment operator()(const endpoint_spec& x) const {
+    return home(x.ephemeral);
+  }
+  environment operator()(const remove_endpoint_record& x) const {
+    return home(x.ephemeral);
+  }
+  template <class SandboxOrJoin>
+  environment operator()(const SandboxOrJoin&) const {
+    return environment::runtime;
+  }
+};
 
 /// One overload per kind of change.
 struct to_edit_visitor {
@@ -83,13 +103,43 @@ auto with_type(table in, F f) {
   return f(static_cast<join_spec*>(nullptr));
 }
 
-const std::string& key_of(const join_spec& x) {
-  return x.endpoint.value;
+endpoint_id& id_of(join_spec& x) {
+  return x.endpoint;
 }
 
 template <class T>
-const std::string& key_of(const T& x) {
-  return x.id.value;
+auto& id_of(T& x) {
+  return x.id;
+}
+
+/// A record as far as it could be read.
+template <class T>
+struct read_record {
+  T value;
+  /// Why not, for each field that could not be.
+  std::map<std::string, std::string> reasons;
+};
+
+/// Reads field by field what cannot be read as a whole.
+template <class T>
+read_record<T> read_possible(const json& document) {
+  if (auto whole = from_json<T>(document, unknown_fields::ignore))
+    return {std::move(*whole), {}};
+  auto good = json::object();
+  auto reasons = std::map<std::string, std::string>{};
+  if (!document.is_object())
+    reasons.emplace("", "it is no object");
+  else
+    for (auto i = document.begin(); i != document.end(); ++i) {
+      auto alone = json::object();
+      alone[i.key()] = *i;
+      if (auto field = from_json<T>(alone, unknown_fields::ignore))
+        good[i.key()] = *i;
+      else
+        reasons.emplace(i.key(), std::move(field.error().message));
+    }
+  auto value = from_json<T>(good, unknown_fields::ignore);
+  return {value ? std::move(*value) : T{}, std::move(reasons)};
 }
 
 std::vector<network_spec>& list_of(snapshot& x, const network_spec&) {
@@ -128,29 +178,37 @@ void carry_over(const json& from, const json& known, json& to) {
 
 } // namespace
 
+environment environment_of(const change& x) {
+  return std::visit(environment_visitor{}, x);
+}
+
 result<edit> to_edit(const change& what) {
   return std::visit(to_edit_visitor{}, what);
 }
 
-result<void> add_record(snapshot& to, table in, const std::string& key,
-                        const std::string& text) {
-  auto where = "read " + std::string{to_string(in)} + "/" + key;
-  auto refuse = [&](std::string why) {
-    return fail(ec::internal, where + ": " + std::move(why),
-                "the record is intact but not understood: run the version "
-                "that wrote it");
-  };
+void add_record(snapshot& to, environment where, table in,
+                const std::string& key, const std::string& text) {
+  auto title = "record " + std::string{to_string(in)} + "/" + key + ": ";
   auto document = parse_json(text);
   if (!document)
-    return refuse(std::move(document.error().message));
-  return with_type(in, [&]<class T>(T*) -> result<void> {
-    auto record = from_json<T>(*document, unknown_fields::ignore);
-    if (!record)
-      return refuse(std::move(record.error().message));
-    if (key_of(*record) != key)
-      return refuse("the record says it is " + quoted(key_of(*record)));
-    list_of(to, *record).push_back(std::move(*record));
-    return {};
+    to.problems.push_back(title + document.error().message);
+  with_type(in, [&]<class T>(T*) {
+    auto [record, reasons]
+      = read_possible<T>(document ? *document : json::object());
+    for (const auto& [field, reason] : reasons)
+      to.problems.push_back(title + reason + "; this part is not used");
+    if (auto& id = id_of(record); id.value != key) {
+      if (document)
+        to.problems.push_back(title + "it says it is " + quoted(id.value));
+      id.value = key;
+    }
+    // A removal looks where it says it lies.
+    if constexpr (std::is_same_v<T, endpoint_spec>)
+      record.ephemeral = where == environment::runtime;
+    if constexpr (std::is_same_v<T, network_spec>)
+      if (!document || !reasons.empty())
+        record.driver.clear();
+    list_of(to, record).push_back(std::move(record));
   });
 }
 
@@ -159,16 +217,19 @@ std::string keep_unknown(table in, std::string_view old, std::string fresh) {
   if (!stored)
     return fresh;
   return with_type(in, [&]<class T>(T*) -> std::string {
-    auto record = from_json<T>(*stored, unknown_fields::ignore);
-    if (!record)
-      return fresh;
-    auto known = to_json(*record);
+    const auto read = read_possible<T>(*stored);
+    const auto known = to_json(read.value);
     if (known == *stored)
       return fresh;
     auto document = parse_json(fresh);
     if (!document)
       return fresh;
     carry_over(*stored, known, *document);
+    // Nobody has changed what nobody could read.
+    for (const auto& [field, reason] : read.reasons)
+      if (stored->is_object() && document->is_object()
+          && document->value(field, json{}) == known.value(field, json{}))
+        (*document)[field] = stored->at(field);
     auto text = dump(*document);
     return text.size() <= max_record_bytes ? text : fresh;
   });

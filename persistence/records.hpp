@@ -27,10 +27,13 @@ inline constexpr size_t max_record_bytes = 1U << 20U;
 /// to be read back.
 result<edit> to_edit(const change& what);
 
-/// Reads a stored JSON text into the snapshot.
-/// Errors: `internal`, naming table and key.
-result<void> add_record(snapshot& to, table in, const std::string& key,
-                        const std::string& text);
+/// Reads a stored JSON text into the snapshot. Fields that cannot be read (a
+/// newer version's words) keep their default and are told, naming table and
+/// key, so that the object can be seen and removed. A network of which a part
+/// is missing loses its driver as well: nothing must be built for it.
+/// @param where it was found, which decides what is ephemeral.
+void add_record(snapshot& to, environment where, table in,
+                const std::string& key, const std::string& text);
 
 /// Carries over what a newer version had stored in a record that is about to
 /// be rewritten: members that reading and writing the old text would lose.

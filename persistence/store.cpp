@@ -24,6 +24,7 @@ struct opening {
   directory_lock lock;
   found_file file;
   int old_schema = schema_version; ///< Of the file before its migration.
+  bool was_emptied = false;        ///< Its records are those of another boot.
 };
 
 result<std::string> read_boot_id(const std::string& path) {
@@ -44,8 +45,7 @@ find(const std::string& directory, const std::string& kind,
   auto lock = directory_lock::take(directory);
   if (!lock)
     return fail(std::move(lock.error()));
-  auto result
-    = opening{directory, kind, limits, std::move(*lock), {}, schema_version};
+  auto result = opening{directory, kind, limits, std::move(*lock), {}};
   auto path = directory + "/" + std::string{data_file};
   struct stat info = {};
   if (::lstat(path.c_str(), &info) != 0) {
@@ -85,17 +85,19 @@ result<void> keep_old_schema(const opening& from) {
 
 /// Writes the fresh file of this start. When the disk is too full for one, the
 /// checked file is used as it is, so that records can be removed.
-result<database> open_for_writing(const opening& from) {
+/// @param state_must Must the file tell of this start? Without, the next one
+///        takes this one's number again.
+result<database> open_for_writing(const opening& from, bool state_must) {
   if (auto done = keep_old_schema(from); !done)
     return fail(std::move(done.error()));
   auto fresh = database::create(from.directory, from.file.found, from.limits);
   if (fresh || fresh.error().code != ec::unavailable || from.file.is_new
-      || from.old_schema != schema_version)
+      || from.was_emptied || from.old_schema != schema_version)
     return fresh;
   auto old = database::open(from.directory, from.limits);
   if (!old)
     return old;
-  if (auto done = old->write_state(from.file.found.state); !done)
+  if (auto done = old->write_state(from.file.found.state); !done && state_must)
     return fail(with_context(std::move(done.error()), "open " + from.kind));
   return old;
 }
@@ -133,9 +135,9 @@ public:
 
   result<snapshot> load() override {
     auto result = snapshot{};
-    if (auto done = durable_.read(result); !done)
+    if (auto done = durable_.read(result, environment::durable); !done)
       return fail(std::move(done.error()));
-    if (auto done = runtime_.read(result); !done)
+    if (auto done = runtime_.read(result, environment::runtime); !done)
       return fail(std::move(done.error()));
     return result;
   }
@@ -168,15 +170,17 @@ result<std::unique_ptr<store>> open_lmdb_with(const store_options& how) {
   if (!runtime)
     return fail(std::move(runtime.error()));
   auto start = compare(durable->file, runtime->file, *boot_id);
-  if (start.rebooted)
+  if (start.rebooted) {
     runtime->file.found = contents{};
+    runtime->was_emptied = true;
+  }
   sign(*durable, start, *boot_id);
   sign(*runtime, start, *boot_id);
   // Durable first: `compare` relies on its generation never being behind.
-  auto disk = open_for_writing(*durable);
+  auto disk = open_for_writing(*durable, true);
   if (!disk)
     return fail(std::move(disk.error()));
-  auto memory = open_for_writing(*runtime);
+  auto memory = open_for_writing(*runtime, false);
   if (!memory)
     return fail(std::move(memory.error()));
   return std::make_unique<lmdb_store>(std::move(*durable), std::move(*runtime),

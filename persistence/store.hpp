@@ -41,12 +41,18 @@ using change
                  remove_network_record, remove_endpoint_record,
                  remove_sandbox_record, remove_join_record>;
 
+/// Where a change is made.
+environment environment_of(const change& x);
+
 /// Everything in the store.
 struct snapshot {
   std::vector<network_spec> networks;
   std::vector<endpoint_spec> endpoints;
   std::vector<sandbox_spec> sandboxes;
   std::vector<join_spec> joins;
+  /// Records of which a part could not be read, one line each; that part has
+  /// its default. The store keeps them as they are.
+  std::vector<std::string> problems = {};
 };
 
 /// What start-up must know about the files it opened.
@@ -68,12 +74,13 @@ public:
 
   /// Writes all changes of an environment in one transaction, durable first;
   /// returns when they are safe. A single operation changes one environment
-  /// only, so it is atomic; a batch of operations may span both.
+  /// only, so it is atomic (the STORE actor sees to it); a batch of operations
+  /// may span both. On error the durable ones may have been written.
   /// Errors: `unavailable` (full; removals still work), `internal`.
   virtual result<void> commit(std::span<const change> changes) = 0;
 
-  /// All records. Errors: `internal` for a record that cannot be read, naming
-  /// table and key.
+  /// All records. What cannot be read of one is told in `problems`. Errors:
+  /// `internal`: the file cannot be read.
   virtual result<snapshot> load() = 0;
 
   virtual const origin& opened() const = 0;

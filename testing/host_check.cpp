@@ -46,6 +46,8 @@ public:
     if (seen_.kernel.rules)
       for (auto& line : check_rules(records_, *seen_.kernel.rules))
         say(std::move(line));
+    for (auto& line : check_connections(records_, seen_.connections))
+      say(std::move(line));
     for (auto& line : check_records(records_))
       say(std::move(line));
     return std::move(wrong_);

@@ -6,6 +6,7 @@
 
 #include "troupe/config/model/instance.hpp"
 #include "troupe/netns/audit.hpp"
+#include "troupe/netns/audit_connections.hpp"
 #include "troupe/persistence/store.hpp"
 
 #include <map>
@@ -21,13 +22,16 @@ struct host_view {
   netns::audit_view kernel;
   /// What is mounted on each pin, by its name: inodes of namespaces.
   std::multimap<std::string, uint64_t> mounts;
+  /// Those that lead elsewhere than they were made to.
+  std::vector<netns::audit_connection> connections{};
 };
 
 /// Compares the kernel with what follows from the records: per bridge network
 /// one bridge with the gateways' addresses and its rules; per sandbox one pin;
 /// per join one link on the bridge, one interface and its guard; per published
-/// port one rule; default routes to the right gateway; nothing else of ours;
-/// and `check_records`. @returns what is wrong, one line each.
+/// port one rule and no other connection translated to a network; default
+/// routes to the right gateway; nothing else of ours; and `check_records`.
+/// @returns what is wrong, one line each.
 std::vector<std::string> check_host(const host_view& seen);
 
 } // namespace troupe::testing

@@ -101,7 +101,7 @@ std::multiset<std::string> rules_for(const persistence::snapshot& records) {
       continue;
     if (!is_false(option_of(net->second->options, "spoof_guard")))
       wanted.insert("guard_mac " + host_end_of(join.endpoint));
-    for (const auto& x : join.bindings)
+    for (const auto& x : expanded(join.bindings))
       if (auto rule = rule_of(x, *who); !rule.empty())
         wanted.insert(std::move(rule));
   }
@@ -146,6 +146,51 @@ std::vector<std::string> check_rules(const persistence::snapshot& records,
   for (const auto& x : seen)
     if (wanted.count(x) < seen.count(x))
       wrong.push_back("rule " + x + " belongs to nobody");
+  return wrong;
+}
+
+namespace {
+
+bool is_inside(const persistence::snapshot& records, const ip_address& x) {
+  return std::ranges::any_of(records.networks, [&](const network_spec& net) {
+    return std::ranges::any_of(net.pools, [&](const ipam_pool& pool) {
+      return pool.subnet && pool.subnet->contains(x);
+    });
+  });
+}
+
+bool is_explained(const persistence::snapshot& records,
+                  const netns::audit_connection& x) {
+  constexpr uint8_t numbers[] = {6, 17, 132}; // TCP, UDP, SCTP
+  for (const auto& join : records.joins) {
+    const auto who
+      = std::ranges::find(records.endpoints, join.endpoint, &endpoint_spec::id);
+    if (who == records.endpoints.end())
+      continue;
+    const auto holds = std::ranges::any_of(who->addresses, [&](const auto& y) {
+      return y.address == x.server;
+    });
+    for (const auto& y : join.bindings)
+      if (holds && y.host_port == x.host_port && y.port == x.server_port
+          && numbers[static_cast<size_t>(y.proto)] == x.proto
+          && (y.host_ip == x.host || y.host_ip.is_unspecified()))
+        return true;
+  }
+  return false;
+}
+
+} // namespace
+
+std::vector<std::string>
+check_connections(const persistence::snapshot& records,
+                  const std::vector<netns::audit_connection>& seen) {
+  auto wrong = std::vector<std::string>{};
+  for (const auto& x : seen)
+    if (is_inside(records, x.server) && !is_explained(records, x))
+      wrong.push_back("connection from " + host_text(x.client, x.client_port)
+                      + " to " + host_text(x.host, x.host_port) + " leads to "
+                      + host_text(x.server, x.server_port)
+                      + ", which no published port explains");
   return wrong;
 }
 

@@ -3,6 +3,7 @@
 // The firewall's part of `check_host`, and what both parts know of names and
 // options: the drivers' knowledge, spelt out again on purpose.
 
+#include "troupe/netns/audit_connections.hpp"
 #include "troupe/persistence/store.hpp"
 
 #include <string>
@@ -24,5 +25,11 @@ bool is_on_bridge(const network_spec& x, ip_family family);
 /// @param printed what `nft -j` says about our tables.
 std::vector<std::string> check_rules(const persistence::snapshot& records,
                                      const std::vector<std::string>& printed);
+
+/// Which of the translated connections lead into a network without a published
+/// port that says so.
+std::vector<std::string>
+check_connections(const persistence::snapshot& records,
+                  const std::vector<netns::audit_connection>& seen);
 
 } // namespace troupe::testing

@@ -11,6 +11,11 @@ namespace {
 constexpr std::string_view foreign_links[]
   = {"lo", "eth0", "docker0", "other0"};
 
+/// Routes of ours that lead everywhere.
+bool is_our_default(const netns::route_info& x) {
+  return !x.destination && x.protocol == netns::made_by_troupe;
+}
+
 } // namespace
 
 std::vector<std::string> check_routes(const simulated_system& system) {
@@ -18,7 +23,7 @@ std::vector<std::string> check_routes(const simulated_system& system) {
   for (const auto& ns : system.world->view().namespaces) {
     auto counts = std::map<ip_family, int>{};
     for (const auto& route : ns.routes)
-      if (!route.destination && ++counts[route.family] == 2)
+      if (is_our_default(route) && ++counts[route.family] == 2)
         wrong.push_back("namespace " + ns.label + ": two default routes");
   }
   return wrong;

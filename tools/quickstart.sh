@@ -1,12 +1,13 @@
 #!/bin/bash
-# Shows Troupe's main job on the real kernel: two sandboxes on one network, a
-# daemon killed in mid-flight, and nothing lost. Installs what is missing,
-# builds, and works inside namespaces that vanish with it: this machine's own
-# network is not touched. Usage: sudo tools/quickstart.sh
+# Shows Troupe's main job on the real kernel: two sandboxes on one network, one
+# with a published port, a daemon killed in mid-flight, and nothing lost.
+# Installs what is missing, builds, and works inside namespaces that vanish with
+# it: this machine's own network is not touched.
+# Usage: sudo tools/quickstart.sh
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
-build_dir="${QUICKSTART_BUILD_DIR:-$PWD/build/release}"
+build_dir="${QUICKSTART_BUILD_DIR:-$PWD/build/programs}"
 troupe="$build_dir/bin/troupe"
 trouped="$build_dir/bin/trouped"
 
@@ -36,11 +37,23 @@ report() {
 
 # -- outside: install, build ----------------------------------------------------
 
+# Says how far it is where somebody watches.
 build() {
+  local start log result
+  start="$(now_ms)"
   export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
-  cmake --preset release -DTROUPE_BUILD_TESTS=OFF -DTROUPE_BUILD_BENCH=OFF \
-    -DTROUPE_BUILD_EXAMPLES=OFF \
-    && cmake --build --preset release --target trouped troupe
+  step "Configure the build" cmake --preset programs
+  if [[ -t 1 ]]; then
+    cmake --build --preset programs
+    result=$?
+  else
+    log="$(cmake --build --preset programs 2>&1)"
+    result=$?
+    [[ $result -eq 0 ]] || printf '%s\n' "$log" | sed 's/^/    | /'
+  fi
+  report "Build trouped, troupe and troupe-proxy" \
+    $(($(now_ms) - start)) "$result"
+  [[ $result -eq 0 ]] || exit 1
 }
 
 outside() {
@@ -50,9 +63,9 @@ outside() {
     exit 1
   fi
   echo "Troupe quickstart: what is missing is installed and built first; the"
-  echo "first time takes some minutes."
+  echo "first time takes ten to twenty minutes on two processors."
   step "Install what is missing" tools/setup.sh build
-  step "Build trouped and troupe" build
+  build
 
   local dir before
   dir="$(mktemp -d /tmp/troupe-quickstart.XXXXXX)"
@@ -127,6 +140,35 @@ objects() {
     && "$troupe" sandbox ls --format json
 }
 
+# Says hello to whoever connects to port 80 of "left".
+start_service() {
+  # shellcheck disable=SC2016 # ${...} is perl's own syntax
+  "$troupe" sandbox exec left -- perl -MIO::Socket::INET -e '
+    my $server = IO::Socket::INET->new(
+      LocalPort => 80, Listen => 5, ReuseAddr => 1) or die "listen: $!\n";
+    while (1) {
+      my $client = $server->accept or next;
+      print $client "hello from left\n";
+      close $client;
+    }' >"$dir/service.log" 2>&1 </dev/null &
+  service=$!
+}
+
+# From the host to its own address, as a user of the port would.
+ask_service() {
+  local try answer
+  for ((try = 0; try < 100; ++try)); do
+    if exec 3<>"/dev/tcp/127.0.0.1/8080"; then
+      answer="$(timeout 5 cat <&3)"
+      exec 3>&-
+      [[ "$answer" == "hello from left" ]] && return 0
+    fi 2>/dev/null
+    sleep 0.05
+  done
+  cat "$dir/service.log"
+  return 1
+}
+
 kill_and_restart() {
   local start
   "$troupe" sandbox exec left -- ping -n -q -i 0.02 -c 150 -W 2 "$right4" \
@@ -167,7 +209,8 @@ inside() {
     --subnet fd00:10::/64 demo
   step "Create the sandbox \"left\"" "$troupe" sandbox create left
   step "Create the sandbox \"right\"" "$troupe" sandbox create right
-  step "Attach \"left\"" "$troupe" attach demo left
+  step "Attach \"left\", port 80 published as the host's 8080" \
+    "$troupe" attach demo left -p 8080:80
   step "Attach \"right\"" "$troupe" attach demo right
   left4="$(address_of left 4)" left6="$(address_of left 6)"
   right4="$(address_of right 4)" right6="$(address_of right 6)"
@@ -175,6 +218,8 @@ inside() {
   step "left pings right: $right6" ping_from left "$right6"
   step "right pings left: $left4" ping_from right "$left4"
   step "right pings left: $left6" ping_from right "$left6"
+  start_service
+  step "The host's port 8080 is answered by left" ask_service
 
   echo
   "$troupe" status --topology
@@ -183,8 +228,10 @@ inside() {
   before_objects="$(objects)"
   kill_and_restart
   step "Everything is still there" same "$before_objects" "$(objects)"
+  step "The host's port 8080 is still answered by left" ask_service
   step "Store, daemon and kernel agree (troupe doctor)" "$troupe" doctor
 
+  kill "$service"
   step "Remove both sandboxes" "$troupe" sandbox rm left right
   step "Remove the network" "$troupe" network rm demo
   step "Stop the daemon" stop_daemon TERM

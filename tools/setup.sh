@@ -12,12 +12,14 @@ build_packages=(
   liblmdb-dev libmicrohttpd-dev libnl-3-dev libnl-route-3-dev libspdlog-dev
   libssl-dev
   nlohmann-json3-dev
-  iproute2 iputils-ping mount nftables procps util-linux
+  iproute2 iputils-ping mount nftables perl-base procps util-linux
 )
 test_packages=(
   clang clang-format libclang-rt-dev llvm
-  googletest libgtest-dev libbenchmark-dev librapidcheck-dev
+  googletest libgtest-dev librapidcheck-dev
   conntrack curl iptables jq python3-minimal
+  # tests/vm: the virtual machine, and what unpacks its kernel
+  busybox-static cpio kmod qemu-system-x86 seabios zstd
 )
 check_packages=(clang-tidy shellcheck)
 

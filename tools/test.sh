@@ -1,10 +1,8 @@
 #!/bin/bash
 # Installs what is missing, builds, runs every test.
-# Usage: tools/test.sh [-q|--few] [--minutes N] [--long]
+# Usage: tools/test.sh [-q] [--minutes N] [--long]
 #   -q           quick: the optimised build only, without sanitizers and what
 #                else takes long
-#   --few        of what comes after the optimised build only the sanitized
-#                programs that are compiled in a minute
 #   --long       ten times as many random cases and faults, and the fuzzers;
 #                an hour or two
 #   --minutes N  be done in about N minutes: the last stages are left out, and
@@ -18,18 +16,16 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 usage() {
-  echo "Error: $1; usage: tools/test.sh [-q|--few] [--minutes N] [--long]" >&2
+  echo "Error: $1; usage: tools/test.sh [-q] [--minutes N] [--long]" >&2
   exit 2
 }
 
 quick=no
-few=no
 minutes=1000
 factor=1
 while [[ $# -gt 0 ]]; do
   case "$1" in
     -q) quick=yes ;;
-    --few) few=yes ;;
     --long) factor=10 ;;
     --minutes)
       [[ "${2:-}" =~ ^[1-9][0-9]{0,2}$ ]] || usage "--minutes needs a number"
@@ -126,6 +122,20 @@ run_tests() {
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
+# Debian 12's own kernel, in an emulated machine (tests/vm).
+run_vm_tests() {
+  local reports="$PWD/$logs/vm-reports" counts
+  rm -rf "$reports"
+  mkdir -p "$reports"
+  stage "test vm" env -u GTEST_OUTPUT ctest --preset "$1" -L '^vm$' \
+    --output-junit "$reports/ctest.junit" --test-output-size-passed 1000000
+  counts="$(python3 tools/count_tests.py "$reports")" || counts="0 1 0"
+  echo "$counts" | tail -n +2 | sed 's/^/    | /'
+  # shellcheck disable=SC2086 # three numbers
+  set -- ${counts%%$'\n'*}
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
 # count_faults PRESET REPORT: only with the optimised programs all tests run.
 count_faults() {
   local table="$logs/$1-faults.txt" goals=()
@@ -184,7 +194,7 @@ proof "check sources" tools/check.sh --fast
 tests=tests
 [[ $factor -eq 1 ]] || tests="tests-long"
 must "build $tests" build "$tests"
-run_tests "$tests"
+run_tests "$tests" -LE '^vm$'
 [[ $factor -eq 1 ]] || fuzz_all
 [[ $quick == no ]] || finish
 
@@ -193,16 +203,15 @@ sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
   unit_persistence unit_testing unit_actors sim_replays unit_tools unit_remote
   fault_sweep system_kill system_leak system_repair system_publish
   system_remote system_cli)
-if [[ $few == yes ]]; then
-  sanitize tests-asan "${sanitized[@]:0:5}"
-  finish
-fi
 if time_for 1500 "ASan and UBSan: ${sanitized[*]}"; then
   sanitize tests-asan "${sanitized[@]}"
 elif time_for 600 "ASan and UBSan, not even of parts"; then
   sanitize tests-asan "${sanitized[@]:0:5}"
 fi
 threaded=(unit_actors system_repair)
+if time_for 600 "Debian 12's own kernel in an emulated machine"; then
+  run_vm_tests "$tests"
+fi
 if time_for 900 "ThreadSanitizer: ${threaded[*]}"; then
   sanitize tests-tsan "${threaded[@]}"
 fi

@@ -156,6 +156,10 @@ struct mac_address {
   /// libnetwork's default: `02:42:` and the four bytes of the IPv4 address.
   static mac_address from_ipv4(const ip_address& x);
 
+  /// `02:42:` and four bytes made from the sixteen: an address that comes back
+  /// has the MAC that its neighbours know.
+  static mac_address from_ipv6(const ip_address& x);
+
   /// Random, unicast, locally administered.
   static mac_address random();
 

@@ -117,6 +117,16 @@ result<void> check_name(std::string_view text, std::string_view kind) {
               std::string{name_rule});
 }
 
+bool is_printable(std::string_view text) {
+  while (!text.empty()) {
+    auto length = printable_length(text);
+    if (length == 0)
+      return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string quoted(std::string_view text) {
   auto result = std::string{'"'};
   auto rest = text;

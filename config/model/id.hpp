@@ -22,6 +22,10 @@ bool is_valid_name(std::string_view text);
 /// bytes and escaped in the message. @param kind e.g. "network".
 result<void> check_name(std::string_view text, std::string_view kind);
 
+/// True for text of printable UTF-8 characters only: no control characters, no
+/// broken sequences. Empty text is.
+bool is_printable(std::string_view text);
+
 /// Quotes user text for a message: `"text"`, control bytes as `\xHH`, cut
 /// after 40 bytes with an ellipsis.
 std::string quoted(std::string_view text);

@@ -56,6 +56,16 @@ mac_address mac_address::from_ipv4(const ip_address& x) {
   return result;
 }
 
+mac_address mac_address::from_ipv6(const ip_address& x) {
+  auto hash = uint32_t{2166136261}; // FNV-1a
+  for (auto byte : x.bytes())
+    hash = (hash ^ byte) * 16777619;
+  auto result = mac_address{{0x02, 0x42}};
+  for (size_t i = 0; i < 4; ++i)
+    result.bytes[i + 2] = static_cast<uint8_t>(hash >> (24 - 8 * i));
+  return result;
+}
+
 mac_address mac_address::random() {
   auto result = mac_address{};
   fill_random(result.bytes);

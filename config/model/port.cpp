@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 #include <utility>
 
 namespace troupe {
@@ -225,11 +226,90 @@ std::string host_text(const ip_address& address, uint16_t port) {
   return text + ":" + std::to_string(port);
 }
 
+namespace {
+
+auto order_of(const port_binding& x) {
+  return std::tie(x.port, x.proto, x.host_ip, x.host_port, x.port_end);
+}
+
+// Ports of one run follow each other, in the container and on the host.
+bool follows(const port_binding& last, const port_binding& x) {
+  return x.proto == last.proto && x.host_ip == last.host_ip
+         && x.port == last.port + 1
+         && (x.host_port == 0
+               ? last.host_port == 0
+               : last.host_port != 0 && x.host_port == last.host_port + 1);
+}
+
+// How many ports behind the first a range has that can be.
+int span_of(const port_binding& x) {
+  auto span = x.port_end > x.port ? x.port_end - x.port : 0;
+  return x.host_port == 0 ? span : std::min(span, max_port - x.host_port);
+}
+
+} // namespace
+
+void sort_bindings(std::vector<port_binding>& xs) {
+  std::sort(xs.begin(), xs.end(), binding_less{});
+}
+
+bool binding_less::operator()(const port_binding& a,
+                              const port_binding& b) const {
+  return order_of(a) < order_of(b);
+}
+
+std::vector<port_binding> compressed(std::vector<port_binding> xs) {
+  std::stable_sort(xs.begin(), xs.end(), [](const auto& a, const auto& b) {
+    // One run after the other.
+    auto run = [](const port_binding& x) {
+      auto offset = x.host_port == 0 ? 0 : x.host_port - x.port;
+      return std::tuple{x.proto, x.host_ip, x.host_port == 0, offset, x.port};
+    };
+    return run(a) < run(b);
+  });
+  auto result = std::vector<port_binding>{};
+  for (size_t i = 0; i < xs.size();) {
+    auto end = i + 1;
+    while (end < xs.size() && xs[end - 1].port_end == 0 && xs[end].port_end == 0
+           && follows(xs[end - 1], xs[end]))
+      ++end;
+    if (end - i >= least_compressed) {
+      result.push_back(xs[i]);
+      result.back().port_end = xs[end - 1].port;
+    } else {
+      result.insert(result.end(), xs.begin() + static_cast<long>(i),
+                    xs.begin() + static_cast<long>(end));
+    }
+    i = end;
+  }
+  sort_bindings(result);
+  return result;
+}
+
+std::vector<port_binding> expanded(const std::vector<port_binding>& xs) {
+  auto result = std::vector<port_binding>{};
+  for (const auto& x : xs)
+    for (int i = 0; i <= span_of(x); ++i) {
+      auto& one = result.emplace_back(x);
+      one.port = static_cast<uint16_t>(x.port + i);
+      one.port_end = 0;
+      if (x.host_port != 0)
+        one.host_port = static_cast<uint16_t>(x.host_port + i);
+    }
+  sort_bindings(result);
+  return result;
+}
+
 std::string to_string(const port_binding& x) {
-  auto target = std::to_string(x.port) + "/" + to_string(x.proto);
+  auto span = span_of(x);
+  auto last = static_cast<uint16_t>(x.port + span);
+  auto target = range_text(x.port, last) + "/" + to_string(x.proto);
   if (x.host_port == 0)
     return target;
-  return host_text(x.host_ip, x.host_port) + "->" + target;
+  auto host = host_text(x.host_ip, x.host_port);
+  if (span > 0)
+    host += "-" + std::to_string(x.host_port + span);
+  return host + "->" + target;
 }
 
 result<exposed_port> parse_exposed_port(std::string_view text) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe {
 
@@ -69,23 +70,47 @@ result<port_spec> parse_port_spec(std::string_view text);
 /// `[::1]:8080-8081:80/tcp`.
 std::string to_string(const port_spec& x);
 
-/// One host port that leads to a container port, as it was given.
+/// One host port that leads to a container port, as it was given; in records
+/// and answers also many of them.
 struct port_binding {
   protocol proto = protocol::tcp;
   uint16_t port = 0; ///< In the container.
   ip_address host_ip;
   uint16_t host_port = 0; ///< 0: none, the container's port is open (routed).
+  /// Last one of a range, whose host ports go along one to one; 0: `port`
+  /// alone.
+  uint16_t port_end = 0;
 
   static constexpr auto fields() {
     return std::tuple{field{"proto", &port_binding::proto},
                       field{"port", &port_binding::port},
                       field{"host_ip", &port_binding::host_ip},
-                      field{"host_port", &port_binding::host_port}};
+                      field{"host_port", &port_binding::host_port},
+                      field{"port_end", &port_binding::port_end}};
   }
 };
 
+/// Fewest ports of a run that `compressed` makes one of.
+inline constexpr size_t least_compressed = 16;
+
+/// The same bindings, long runs of them as ranges: a record and an answer must
+/// not grow with the ports of a range. Sorted.
+std::vector<port_binding> compressed(std::vector<port_binding> xs);
+
+/// The same bindings, one for each port: what everybody works with. Ranges that
+/// cannot be (odd records) are cut.
+std::vector<port_binding> expanded(const std::vector<port_binding>& xs);
+
+/// By container port, protocol, host address and port.
+void sort_bindings(std::vector<port_binding>& xs);
+
+/// Orders bindings, for sets of them.
+struct binding_less {
+  bool operator()(const port_binding& a, const port_binding& b) const;
+};
+
 /// `0.0.0.0:8080->80/tcp`, `[::]:8080->80/tcp`, or `80/tcp` without a host
-/// port.
+/// port; ranges as `0.0.0.0:8080-8099->80-99/tcp`.
 std::string to_string(const port_binding& x);
 
 /// A port that the container listens on; published with `publish_all` only.

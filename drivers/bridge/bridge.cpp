@@ -25,10 +25,15 @@ public:
     return {.uses_firewall = true};
   }
 
-  void resolve(network_spec& network,
-               std::span<const std::shared_ptr<const network_spec>> others)
+  result<void>
+  resolve(network_spec& network,
+          std::span<const std::shared_ptr<const network_spec>> others)
     const override {
-    resolve_allowed_networks(network, others);
+    return resolve_allowed_networks(network, others);
+  }
+
+  void adopt_mtu(network_spec& network, uint32_t mtu_bytes) const override {
+    adopt_bridge_mtu(network, mtu_bytes);
   }
 
   result<void> validate(const network_spec& network) const override {
@@ -83,6 +88,19 @@ public:
     return want_endpoint(owner_, plan)
       .and_then([&](const wanted_endpoint& wanted) {
         return create_bridge_endpoint(kernel, owner_, wanted);
+      });
+  }
+
+  announcements announcing(const network_spec& network,
+                           const endpoint_spec& endpoint) const override {
+    return endpoint_announcements(network, endpoint);
+  }
+
+  result<void>
+  announce_endpoint(netns::kernel& kernel, const endpoint_plan& plan) override {
+    return want_endpoint(owner_, plan)
+      .and_then([&](const wanted_endpoint& wanted) {
+        return announce_bridge_endpoint(kernel, wanted);
       });
   }
 

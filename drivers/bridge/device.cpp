@@ -95,6 +95,7 @@ own_attributes(const instance& owner, const wanted_bridge& wanted) {
   result.mac = wanted.mac;
   result.group = owner.link_group();
   result.alias = owner.alias(wanted.id);
+  result.learns_link_local = false;
   return result;
 }
 
@@ -131,6 +132,7 @@ result<void> build(kernel& k, undo_stack& undo, const instance& owner,
   request.mac = wanted.mac;
   request.mtu_bytes = wanted.mtu_bytes;
   request.group = owner.link_group();
+  request.learns_link_local = false;
   auto index = k.add_bridge(request);
   if (!index) {
     remove_half_made(k, owner, wanted.name);

@@ -16,6 +16,11 @@ result<void>
 create_bridge_endpoint(netns::kernel& kernel, const instance& owner,
                        const wanted_endpoint& wanted);
 
+/// Lets the host forget who had the addresses, and tells the neighbours who has
+/// them now. Errors: `not_found` if they are not on the interface any more.
+result<void>
+announce_bridge_endpoint(netns::kernel& kernel, const wanted_endpoint& wanted);
+
 /// How the endpoint differs, one line each; on the order of ten requests.
 result<std::vector<std::string>>
 inspect_bridge_endpoint(netns::kernel& kernel, const instance& owner,

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 
 namespace troupe::drivers {
@@ -56,8 +57,13 @@ result<void> endpoint_job::build() {
   // Told apart from a pair that a lost request made.
   if (host_.link_index(wanted_.name))
     return fail(os_failure(EEXIST, "add link " + wanted_.name));
+  if (auto done = enter(); !done)
+    return done;
+  if (auto done = refuse_overlaps(); !done)
+    return done;
   auto request = netns::veth_request{};
   request.name = wanted_.name;
+  request.mac = wanted_.host_mac;
   request.master = bridge_;
   request.mtu_bytes = wanted_.mtu_bytes;
   request.group = wanted_.group;
@@ -81,39 +87,73 @@ result<void> endpoint_job::complete(int host_end) {
   if (wanted_.flags != netns::port_flags{})
     if (auto done = host_.set_port_flags(host_end, wanted_.flags); !done)
       return done;
+  if (auto done = bind_mac(host_end); !done)
+    return done;
   if (auto done = enter(); !done)
     return done;
   return complete_peer();
+}
+
+result<void> endpoint_job::bind_mac(int host_end) {
+  if (wanted_.flags.learning)
+    return {};
+  return host_.bind_mac(host_end, wanted_.mac);
 }
 
 result<void> endpoint_job::complete_peer() {
   auto peer = inside_->link_index(wanted_.interface);
   if (!peer)
     return fail(std::move(peer.error()));
-  if (wanted_.has_ipv6) {
-    if (auto done = open_loopback(); !done)
-      return done;
-    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects,
-                     sysctl::ipv6_disable})
-      if (auto done = inside_->set_sysctl(key, wanted_.interface, 0); !done)
-        return done;
-  }
+  if (auto done = quieten(); !done)
+    return done;
   auto raise = netns::link_change{};
   raise.up = true;
   if (auto done = inside_->set_link(*peer, raise); !done)
     return done;
-  for (const auto& x : wanted_.addresses)
+  for (const auto& x : wanted_.paths.addresses)
     if (auto done = inside_->add_address(*peer, x); !done)
       return done;
-  for (const auto& gateway : wanted_.gateways) {
-    auto route = netns::route_info{gateway.family(), {}, gateway, *peer, 0};
-    auto done = inside_->add_route(route);
-    if (!done && done.error().os_error == EEXIST)
-      done = change_default_route(*inside_, undo_, *peer, gateway);
-    if (!done)
+  return build_paths(*inside_, undo_, wanted_.paths, *peer);
+}
+
+result<void> endpoint_job::quieten() {
+  struct row {
+    sysctl key;
+    int value;
+  };
+  // Nothing is sent before the link goes up: IPv6 comes last.
+  constexpr auto rows = std::array{
+    row{sysctl::ipv6_accept_ra, 0},
+    row{sysctl::ipv6_accept_redirects, 0},
+    row{sysctl::ipv6_accept_dad, 0},
+  };
+  if (wanted_.has_ipv6) {
+    if (auto done = open_loopback(); !done)
       return done;
+    for (auto [key, value] : rows)
+      if (auto done
+          = change_sysctl(*inside_, undo_, key, wanted_.interface, value);
+          !done)
+        return done;
   }
-  return {};
+  auto done = change_sysctl(*inside_, undo_, sysctl::ipv6_disable,
+                            wanted_.interface, wanted_.has_ipv6 ? 0 : 1);
+  // A kernel without IPv6 is as quiet, and one whose link is too small for it.
+  if (!done && !wanted_.has_ipv6 && is_missing(done.error()))
+    return {};
+  return done;
+}
+
+result<void> endpoint_job::refuse_overlaps() {
+  auto found = read_overlaps(*inside_, wanted_.paths);
+  if (!found)
+    return fail(std::move(found.error()));
+  if (found->empty())
+    return {};
+  return fail(
+    ec::conflict,
+    fmt::format("{}: it overlaps the endpoint's subnet", found->front()),
+    "take that address away, or choose another subnet");
 }
 
 result<void> endpoint_job::enter() {

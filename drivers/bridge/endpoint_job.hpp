@@ -30,8 +30,19 @@ private:
   /// Completes a pair that was just made: host end, then inside.
   result<void> complete(int host_end);
 
+  /// A port that learns nothing is told where its endpoint is.
+  result<void> bind_mac(int host_end);
+
   /// Completes the fresh peer inside the namespace.
   result<void> complete_peer();
+
+  /// Nobody's router advertisements or redirects are listened to, addresses
+  /// are not checked for duplicates, and without IPv6 in the network there is
+  /// none on the peer: in a namespace that others made it would be on.
+  result<void> quieten();
+
+  /// Errors: `conflict` if another interface has the subnet or an address.
+  result<void> refuse_overlaps();
 
   /// Opens the namespace, once.
   result<void> enter();
@@ -48,6 +59,10 @@ private:
   /// Something of the pair's names is there already: ours to be mended, or
   /// somebody else's. @param taken the kernel's refusal.
   result<void> mend(const error& taken);
+
+  /// The host end is not in the host's namespace any more, e.g. moved into
+  /// another one: builds a new pair. @param taken the kernel's refusal.
+  result<void> replace_orphan(const error& taken);
 
   result<void> mend_host_end(const netns::link_info& link);
   result<void> mend_peer(const netns::link_info& link);

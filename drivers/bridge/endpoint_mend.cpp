@@ -10,7 +10,6 @@
 namespace troupe::drivers {
 
 using netns::link_info;
-using netns::sysctl;
 
 namespace {
 
@@ -29,7 +28,7 @@ result<void> endpoint_job::mend(const error& taken) {
   if (!host_end)
     return fail(std::move(host_end.error()));
   if (!*host_end)
-    return name_taken(wanted_.interface, taken);
+    return replace_orphan(taken);
   // Without an alias it is from a moment ago: nobody has used it yet.
   if ((*host_end)->alias.empty())
     undo_.push([this, index = (*host_end)->index] {
@@ -45,6 +44,24 @@ result<void> endpoint_job::mend(const error& taken) {
   if (auto done = mend_host_end(**host_end); !done)
     return done;
   return mend_peer(**peer);
+}
+
+result<void> endpoint_job::replace_orphan(const error& taken) {
+  if (auto done = enter(); !done)
+    return done;
+  auto peer = find_peer();
+  if (!peer)
+    return fail(std::move(peer.error()));
+  auto is_ours
+    = *peer
+      && (*peer)->name == wanted_.interface && (*peer)->mac == wanted_.mac;
+  if (!is_ours)
+    return name_taken(wanted_.interface, taken);
+  // Its other end goes with it, wherever it is.
+  if (auto gone = inside_->del_link((*peer)->index);
+      !gone && !is_missing(gone.error()))
+    return gone;
+  return build();
 }
 
 result<std::optional<link_info>> endpoint_job::find_peer() {
@@ -77,9 +94,12 @@ result<void> endpoint_job::mend_host_end(const link_info& link) {
     return done;
   // A port that has just joined has the default flags.
   auto is_old_port = link.master == bridge_ && link.port;
-  return change_port(host_, undo_, link.index,
-                     is_old_port ? *link.port : netns::port_flags{},
-                     wanted_.flags);
+  if (auto done = change_port(host_, undo_, link.index,
+                              is_old_port ? *link.port : netns::port_flags{},
+                              wanted_.flags);
+      !done)
+    return done;
+  return bind_mac(link.index);
 }
 
 result<void> endpoint_job::mend_peer(const link_info& link) {
@@ -89,28 +109,20 @@ result<void> endpoint_job::mend_peer(const link_info& link) {
   change.mtu_bytes = wanted_.mtu_bytes;
   if (auto done = change_link(*inside_, undo_, link, change); !done)
     return done;
-  if (wanted_.has_ipv6) {
-    if (auto done = open_loopback(); !done)
-      return done;
-    for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_redirects,
-                     sysctl::ipv6_disable})
-      if (auto done = change_sysctl(*inside_, undo_, key, wanted_.interface, 0);
-          !done)
-        return done;
-  }
+  if (auto done = quieten(); !done)
+    return done;
   auto raise = netns::link_change{};
   raise.up = true;
   if (auto done = change_link(*inside_, undo_, link, raise); !done)
     return done;
-  if (auto done
-      = add_missing_addresses(*inside_, undo_, link.index, wanted_.addresses);
+  if (auto done = add_missing_addresses(*inside_, undo_, link.index,
+                                        wanted_.paths.addresses);
       !done)
     return done;
-  for (const auto& gateway : wanted_.gateways)
-    if (auto done = change_default_route(*inside_, undo_, link.index, gateway);
-        !done)
-      return done;
-  return {};
+  if (auto done = mend_paths(*inside_, undo_, wanted_.paths, link.index); !done)
+    return done;
+  undo_.commit(); // What others added is no reason to undo what was mended.
+  return refuse_overlaps();
 }
 
 result<void> endpoint_job::replace(const link_info& old) {

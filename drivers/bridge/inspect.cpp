@@ -23,6 +23,7 @@ void compare_own_bridge(differences& found, const instance& owner,
   found.compare("mac", to_string(link.mac), to_string(wanted.mac));
   found.compare("alias", link.alias, owner.alias(wanted.id));
   found.compare("group", link.group, owner.link_group());
+  found.expect(!link.learns_link_local, "learns from link-local frames");
 }
 
 result<void> compare_ipv6(kernel& k, differences& found,
@@ -86,16 +87,24 @@ result<void> compare_peer(kernel& inside, differences& found,
   auto addresses = inside.addresses(*index);
   if (!addresses)
     return fail(std::move(addresses.error()));
-  for (const auto& x : missing_addresses(*addresses, wanted.addresses))
+  for (const auto& x : missing_addresses(*addresses, wanted.paths.addresses))
     found.note(fmt::format("address {} is missing", to_string(x)));
-  if (wanted.gateways.empty())
-    return {};
-  auto routes = inside.routes();
-  if (!routes)
-    return fail(std::move(routes.error()));
-  for (const auto& x : wanted.gateways)
-    found.expect(has_default_route(*routes, *index, x),
-                 fmt::format("default route via {} is missing", to_string(x)));
+  auto off = inside.read_sysctl(sysctl::ipv6_disable, wanted.interface);
+  if (!off && !is_missing(off.error()))
+    return fail(std::move(off.error()));
+  if (off)
+    found.expect((*off == 0) == wanted.has_ipv6,
+                 wanted.has_ipv6 ? "IPv6 is off" : "IPv6 is on");
+  auto paths = read_paths(inside, *index);
+  if (!paths)
+    return fail(std::move(paths.error()));
+  auto overlaps = read_overlaps(inside, wanted.paths);
+  if (!overlaps)
+    return fail(std::move(overlaps.error()));
+  for (const auto& line : compare_paths(*paths, wanted.paths, *index))
+    found.note(line);
+  for (const auto& line : *overlaps)
+    found.note(line);
   return {};
 }
 

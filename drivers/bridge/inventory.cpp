@@ -5,9 +5,11 @@
 #include "troupe/drivers/bridge/loopback.hpp"
 #include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/bridge/names.hpp"
+#include "troupe/drivers/inside/paths.hpp"
 #include "troupe/drivers/steps.hpp"
 #include "troupe/drivers/tags.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -121,14 +123,37 @@ private:
   std::vector<int> indices_;
 };
 
-result<void> close_sandbox(netns::kernel& kernel, const endpoint_plan& plan) {
-  if (!plan.network.enable_ipv6 || plan.where.ns.path.empty())
+// The peer is still there when its host end was moved elsewhere. That it is the
+// endpoint's and not that of one that came later is told by its routes.
+result<void> remove_orphan(netns::kernel& inside, const wanted_paths& paths) {
+  auto index = inside.link_index(paths.interface);
+  if (!index)
+    return is_missing(index.error()) ? result<void>{}
+                                     : fail(std::move(index.error()));
+  auto routes = inside.link_routes(*index);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  if (std::ranges::find(*routes, paths.table, &netns::route_info::table)
+      == routes->end())
+    return {};
+  auto done = inside.del_link(*index);
+  return !done && is_missing(done.error()) ? result<void>{} : done;
+}
+
+// What an endpoint leaves in a sandbox that stays.
+result<void> tidy_sandbox(netns::kernel& kernel, const endpoint_plan& plan) {
+  if (plan.where.ns.path.empty())
     return {};
   auto inside = kernel.enter(plan.where.ns);
   if (!inside)
     return is_missing(inside.error()) ? result<void>{}
                                       : fail(std::move(inside.error()));
-  return close_loopback(**inside);
+  const auto paths = want_paths(plan);
+  auto first = remove_orphan(**inside, paths);
+  keep_first(first, remove_paths(**inside, paths));
+  if (plan.network.enable_ipv6)
+    keep_first(first, close_loopback(**inside));
+  return first;
 }
 
 result<void> remove_found_bridge(netns::kernel& kernel, const instance& owner,
@@ -211,7 +236,7 @@ remove_bridge_endpoints(netns::kernel& kernel, const instance& owner,
     keep_first(first, found.add_all(plans));
   keep_first(first, delete_links(kernel, owner, found.indices()));
   for (const auto& plan : plans)
-    keep_first(first, close_sandbox(kernel, plan));
+    keep_first(first, tidy_sandbox(kernel, plan));
   return first;
 }
 

@@ -12,9 +12,14 @@ std::string generated(std::string_view lead, const std::string& brief) {
   return brief.empty() ? std::string{} : std::string{lead} + brief;
 }
 
-// 06 is unicast and locally administered, and no container's 02:42.
-mac_address mac_of(std::string_view id) {
-  auto result = mac_address{{0x06, 0, 0, 0, 0, 0}};
+// Unicast and locally administered, and neither is a container's 02:42. A
+// bridge of the user's takes the lowest address of its ports, so those are
+// high.
+constexpr uint8_t usual_lead = 0x06;
+constexpr uint8_t port_lead = 0xfe;
+
+mac_address mac_of(std::string_view id, uint8_t lead = usual_lead) {
+  auto result = mac_address{{lead, 0, 0, 0, 0, 0}};
   for (size_t i = 1; i < result.bytes.size() && 2 * i <= id.size(); ++i) {
     const auto* digits = id.data() + 2 * (i - 1);
     std::from_chars(digits, digits + 2, result.bytes[i], 16);
@@ -40,6 +45,10 @@ bool is_generated_name(std::string_view name) {
 
 mac_address bridge_mac(const network_id& id) {
   return mac_of(id.value);
+}
+
+mac_address host_end_mac(const endpoint_id& id) {
+  return mac_of(id.value, port_lead);
 }
 
 mac_address endpoint_mac(const endpoint_spec& endpoint) {

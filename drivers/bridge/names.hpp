@@ -30,6 +30,9 @@ bool is_generated_name(std::string_view name);
 /// same whenever the bridge is built again. @pre `id` is not empty.
 mac_address bridge_mac(const network_id& id);
 
+/// The MAC of an endpoint's host end, made of the id. @pre `id` is not empty.
+mac_address host_end_mac(const endpoint_id& id);
+
 /// The endpoint's MAC: the one recorded, else `02:42:` and its IPv4 address,
 /// else made of the id. @pre the endpoint has an id.
 mac_address endpoint_mac(const endpoint_spec& endpoint);

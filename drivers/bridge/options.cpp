@@ -1,5 +1,6 @@
 #include "troupe/drivers/bridge/options.hpp"
 
+#include "troupe/config/model/nearest.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/bridge/wanted.hpp"
 #include "troupe/drivers/options.hpp"
@@ -33,6 +34,8 @@ constexpr std::string_view l_prefix
   = "com.docker.network.container_iface_prefix";
 constexpr std::string_view l_host_v4 = "com.docker.network.host_ipv4";
 constexpr std::string_view l_host_v6 = "com.docker.network.host_ipv6";
+constexpr std::string_view l_nmsgs = "com.docker.network.advertise_addr_nmsgs";
+constexpr std::string_view l_msgs_ms = "com.docker.network.advertise_addr_ms";
 
 // libnetwork has nothing like these.
 constexpr std::string_view l_allowed = "troupe.allowed_networks";
@@ -52,6 +55,8 @@ constexpr auto network_options = std::array{
   option_name{l_prefix, "iface_prefix"},
   option_name{l_host_v4, "host_ipv4"},
   option_name{l_host_v6, "host_ipv6"},
+  option_name{l_nmsgs, "advertise_addr_nmsgs"},
+  option_name{l_msgs_ms, "advertise_addr_ms"},
   option_name{l_allowed, "allowed_networks"},
   option_name{l_guard, "spoof_guard"},
 };
@@ -70,8 +75,6 @@ constexpr std::string_view l_exposed
 constexpr std::string_view l_portmap = "com.docker.network.portmap";
 constexpr std::string_view l_dns = "com.docker.network.endpoint.dnsservers";
 constexpr std::string_view l_sysctls = "com.docker.network.endpoint.sysctls";
-constexpr std::string_view l_nmsgs = "com.docker.network.advertise_addr_nmsgs";
-constexpr std::string_view l_msgs_ms = "com.docker.network.advertise_addr_ms";
 
 constexpr auto endpoint_options = std::array{
   option_name{l_ifname, "ifname"},
@@ -229,25 +232,71 @@ void read_firewall(option_reader& reader, const network_spec& network,
     out.host_binding_ipv4 = binding;
 }
 
+// The bounds are libnetwork's.
+void read_announcements(option_reader& reader, announcements& out) {
+  reader.read(l_nmsgs, out.count, 0, 3);
+  reader.read(l_msgs_ms, out.interval_ms, 100, 2000);
+}
+
 } // namespace
 
-void resolve_allowed_networks(
+result<void> resolve_allowed_networks(
   network_spec& network,
   std::span<const std::shared_ptr<const network_spec>> others) {
+  auto names = std::vector<std::string_view>{};
+  for (const auto& x : others)
+    if (x->driver == "bridge")
+      names.push_back(x->name);
   auto bridge_of = [&](std::string_view name) {
     for (const auto& x : others)
-      if (x->driver == "bridge" && x->name == name)
+      if (x->driver == "bridge"
+          && (x->name == name || x->id.value == name
+              || network_bridge(*x) == name))
         return network_bridge(*x);
-    return std::string{name};
+    return std::string{};
   };
   for (auto& [key, value] : network.options) {
-    if (key != l_allowed && key != brief_of(l_allowed))
+    // An empty list is an option that was not given.
+    if ((key != l_allowed && key != brief_of(l_allowed)) || value.empty())
       continue;
     auto resolved = std::string{};
-    for (auto name : split_names(value))
-      resolved += (resolved.empty() ? "" : ":") + bridge_of(name);
+    for (auto name : split_names(value)) {
+      auto bridge = bridge_of(name);
+      if (bridge.empty())
+        return fail(ec::invalid_argument,
+                    "option " + key + "=" + quoted(value) + ": " + quoted(name)
+                      + " is no bridge network of ours",
+                    names.empty() ? "other interfaces are let in by "
+                                    "trusted_host_interfaces"
+                                  : nearest_hint(name, names));
+      resolved += (resolved.empty() ? "" : ":") + bridge;
+    }
     value = std::move(resolved);
   }
+  return {};
+}
+
+result<void> check_bridge_labels(const network_spec& network) {
+  return check_option_labels(network.options, network_options);
+}
+
+void adopt_bridge_mtu(network_spec& network, uint32_t mtu_bytes) {
+  auto given
+    = option_reader{network.options, network_options}.text(l_mtu).value_or("0");
+  auto least = network.enable_ipv6 ? least_mtu_v6 : least_mtu;
+  auto usable = std::clamp(mtu_bytes, least, most_mtu);
+  if (given == "0" && mtu_bytes != 0 && usable != bridge_options{}.mtu_bytes) {
+    network.options.erase(std::string{brief_of(l_mtu)});
+    network.options[std::string{l_mtu}] = std::to_string(usable);
+  }
+}
+
+announcements endpoint_announcements(const network_spec& network,
+                                     const endpoint_spec& endpoint) {
+  auto out = parse_bridge_options(network).value_or(bridge_options{}).announce;
+  auto reader = option_reader{endpoint.options, endpoint_options};
+  read_announcements(reader, out);
+  return out;
 }
 
 result<bridge_options> parse_bridge_options(const network_spec& network) {
@@ -267,6 +316,7 @@ result<bridge_options> parse_bridge_options(const network_spec& network) {
                     "not 1 to 12 of the characters A-Z a-z 0-9 _ . -");
   }
   read_firewall(reader, network, out);
+  read_announcements(reader, out.announce);
   auto keep_bridge = false;
   reader.read(l_default, keep_bridge);
   if (keep_bridge)
@@ -292,21 +342,16 @@ result<void> check_bridge_endpoint_options(const endpoint_spec& endpoint) {
                     "is not the endpoint's MAC address",
                     "give the address with --mac");
   }
-  if (reader.text(l_nmsgs)) {
-    auto count = uint32_t{0};
-    reader.read(l_nmsgs, count, 0, 3);
-    if (count > 0)
-      refuse_effect(reader, l_nmsgs, "address announcements");
-  }
-  auto interval_ms = uint32_t{0};
-  reader.read(l_msgs_ms, interval_ms, 100, 2000);
-  refuse_effect(reader, l_msgs_ms, "address announcements");
+  auto ignored = announcements{};
+  read_announcements(reader, ignored);
   for (auto label : {l_exposed, l_portmap})
     reader.refuse(ec::unsupported, label, "ports are no option here",
                   "give them with -p and --expose");
   refuse_effect(reader, l_dns, "name service");
   refuse_effect(reader, l_sysctls, "sysctls of endpoints");
-  return reader.verdict();
+  if (auto done = reader.verdict(); !done)
+    return done;
+  return check_option_labels(endpoint.options, endpoint_options);
 }
 
 } // namespace troupe::drivers

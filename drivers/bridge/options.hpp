@@ -3,6 +3,7 @@
 #include "troupe/config/model/address.hpp"
 #include "troupe/config/model/endpoint.hpp"
 #include "troupe/config/model/network.hpp"
+#include "troupe/drivers/driver.hpp"
 
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ struct bridge_options {
   /// Networks whose containers may reach this one's: names of their bridges.
   std::vector<std::string> allowed_networks;
   bool spoof_guard = true; ///< Ports send with their own addresses only.
+  announcements announce;  ///< Of its endpoints' addresses.
 };
 
 /// Reads and checks the options of a network. Pure. Errors:
@@ -46,10 +48,23 @@ struct bridge_options {
 result<bridge_options> parse_bridge_options(const network_spec& network);
 
 /// Replaces the names of bridge networks in `allowed_networks` by those of
-/// their bridges. Pure.
-void resolve_allowed_networks(
+/// their bridges. Pure. Errors: `invalid_argument` for what is neither, with
+/// the nearest name as the hint.
+result<void> resolve_allowed_networks(
   network_spec& network,
   std::span<const std::shared_ptr<const network_spec>> others);
+
+/// Refuses misspelt labels. For requests only. Pure.
+result<void> check_bridge_labels(const network_spec& network);
+
+/// Adds the option for the MTU if it is not given and this is another one than
+/// its default; 0 is none. IPv6 needs 1280. Pure.
+void adopt_bridge_mtu(network_spec& network, uint32_t mtu_bytes);
+
+/// How an endpoint's addresses are announced: its own options come before the
+/// network's. Pure.
+announcements endpoint_announcements(const network_spec& network,
+                                     const endpoint_spec& endpoint);
 
 /// Checks the options of an endpoint. Pure. Errors as above.
 result<void> check_bridge_endpoint_options(const endpoint_spec& endpoint);

@@ -80,8 +80,7 @@ void add_source(collector& out, const bridge_options& options,
   auto is_v4 = family == ip_family::v4;
   if (const auto& source = is_v4 ? options.host_ipv4 : options.host_ipv6)
     out.add(is_v4 ? set_id::source4 : set_id::source6, {bridge}, {*source});
-  else
-    out.add(set_id::masquerade_from, {family, bridge});
+  out.add(set_id::masquerade_from, {family, bridge});
 }
 
 std::optional<ip_address>
@@ -109,10 +108,17 @@ void add_guard(collector& out, const network_spec& network,
     add_v6(link_local_of(mac));
 }
 
+// @param bridge The network's, if its containers do not reach each other.
 void add_binding(collector& out, const port_binding& binding,
-                 const port_delivery& delivery, publish_mode mode) {
+                 const port_delivery& delivery, publish_mode mode,
+                 const std::optional<std::string>& bridge) {
+  if (delivery.proxy)
+    out.add(set_id::proxied, {binding.proto, binding.host_port});
   if (!delivery.rules)
     return;
+  if (delivery.proxy && bridge)
+    out.add(set_id::by_proxy,
+            {std::string_view{*bridge}, binding.proto, binding.host_port});
   auto is_v4 = binding.host_ip.is_v4();
   const auto& target = *delivery.target;
   if (mode == publish_mode::nat)
@@ -157,7 +163,7 @@ port_delivery delivery(const endpoint_spec& endpoint,
   }
   if (result.target) {
     result.rules = !host.is_loopback();
-    result.proxy = host.is_loopback() || host.is_unspecified();
+    result.proxy = true;
   } else if (host.is_v6()) {
     result.target = address_of(endpoint, ip_family::v4);
     result.proxy = result.target.has_value();
@@ -210,9 +216,12 @@ bridge_endpoint_elements(const network_spec& network,
     add_guard(out, network, endpoint, port);
   else
     out.add(set_id::unguarded, {port});
+  auto bridge = std::optional<std::string>{};
+  if (!options->enable_icc)
+    bridge = network_bridge(network);
   for (const auto& x : bindings) {
     auto mode = publishing(network, *options, x.host_ip.family());
-    add_binding(out, x, delivery(endpoint, x, mode), mode);
+    add_binding(out, x, delivery(endpoint, x, mode), mode, bridge);
   }
   return out.take();
 }

@@ -18,8 +18,9 @@ bridge_endpoint_elements(const network_spec& network,
                          std::span<const port_binding> bindings);
 
 /// How a port is reached. IPv6 host addresses lead to a container without IPv6
-/// through the proxy; loopback addresses, and the loopback part of `0.0.0.0`
-/// and `::`, always.
+/// through the proxy, loopback addresses as well; and every other address for
+/// whoever has no other way: the host from its own loopback address, clients
+/// with a link-local one, containers of a network whose ICC is off.
 port_delivery
 bridge_delivery(const network_spec& network, const endpoint_spec& endpoint,
                 const port_binding& binding);

@@ -18,16 +18,20 @@ tl::unexpected<error> invalid(std::string message, std::string hint = {}) {
   return fail(ec::invalid_argument, std::move(message), std::move(hint));
 }
 
-// Ranges that cannot be a network's: loopback, multicast, and IPv6's
-// link-local one, which the kernel puts on every interface itself.
+// Ranges that cannot be a network's: they mean something else to every host,
+// and IPv6's link-local one the kernel puts on every interface itself.
 result<void> check_range(const prefix& subnet) {
   struct row {
     const char* range;
     const char* what;
   };
   constexpr auto taken = std::array{
+    row{"0.0.0.0/8", "addresses of \"this network\""},
     row{"127.0.0.0/8", "loopback addresses"},
+    row{"169.254.0.0/16", "link-local addresses"},
     row{"224.0.0.0/4", "multicast addresses"},
+    row{"255.255.255.255/32", "broadcast address"},
+    row{"::/128", "unspecified address"},
     row{"::1/128", "loopback address"},
     row{"fe80::/10", "link-local prefix"},
     row{"ff00::/8", "multicast addresses"},
@@ -118,6 +122,8 @@ result<void> validate_bridge(const network_spec& network) {
     return fail(std::move(options.error()));
   if (!network.enable_ipv4 && !network.enable_ipv6)
     return invalid("network: neither IPv4 nor IPv6 is enabled");
+  if (auto labels = check_bridge_labels(network); !labels)
+    return labels;
   return check_pools(network);
 }
 
@@ -145,7 +151,7 @@ result<void> check_bridge_conflict(const network_spec& wanted,
   auto name = network_bridge(wanted);
   auto other = network_bridge(existing);
   auto refuse = [&](std::string_view shared) {
-    return fail(ec::forbidden,
+    return fail(ec::conflict,
                 fmt::format("cannot create network {} ({}): conflicts with "
                             "network {} ({}): networks have {}",
                             wanted.name, name, existing.name, other, shared));

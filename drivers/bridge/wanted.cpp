@@ -1,6 +1,5 @@
 #include "troupe/drivers/bridge/wanted.hpp"
 
-#include "troupe/config/model/gateway.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 
 #include <fmt/format.h>
@@ -21,21 +20,6 @@ bool holds_gateway(const bridge_options& options, ip_family family) {
   if (family == ip_family::v6)
     return options.mode_v6 != gateway_mode::isolated;
   return options.mode_v4 != gateway_mode::isolated && !options.inhibit_ipv4;
-}
-
-std::vector<ip_address> default_gateways(const endpoint_plan& plan) {
-  auto result = std::vector<ip_address>{};
-  if (plan.network.internal)
-    return result;
-  for (const auto& pool : plan.network.pools) {
-    const auto* gateway = default_gateway(pool);
-    if (gateway == nullptr)
-      continue;
-    if (gateway->is_v4() ? plan.where.default_route_v4
-                         : plan.where.default_route_v6)
-      result.push_back(*gateway);
-  }
-  return result;
 }
 
 } // namespace
@@ -89,9 +73,13 @@ want_endpoint(const instance& owner, const endpoint_plan& plan) {
   result.bridge
     = options->name.empty() ? bridge_name(plan.network.id) : options->name;
   result.alias = owner.alias(plan.endpoint.id.value);
+  result.host_mac = host_end_mac(plan.endpoint.id);
   result.group = owner.link_group();
   result.mtu_bytes = options->mtu_bytes;
   result.flags.isolated = !options->enable_icc;
+  // On a bridge that the user named, and may have made, frames to link-local
+  // addresses, which no rule sees, would be learnt from.
+  result.flags.learning = options->name.empty() || !options->spoof_guard;
   // A container that reaches itself through a published port: where bridged
   // packets pass the firewall (bridge-nf-call-iptables) the answer leaves by
   // the port that it came from.
@@ -102,8 +90,7 @@ want_endpoint(const instance& owner, const endpoint_plan& plan) {
   result.interface = plan.where.interface;
   result.mac = endpoint_mac(plan.endpoint);
   result.has_ipv6 = plan.network.enable_ipv6;
-  result.addresses = plan.endpoint.addresses;
-  result.gateways = default_gateways(plan);
+  result.paths = want_paths(plan);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include "troupe/drivers/bridge/options.hpp"
 #include "troupe/drivers/driver.hpp"
+#include "troupe/drivers/inside/paths.hpp"
 
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct wanted_endpoint {
   std::string name;   ///< Host end.
   std::string bridge; ///< Its master.
   std::string alias;  ///< Host end.
+  mac_address host_mac;
   uint32_t group = 0; ///< Host end.
   uint32_t mtu_bytes = 0;
   netns::port_flags flags;
@@ -32,8 +34,7 @@ struct wanted_endpoint {
   std::string interface;   ///< Peer.
   mac_address mac;         ///< Peer.
   bool has_ipv6 = false;   ///< IPv6 is on on the peer.
-  std::vector<interface_address> addresses;
-  std::vector<ip_address> gateways; ///< Of default routes.
+  wanted_paths paths;      ///< Its addresses, and the ways from them.
 };
 
 /// Name of the network's bridge: the user's or generated; empty if the options

@@ -223,18 +223,9 @@ proxy_target(const port_binding& binding, const port_targets& targets) {
   const auto& same = host.is_v4() ? targets.ipv4 : targets.ipv6;
   if (!same)
     return host.is_v6() ? targets.ipv4 : std::nullopt;
-  // The firewall does the rest; it leaves alone what the host says to itself
-  // by its loopback addresses.
-  if (host.is_loopback() || host.is_unspecified())
-    return same;
-  return std::nullopt;
-}
-
-void sort_bindings(std::vector<port_binding>& xs) {
-  std::sort(xs.begin(), xs.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.port, a.proto, a.host_ip, a.host_port)
-           < std::tie(b.port, b.proto, b.host_ip, b.host_port);
-  });
+  // Of what comes to other addresses the firewall leaves it some: what the host
+  // sends from a loopback address, above all.
+  return same;
 }
 
 } // namespace troupe::drivers

@@ -53,8 +53,8 @@ result<publish_plan>
 plan_ports(std::span<const port_spec> wishes, const port_targets& targets,
            const publish_options& options);
 
-/// Ports that one request may publish.
-inline constexpr size_t max_published_ports = 4'096;
+/// Ports that one request may publish: all there are.
+inline constexpr size_t max_published_ports = 65'535;
 
 /// The wishes with an automatic one for each exposed port that no wish names.
 std::vector<port_spec> with_exposed(std::vector<port_spec> wishes,
@@ -63,8 +63,5 @@ std::vector<port_spec> with_exposed(std::vector<port_spec> wishes,
 /// Where the proxy leads connections to; empty: the firewall does it alone.
 std::optional<ip_address>
 proxy_target(const port_binding& binding, const port_targets& targets);
-
-/// Orders bindings for people: by container port, protocol, host address.
-void sort_bindings(std::vector<port_binding>& xs);
 
 } // namespace troupe::drivers

@@ -75,6 +75,8 @@ port_book::begin_publish(const publisher& owner,
   auto plan = plan_ports(wishes, targets_of(owner), effective);
   if (!plan)
     return fail(std::move(plan.error()));
+  if (auto ok = check_room(plan->groups); !ok)
+    return fail(std::move(ok.error()));
   auto taken = std::vector<entry>{};
   auto sent = size_t{0};
   for (const auto& group : plan->groups) {
@@ -106,6 +108,41 @@ port_book::begin_publish(const publisher& owner,
   return result;
 }
 
+/// A range that cannot be held is refused at once, not after thousands of
+/// sockets. What else the proxy has open may still be too much.
+result<void> port_book::check_room(std::span<const port_group> groups) const {
+  constexpr auto few = size_t{256};
+  const auto wanted = groups.size();
+  if (wanted < few)
+    return {};
+  const auto limits = sockets_->limits();
+  const auto automatic = std::ranges::count_if(groups, [](const auto& x) {
+    return x.host.is_automatic();
+  });
+  if (automatic > limits.last - limits.first + 1)
+    return fail(ec::unavailable,
+                "publish " + std::to_string(automatic)
+                  + " ports at automatic host ports: there are "
+                  + std::to_string(limits.last - limits.first + 1),
+                "give host ports, or widen net.ipv4.ip_local_port_range");
+  auto held = size_t{0};
+  for (const auto& [id, account] : accounts_)
+    held += static_cast<size_t>(
+      std::ranges::count_if(account.entries, [](const entry& x) {
+        // Of two that share a socket one has it.
+        return x.where != place::nowhere
+               && !(x.shared && x.binding.host_ip.is_v4());
+      }));
+  if (held + wanted + few <= limits.descriptors)
+    return {};
+  return fail(ec::unavailable,
+              "publish " + std::to_string(wanted)
+                + " ports: each needs an open file, of which a process may "
+                  "have "
+                + std::to_string(limits.descriptors),
+              "publish fewer, or raise the limit (LimitNOFILE of the service)");
+}
+
 result<void>
 port_book::hold_group(const publisher& owner, const port_group& group,
                       std::vector<entry>& taken) {
@@ -127,10 +164,10 @@ port_book::hold_group(const publisher& owner, const port_group& group,
     if (last->os_error != EADDRINUSE || group.host.is_single())
       return fail(std::move(*last));
   }
-  return fail(exhausted(group, last));
+  return fail(exhausted(owner, group, last));
 }
 
-error port_book::exhausted(const port_group& group,
+error port_book::exhausted(const publisher& owner, const port_group& group,
                            const std::optional<error>& last) {
   auto range = group.host;
   auto what
@@ -144,7 +181,10 @@ error port_book::exhausted(const port_group& group,
     if (other == nullptr)
       continue;
     auto one = text_of(group.proto, address, range.last)
-               + ": the port is already published by " + *other;
+               + (*other == label_of(owner)
+                    ? ": this endpoint publishes it already, or it is given "
+                      "twice"
+                    : ": the port is already published by " + *other);
     if (range.is_single())
       return {ec::conflict, std::move(one), {}, 0};
     return {ec::conflict,

@@ -24,6 +24,12 @@ struct publisher {
   std::optional<ip_address> ipv6;
 };
 
+/// A port that could not be had, and why.
+struct refused_port {
+  port_binding binding;
+  error why;
+};
+
 /// For messages: `endpoint "web" (1a2b3c4d5e6f)`.
 std::string label_of(const publisher& x);
 
@@ -70,6 +76,13 @@ public:
   /// still has is kept with its connections. Errors: as of `publish`.
   result<void>
   restore(const publisher& owner, std::span<const port_binding> bindings);
+
+  /// The same as far as it can be: one port that somebody has taken, or whose
+  /// address is gone, does not take the others along.
+  /// @returns what could not be had.
+  std::vector<refused_port>
+  restore_possible(const publisher& owner,
+                   std::span<const port_binding> bindings);
 
   /// Closes what the proxy has and nobody restored.
   result<void> finish_restore();
@@ -124,6 +137,7 @@ private:
     std::vector<entry> entries;
   };
 
+  result<void> check_room(std::span<const port_group> groups) const;
   result<void> hold_group(const publisher& owner, const port_group& group,
                           std::vector<entry>& taken);
   result<std::vector<entry>>
@@ -132,7 +146,8 @@ private:
   hold_both(const publisher& owner, const port_group& group, uint16_t port);
   result<entry> hold(const publisher& owner, const port_binding& binding);
   error explain(error why, const port_binding& binding);
-  error exhausted(const port_group& group, const std::optional<error>& last);
+  error exhausted(const publisher& owner, const port_group& group,
+                  const std::optional<error>& last);
   result<entry> resume(const publisher& owner, const port_binding& binding);
   static parcel parcel_of(std::span<const entry> entries);
   void send(std::span<entry> entries);
@@ -140,7 +155,7 @@ private:
   result<void> hand_over(std::span<entry> entries);
   void withdraw(std::span<const entry> entries, place where);
   result<void> take_from_proxy(std::span<const entry> entries);
-  void part(std::vector<entry>& entries, const entry& gone);
+  void part(std::vector<entry>& entries, std::span<const entry> leaving);
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
   result<void> close_strays(const netns::port_set& strays, bool& parted);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace troupe::drivers {
@@ -162,44 +163,42 @@ result<void> port_book::release(const endpoint_id& owner,
                                 std::span<const port_binding> bindings) {
   settle();
   auto account = accounts_.find(owner);
+  auto wanted
+    = std::set<port_binding, binding_less>{bindings.begin(), bindings.end()};
   auto leaving = std::vector<entry>{};
-  for (const auto& wanted : bindings) {
-    auto has = [&](const entry& x) {
-      return x.binding == wanted;
-    };
-    if (account != accounts_.end()) {
-      const auto& entries = account->second.entries;
-      auto i = std::find_if(entries.begin(), entries.end(), has);
-      if (i != entries.end()) {
-        leaving.push_back(*i);
-        continue;
-      }
-    }
-    return fail(ec::not_found,
-                "unpublish " + to_string(wanted) + ": it is not published");
-  }
+  if (account != accounts_.end())
+    for (const auto& x : account->second.entries)
+      if (wanted.erase(x.binding) > 0)
+        leaving.push_back(x);
+  if (!wanted.empty())
+    return fail(ec::not_found, "unpublish " + to_string(*wanted.begin())
+                                 + ": it is not published");
   if (leaving.empty())
     return {};
   auto done = take_from_proxy(leaving);
   give_back(leaving);
+  wanted.insert(bindings.begin(), bindings.end());
   auto& entries = account->second.entries;
   std::erase_if(entries, [&](const entry& x) {
-    return std::ranges::find(bindings, x.binding) != bindings.end();
+    return wanted.contains(x.binding);
   });
-  for (const auto& gone : leaving)
-    if (gone.shared && done)
-      part(entries, gone);
+  if (done)
+    part(entries, leaving);
   if (entries.empty())
     accounts_.erase(account);
   return done;
 }
 
-/// The other half of a shared socket gets one of its own. If that fails, the
+/// The other halves of shared sockets get some of their own. If that fails, the
 /// next repair tries again.
-void port_book::part(std::vector<entry>& entries, const entry& gone) {
+void port_book::part(std::vector<entry>& entries,
+                     std::span<const entry> leaving) {
+  auto parted = std::set<std::pair<protocol, uint16_t>>{};
+  for (const auto& x : leaving)
+    if (x.shared)
+      parted.emplace(x.binding.proto, x.binding.host_port);
   for (auto& x : entries)
-    if (x.shared && x.binding.proto == gone.binding.proto
-        && x.binding.host_port == gone.binding.host_port)
+    if (x.shared && parted.contains({x.binding.proto, x.binding.host_port}))
       static_cast<void>(repair_entry(x, {}));
 }
 
@@ -229,6 +228,18 @@ result<void> port_book::restore(const publisher& owner,
     left_over_.erase(port_of(x.binding, x.target));
   enter(owner, std::move(taken));
   return {};
+}
+
+std::vector<refused_port>
+port_book::restore_possible(const publisher& owner,
+                            std::span<const port_binding> bindings) {
+  auto refused = std::vector<refused_port>{};
+  if (restore(owner, bindings))
+    return refused;
+  for (const auto& x : bindings)
+    if (auto ok = restore(owner, {&x, 1}); !ok)
+      refused.push_back({x, std::move(ok.error())});
+  return refused;
 }
 
 result<port_book::entry>

@@ -38,7 +38,10 @@ enum class set_id : uint8_t {
   publish6_any,    ///< The same, IPv6.
   source4,         ///< Networks that leave with a fixed source address.
   source6,         ///< The same, IPv6.
-  masquerade_from, ///< Networks that leave with the host's address.
+  masquerade_from, ///< Networks that leave with an address of the host.
+  proxied,         ///< Host ports that the proxy serves, too.
+  by_proxy,        ///< Those that it alone serves for a network.
+  no_router,       ///< Families forwarded because of us, for us alone.
   unguarded,       ///< Bridge ports of ours without a spoofing guard.
   guard_mac,       ///< MAC addresses of the others.
   guard_ip4,       ///< Their IPv4 addresses.
@@ -46,7 +49,7 @@ enum class set_id : uint8_t {
   guard_nd,        ///< The same, as neighbour discovery announces them.
 };
 
-inline constexpr size_t set_count = 22;
+inline constexpr size_t set_count = 25;
 
 /// The type of one part of a key or of data; nft's names.
 enum class part : uint8_t {

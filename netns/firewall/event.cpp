@@ -52,4 +52,11 @@ bool is_foreign_change(const nlmsghdr& message, const std::string& table,
          && (ours == nullptr || !ours->contains(message.nlmsg_pid));
 }
 
+bool is_new_firewalld(const nlmsghdr& message) {
+  auto kind = static_cast<unsigned>(message.nlmsg_type);
+  return kind == (NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWTABLE)
+         && netlink_attributes<1>::of(message, nfgenmsg{}).text(NFTA_TABLE_NAME)
+              == "firewalld";
+}
+
 } // namespace troupe::netns::firewall

@@ -19,4 +19,7 @@ result<unique_fd> open_events();
 bool is_foreign_change(const nlmsghdr& message, const std::string& table,
                        const sender_list* ours);
 
+/// True if the message tells that firewalld has made its table.
+bool is_new_firewalld(const nlmsghdr& message);
+
 } // namespace troupe::netns::firewall

@@ -11,7 +11,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
 
 namespace troupe::netns::firewall {
 
@@ -200,61 +199,6 @@ std::string family_text(uint8_t number) {
   }
 }
 
-// -- connection tracking ------------------------------------------------------
-
-// Which parts of a tuple count; the kernel has them in no public header.
-constexpr uint32_t by_source = 1U << 0U;
-constexpr uint32_t by_destination = 1U << 1U;
-constexpr uint32_t by_protocol = 1U << 3U;
-constexpr uint32_t by_destination_port = 1U << 5U;
-
-netlink_message begin_flush(ip_family family) {
-  // Version 1: the family counts.
-  auto number
-    = static_cast<uint8_t>(family == ip_family::v4 ? AF_INET : AF_INET6);
-  return {type_of(NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE), 0,
-          nfgenmsg{number, 1, 0}};
-}
-
-void put_filter(netlink_message& out, uint32_t original, uint32_t reply) {
-  out.nest(CTA_FILTER, [&] {
-    out.put_u32(1, original); // CTA_FILTER_ORIG_FLAGS
-    out.put_u32(2, reply);    // CTA_FILTER_REPLY_FLAGS
-  });
-}
-
-void put_address(netlink_message& out, bool source, const ip_address& x) {
-  out.nest(CTA_TUPLE_IP, [&] {
-    auto type = x.is_v4() ? (source ? CTA_IP_V4_SRC : CTA_IP_V4_DST)
-                          : (source ? CTA_IP_V6_SRC : CTA_IP_V6_DST);
-    out.put_address(type, x);
-  });
-}
-
-// What the connection was made to. @returns which parts count.
-uint32_t put_destination(netlink_message& out, const conntrack_filter& x) {
-  auto flags = uint32_t{0};
-  if (x.host_address) {
-    put_address(out, false, *x.host_address);
-    flags |= by_destination;
-  }
-  if (!x.proto)
-    return flags;
-  constexpr auto numbers
-    = std::array<uint8_t, 3>{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
-  flags |= by_protocol;
-  out.nest(CTA_TUPLE_PROTO, [&] {
-    out.put_u8(CTA_PROTO_NUM, numbers[static_cast<size_t>(*x.proto)]);
-    if (x.host_port == 0)
-      return;
-    auto port = htons(x.host_port);
-    out.put(CTA_PROTO_DST_PORT,
-            {reinterpret_cast<const uint8_t*>(&port), sizeof port});
-    flags |= by_destination_port;
-  });
-  return flags;
-}
-
 } // namespace
 
 std::vector<uint8_t>
@@ -372,32 +316,6 @@ std::optional<forward_chain> read_chain(const nlmsghdr& message) {
     = static_cast<int>(ntohl(hook.value<uint32_t>(NFTA_HOOK_PRIORITY)));
   result.drops
     = ntohl(xs.value<uint32_t>(NFTA_CHAIN_POLICY, htonl(NF_ACCEPT))) == NF_DROP;
-  return result;
-}
-
-std::vector<netlink_message> encode(const conntrack_filter& filter) {
-  auto result = std::vector<netlink_message>{};
-  // The container began the connection, or answers it.
-  for (auto began : {true, false}) {
-    if (!began && !filter.address)
-      break;
-    auto& out = result.emplace_back(begin_flush(filter.family));
-    auto flags = uint32_t{0};
-    auto reply = uint32_t{0};
-    out.nest(CTA_TUPLE_ORIG, [&] {
-      flags = put_destination(out, filter);
-      if (filter.address && began) {
-        put_address(out, true, *filter.address);
-        flags |= by_source;
-      }
-    });
-    if (filter.address && !began)
-      out.nest(CTA_TUPLE_REPLY, [&] {
-        put_address(out, true, *filter.address);
-        reply = by_source;
-      });
-    put_filter(out, flags, reply);
-  }
   return result;
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-/// What is said to nf_tables and connection tracking. Private to netns.
+/// What is said to nf_tables. Private to netns.
 namespace troupe::netns::firewall {
 
 /// How many changes a message may hold. Many are quicker: the kernel looks the
@@ -66,8 +66,5 @@ struct forward_chain {
 
 /// Nothing for other chains.
 std::optional<forward_chain> read_chain(const nlmsghdr& message);
-
-/// Deletes what matches; two messages for a filter by address.
-std::vector<netlink_message> encode(const conntrack_filter& filter);
 
 } // namespace troupe::netns::firewall

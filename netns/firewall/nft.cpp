@@ -55,8 +55,8 @@ std::string first_line_of(int fd) {
   return text.substr(0, text.find('\n'));
 }
 
-// Starts `nft WORDS` in the calling thread's namespace. @returns its process
-// number, 0 and errno on failure.
+// Starts a program in the calling thread's namespace; the first word is its
+// name. @returns its process number, 0 and errno on failure.
 pid_t start(int in, int out, std::vector<std::string> words) {
   auto actions = posix_spawn_file_actions_t{};
   ::posix_spawn_file_actions_init(&actions);
@@ -70,7 +70,6 @@ pid_t start(int in, int out, std::vector<std::string> words) {
   sigemptyset(&none);
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  words.insert(words.begin(), "nft");
   auto arguments = std::vector<char*>{};
   for (auto& x : words)
     arguments.push_back(x.data());
@@ -79,11 +78,12 @@ pid_t start(int in, int out, std::vector<std::string> words) {
   char* environment[] = {path, locale, nullptr};
   auto child = pid_t{0};
   auto problem = ENOENT;
-  for (const auto* program :
-       {"/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft", "/usr/local/sbin/nft"})
+  for (const auto* folder :
+       {"/usr/sbin/", "/usr/bin/", "/sbin/", "/usr/local/sbin/"})
     if (problem == ENOENT)
-      problem = ::posix_spawn(&child, program, &actions, &attributes,
-                              arguments.data(), environment);
+      problem
+        = ::posix_spawn(&child, (folder + words.front()).c_str(), &actions,
+                        &attributes, arguments.data(), environment);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   errno = problem;
@@ -113,24 +113,25 @@ std::optional<int> wait_for(pid_t child) {
   return ended ? std::optional{status} : std::nullopt;
 }
 
-error no_program() {
-  return {ec::unsupported, "run nft: there is no such program",
-          "install the package nftables", ENOENT};
+error no_program(const std::string& name) {
+  return {ec::unsupported, "run " + name + ": there is no such program",
+          name == "nft" ? "install the package nftables" : "", ENOENT};
 }
 
 // Waits for the child. @param out Where it writes.
-result<void> finish(pid_t child, int out) {
+result<void> finish(pid_t child, int out, const std::string& name) {
   auto status = wait_for(child);
   if (!status)
-    return fail(ec::timeout, "run nft: it took longer than 30 s");
+    return fail(ec::timeout, "run " + name + ": it took longer than 30 s");
   if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0)
-    return fail(ec::internal, "run nft: " + first_line_of(out));
+    return fail(ec::internal, "run " + name + ": " + first_line_of(out));
   return {};
 }
 
 } // namespace
 
-result<std::string> ask_nft(std::vector<std::string> words) {
+result<std::string> run_program(std::vector<std::string> words) {
+  auto name = words.front();
   auto in = make_file("troupe-nft-input", "");
   if (!in)
     return fail(std::move(in.error()));
@@ -139,10 +140,16 @@ result<std::string> ask_nft(std::vector<std::string> words) {
     return fail(std::move(out.error()));
   auto child = start(in->get(), out->get(), std::move(words));
   if (child == 0)
-    return fail(errno == ENOENT ? no_program() : os_failure(errno, "run nft"));
-  if (auto done = finish(child, out->get()); !done)
+    return fail(errno == ENOENT ? no_program(name)
+                                : os_failure(errno, "run " + name));
+  if (auto done = finish(child, out->get(), name); !done)
     return fail(std::move(done.error()));
   return content_of(out->get());
+}
+
+result<std::string> ask_nft(std::vector<std::string> words) {
+  words.insert(words.begin(), "nft");
+  return run_program(std::move(words));
 }
 
 result<void>
@@ -158,7 +165,7 @@ run_nft(int ns, const std::string& text, sender_list* ours, bool only_check) {
   // descriptor that is returned is of no use but to say that it worked.
   auto spawn = [&] {
     auto go = [&] {
-      auto words = std::vector<std::string>{"-f", "-"};
+      auto words = std::vector<std::string>{"nft", "-f", "-"};
       if (only_check)
         words.emplace_back("-c");
       child = start(in->get(), out->get(), std::move(words));
@@ -173,41 +180,53 @@ run_nft(int ns, const std::string& text, sender_list* ours, bool only_check) {
   auto started = open_in(ns, spawn, "run nft");
   if (child == 0) {
     auto why = started.error();
-    return fail(why.os_error == ENOENT ? no_program() : std::move(why));
+    return fail(why.os_error == ENOENT ? no_program("nft") : std::move(why));
   }
-  return finish(child, out->get());
+  return finish(child, out->get(), "nft");
 }
 
 std::vector<std::string> missing_features(int ns) {
   struct feature {
+    const char* id;
     const char* name;
     const char* chain; // Of a table inet that nobody ever sees.
   };
   constexpr auto features = std::array{
-    feature{"nf_tables for inet (CONFIG_NF_TABLES_INET)", "accept"},
-    feature{"ct (CONFIG_NFT_CT)", "ct state established accept"},
-    feature{"fib (CONFIG_NFT_FIB_INET)",
+    feature{"a", "nf_tables for inet (CONFIG_NF_TABLES_INET)", "accept"},
+    feature{"b", "ct (CONFIG_NFT_CT)", "ct state established accept"},
+    feature{"c", "fib (CONFIG_NFT_FIB_INET)",
             "type nat hook prerouting priority dstnat; fib daddr type local "
             "accept"},
-    feature{"dnat (CONFIG_NFT_NAT)", "type nat hook prerouting priority "
-                                     "dstnat; dnat ip to 192.0.2.1"},
-    feature{"masquerade (CONFIG_NFT_MASQ)",
+    feature{"d", "dnat (CONFIG_NFT_NAT)",
+            "type nat hook prerouting priority "
+            "dstnat; dnat ip to 192.0.2.1"},
+    feature{"e", "masquerade (CONFIG_NFT_MASQ)",
             "type nat hook postrouting priority srcnat; masquerade"},
-    feature{"meta, payload and sets",
+    feature{"f", "meta, payload and sets",
             "iifname . ip daddr { \"lo\" . 192.0.2.1 } accept"},
   };
   auto result = std::vector<std::string>{};
-  auto try_out = [&](const char* name, const std::string& text) {
-    if (auto done = run_nft(ns, text, nullptr, true);
-        !done && done.error().code == ec::internal)
-      result.emplace_back(name);
+  auto refuses = [&](const std::string& text) {
+    auto done = run_nft(ns, text, nullptr, true);
+    return !done && done.error().code == ec::internal;
   };
+  auto text_of = [](const feature& x) {
+    return std::string{"table inet troupe_probe { chain "} + x.id + " { "
+           + x.chain + "\n}\n}\n";
+  };
+  const auto bridge
+    = std::string{"table bridge troupe_probe { chain c { type filter hook "
+                  "prerouting priority filter; ether type arp accept\n}\n}\n"};
+  auto all = bridge;
   for (const auto& x : features)
-    try_out(x.name, std::string{"table inet troupe_probe { chain c { "}
-                      + x.chain + "\n } }\n");
-  try_out("nf_tables for bridges (CONFIG_NF_TABLES_BRIDGE)",
-          "table bridge troupe_probe { chain c { type filter hook prerouting "
-          "priority filter; ether type arp accept\n } }\n");
+    all += text_of(x);
+  if (!refuses(all))
+    return result;
+  for (const auto& x : features)
+    if (refuses(text_of(x)))
+      result.emplace_back(x.name);
+  if (refuses(bridge))
+    result.emplace_back("nf_tables for bridges (CONFIG_NF_TABLES_BRIDGE)");
   return result;
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-/// Running the program `nft`, without a shell. Private to netns.
+/// Running `nft` and `firewall-cmd`, without a shell. Private to netns.
 namespace troupe::netns::firewall {
 
 /// Runs `nft -f -` in a namespace, at most 30 s.
@@ -25,8 +25,12 @@ result<void> run_nft(int ns, const std::string& text, sender_list* ours,
 /// @returns what it prints. Errors as above.
 result<std::string> ask_nft(std::vector<std::string> words);
 
+/// The same for a program whose name is the first word.
+result<std::string> run_program(std::vector<std::string> words);
+
 /// What of the ruleset this kernel does not know, with the name of the
-/// kernel's option, e.g. `fib (CONFIG_NFT_FIB_INET)`. Takes some 5 ms each.
+/// kernel's option, e.g. `fib (CONFIG_NFT_FIB_INET)`. Takes some 5 ms, and as
+/// much for each feature if one is missing.
 std::vector<std::string> missing_features(int ns);
 
 } // namespace troupe::netns::firewall

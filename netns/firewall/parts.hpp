@@ -35,10 +35,6 @@ result<void> check_elements(std::span<const element> elements);
 /// Refuses elements that do not fit. Errors: `invalid_argument`.
 result<void> check_changes(std::span<const element_change> changes);
 
-/// Refuses a filter that matches everything, families that differ and a port
-/// without a protocol. Errors: `invalid_argument`.
-result<void> check_filter(const conntrack_filter& filter);
-
 /// Inverse of `to_string`.
 std::optional<verdict> verdict_from_string(std::string_view name);
 

@@ -41,17 +41,25 @@ const sound_table* find(std::span<const sound_table> tables, table_family x) {
   return found == tables.end() ? nullptr : &*found;
 }
 
-std::string user_part() {
-  auto result = std::string{"table inet "};
-  result.append(user_table).append(" {\n  chain ").append(user_chain);
-  return result
-         + " {\n    type filter hook forward priority filter - 10;\n"
-           "    policy accept;\n  }\n}\n";
+std::string user_part(missing_chains make) {
+  auto result = std::string{};
+  auto add = [&](std::string_view chain, std::string_view hook) {
+    result.append("  chain ").append(chain).append(" {\n    type filter hook ");
+    result.append(hook).append(
+      " priority filter - 10;\n    policy accept;\n  }\n");
+  };
+  if (make.forward)
+    add(user_chain, "forward");
+  if (make.input)
+    add(user_input_chain, "input");
+  if (result.empty())
+    return result;
+  return "table inet " + std::string{user_table} + " {\n" + result + "}\n";
 }
 
 // Comments stay out, so that what is in them is no blank to be filled.
 std::string fill(const settings& rules, std::span<const sound_table> sound,
-                 bool make_user_chain) {
+                 missing_chains make) {
   auto result = std::string{};
   auto text = ruleset_text();
   while (!text.empty()) {
@@ -67,7 +75,7 @@ std::string fill(const settings& rules, std::span<const sound_table> sound,
     return find(sound, x) == nullptr ? "delete" : "flush";
   };
   auto mark = rules.mark.value_or(accept_mark{});
-  replace_all(result, "$user_chain", make_user_chain ? user_part() : "");
+  replace_all(result, "$user_chain", user_part(make));
   replace_all(result, "$inet", clear(table_family::inet));
   replace_all(result, "$bridge", clear(table_family::bridge));
   replace_all(result, "$table", rules.table);
@@ -126,7 +134,7 @@ std::vector<std::string_view> chains_of(table_family family) {
 
 result<std::string>
 render(const settings& rules, std::span<const element> elements,
-       std::span<const sound_table> sound, bool make_user_chain) {
+       std::span<const sound_table> sound, missing_chains make) {
   if (!is_table_name(rules.table))
     return fail(ec::invalid_argument,
                 "render ruleset: bad name of a table " + quoted(rules.table));
@@ -141,7 +149,7 @@ render(const settings& rules, std::span<const element> elements,
   for (const auto& x : sound)
     there.insert(there.end(), x.elements.begin(), x.elements.end());
   std::ranges::sort(there);
-  auto result = fill(rules, sound, make_user_chain);
+  auto result = fill(rules, sound, make);
   auto done
     = put_commands(result, "delete", rules.table, difference(there, wanted));
   if (done)

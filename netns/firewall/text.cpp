@@ -214,20 +214,6 @@ result<void> check_elements(std::span<const element> elements) {
               describe({true, std::move(twice)}) + ": it is there twice");
 }
 
-result<void> check_filter(const conntrack_filter& x) {
-  auto bad = [](std::string_view why) {
-    return fail(ec::invalid_argument, "flush connections: " + std::string{why});
-  };
-  if (!x.address && !x.host_address && x.host_port == 0)
-    return bad("neither an address nor a port is given");
-  if (x.host_port != 0 && !x.proto)
-    return bad("a port without a protocol");
-  for (const auto& address : {x.address, x.host_address})
-    if (address && address->family() != x.family)
-      return bad("an address of another family");
-  return {};
-}
-
 result<std::string> to_text(const element& x) {
   auto bad = [] {
     return fail(ec::invalid_argument,

@@ -12,6 +12,7 @@
 
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace troupe::netns {
@@ -20,6 +21,9 @@ namespace {
 
 // Connections that may wait while the proxy is busy with others.
 constexpr int backlog = 4'096;
+
+// What `troupe-proxy --descriptors` is without being told.
+constexpr rlim_t proxy_files = 262'144;
 
 class real_held_port : public held_port {
 public:
@@ -143,6 +147,9 @@ public:
     }
     result.reserved
       = parse_reserved_ports(read_setting("ip_local_reserved_ports"));
+    // The proxy, which holds them, raises its own limit up to the hard one.
+    if (auto limit = rlimit{}; ::getrlimit(RLIMIT_NOFILE, &limit) == 0)
+      result.descriptors = std::min<rlim_t>(limit.rlim_max, proxy_files);
     return result;
   }
 

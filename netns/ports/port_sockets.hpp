@@ -25,6 +25,8 @@ struct port_limits {
   uint16_t first = 49'153;
   uint16_t last = 65'535;
   std::bitset<65'536> reserved; ///< Never taken automatically.
+  /// Files that a process may have open, of which each port held is one.
+  size_t descriptors = 1'048'576;
 };
 
 /// A process on this host that has a port.

@@ -4,17 +4,19 @@
 
 #include "scenarios.hpp"
 #include "subject.hpp"
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,15 +67,17 @@ void close_at_once(unique_fd fd) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-/// Takes connections and reads what comes, until it ends.
+/// Takes connections as they come and reads from all of them, until they end.
 class sink {
 public:
-  explicit sink(const std::string& sandbox) : listener_{open_in(sandbox)} {
+  explicit sink(const std::string& sandbox)
+    : listener_{open_in(sandbox)}, ready_{::epoll_create1(EPOLL_CLOEXEC)} {
     auto at = where("0.0.0.0", service_port);
     require(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at)
                 == 0
               && ::listen(listener_.get(), 1'024) == 0,
             "listen");
+    watch(listener_.get());
     thread_ = std::thread{[this] {
       serve();
     }};
@@ -87,21 +91,53 @@ public:
   }
 
 private:
+  void watch(int fd) {
+    auto event = epoll_event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    require(::epoll_ctl(ready_.get(), EPOLL_CTL_ADD, fd, &event) == 0,
+            "watch connection");
+  }
+
   void serve() {
-    auto buffer = std::vector<char>(portion_bytes);
+    auto events = std::array<epoll_event, 64>{};
     while (!stop_) {
-      auto waiting = pollfd{listener_.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, 20) <= 0)
-        continue;
-      auto fd
-        = unique_fd{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-      while (::recv(fd.get(), buffer.data(), buffer.size(), 0) > 0) {
+      auto count = ::epoll_wait(ready_.get(), events.data(), events.size(), 20);
+      for (auto i = 0; i < count; ++i) {
+        auto fd = events[static_cast<size_t>(i)].data.fd;
+        if (fd == listener_.get())
+          accept();
+        else
+          read(fd);
       }
-      close_at_once(std::move(fd));
     }
   }
 
+  void accept() {
+    auto fd = unique_fd{::accept4(listener_.get(), nullptr, nullptr,
+                                  SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    if (!fd)
+      return; // It was reset meanwhile.
+    watch(fd.get());
+    auto number = fd.get();
+    connections_[number] = std::move(fd);
+  }
+
+  void read(int fd) {
+    auto size = ssize_t{0};
+    do
+      size = ::recv(fd, buffer_.data(), buffer_.size(), 0);
+    while (size > 0);
+    if (size < 0 && errno == EAGAIN)
+      return;
+    auto ended = connections_.extract(fd);
+    close_at_once(std::move(ended.mapped()));
+  }
+
   unique_fd listener_;
+  unique_fd ready_;
+  std::map<int, unique_fd> connections_;
+  std::vector<char> buffer_ = std::vector<char>(portion_bytes);
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };

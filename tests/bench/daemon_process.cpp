@@ -5,6 +5,7 @@
 #include "raw_netlink.hpp"
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 #include <vector>
@@ -50,6 +51,23 @@ uint64_t resident_kib(pid_t process) {
     if (line.starts_with("VmRSS:"))
       return std::stoull(line.substr(6));
   die("read memory of process " + std::to_string(process) + ": not there");
+}
+
+process_use use_of(pid_t process) {
+  auto result = process_use{};
+  auto tasks = "/proc/" + std::to_string(process) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator{tasks}) {
+    // Nanoseconds on a processor, nanoseconds waiting for one, times.
+    auto schedule = std::ifstream{task.path() / "schedstat"};
+    auto busy_ns = uint64_t{0};
+    schedule >> busy_ns;
+    result.cpu_ms += static_cast<double>(busy_ns) / 1'000'000;
+    auto status = std::ifstream{task.path() / "status"};
+    for (auto line = std::string{}; std::getline(status, line);)
+      if (line.find("ctxt_switches:") != std::string::npos)
+        result.switches += std::stoull(line.substr(line.find(':') + 1));
+  }
+  return result;
 }
 
 daemon_process::daemon_process(const scratch_host& host, std::string program,

@@ -12,6 +12,14 @@ namespace troupe::bench {
 /// Memory of a process as /proc/PID/status tells it.
 uint64_t resident_kib(pid_t process);
 
+/// What a process and its threads have used since they began.
+struct process_use {
+  uint64_t switches = 0; ///< Of context: how often a thread was woken.
+  double cpu_ms = 0;
+};
+
+process_use use_of(pid_t process);
+
 /// A `trouped` of our own. Dies with this process, however that ends.
 class daemon_process {
 public:

@@ -31,10 +31,10 @@ void measure_growth(const setting& how, report& out) {
   auto ours = subject::embedded(how.state_base);
   auto sandboxes = std::vector<sandbox>{};
   auto hundreds = std::vector<hundred>{};
-  // Hundred by hundred in turn, each on its own bridge.
+  // Hundred by hundred in turn, each on its own bridge; ours with a port each.
   for (auto first = 0; first < count; first += step)
     hundreds.push_back(
-      {first, floor.attach(first, step), ours->attach(step, sandboxes)});
+      {first, floor.attach(first, step), ours->attach(step, sandboxes, 1)});
   floor.drop_namespaces(0, count);
   ours->remove(sandboxes);
   floor.settle();

@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <ctime>
 #include <thread>
+#include <type_traits>
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 namespace troupe::bench {
 
@@ -55,6 +57,24 @@ json to_json(const row& x) {
   return result;
 }
 
+row to_row(const json& x) {
+  auto result = row{};
+  auto get = [&](const char* key, auto& into) {
+    if (auto found = x.find(key); found != x.end())
+      into = found->get<std::decay_t<decltype(*into)>>();
+  };
+  result.group = x.at("group");
+  result.name = x.at("name");
+  get("p50_ms", result.p50_ms);
+  get("p99_ms", result.p99_ms);
+  get("rate_per_s", result.rate);
+  get("memory_kib", result.kib);
+  get("to_floor", result.to_floor);
+  result.goal = x.value("goal", "");
+  get("reached", result.reached);
+  return result;
+}
+
 /// What one must know to compare two runs.
 json machine() {
   auto name = utsname{};
@@ -82,12 +102,25 @@ row timed(std::string group, std::string name, const samples& xs) {
   return result;
 }
 
-report::report(bool quick) : quick_{quick} {
+report::report(bool quick, int to) : quick_{quick}, to_{to} {
 }
 
 void report::add(row x) {
   std::fprintf(stderr, "%s:%s", x.group.c_str(), line(x).c_str());
+  if (to_ >= 0) {
+    const auto text = to_json(x).dump() + "\n";
+    if (::write(to_, text.data(), text.size()) < 0)
+      std::perror("troupe_bench: hand row over");
+  }
   rows_.push_back(std::move(x));
+}
+
+void report::take(const std::string& line) {
+  rows_.push_back(to_row(troupe::json::parse(line)));
+}
+
+void report::miss(std::string scenario) {
+  missed_.push_back(std::move(scenario));
 }
 
 std::string report::text() const {
@@ -101,6 +134,8 @@ std::string report::text() const {
     group = x.group;
     result += line(x);
   }
+  for (const auto& x : missed_)
+    result += x + " FAILED: what it had measured until then is above\n";
   return result;
 }
 
@@ -108,8 +143,10 @@ std::string report::json() const {
   auto rows = troupe::json::array();
   for (const auto& x : rows_)
     rows.push_back(to_json(x));
-  auto result = troupe::json{
-    {"quick", quick_}, {"machine", machine()}, {"rows", std::move(rows)}};
+  auto result = troupe::json{{"quick", quick_},
+                             {"machine", machine()},
+                             {"rows", std::move(rows)},
+                             {"failed", missed_}};
   return dump(result, 2) + "\n";
 }
 

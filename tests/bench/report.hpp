@@ -29,10 +29,18 @@ row timed(std::string group, std::string name, const samples& xs);
 /// Collects rows and shows them.
 class report {
 public:
-  explicit report(bool quick);
+  /// @param to Where each row is written to as a line of JSON as well, so that
+  ///        it is not lost with this process; -1: nowhere.
+  explicit report(bool quick, int to = -1);
 
   /// Adds a row and says so on stderr, as a sign of life.
   void add(row x);
+
+  /// Adds a row that another process wrote.
+  void take(const std::string& line);
+
+  /// Notes that a scenario did not come to its end.
+  void miss(std::string scenario);
 
   /// The table, for people.
   std::string text() const;
@@ -42,7 +50,9 @@ public:
 
 private:
   bool quick_;
+  int to_;
   std::vector<row> rows_;
+  std::vector<std::string> missed_;
 };
 
 } // namespace troupe::bench

@@ -74,6 +74,10 @@ void fill(subject& daemon, int endpoints, std::vector<sandbox>& sandboxes) {
 void measure_memory(const setting& how, report& out) {
   if (how.trouped.empty())
     return;
+  {
+    auto used = subject::behind_daemon(how.state_base, how.trouped);
+    measure_memory_after(how, *used, out);
+  }
   auto daemon = subject::behind_daemon(how.state_base, how.trouped);
   out.add(memory_row("empty", resident(*daemon), 24 * 1'024));
   auto sandboxes = std::vector<sandbox>{};

@@ -7,6 +7,8 @@
 
 namespace troupe::bench {
 
+class subject;
+
 /// What a scenario needs to know.
 struct setting {
   bool quick = false;
@@ -31,14 +33,26 @@ struct setting {
 /// and many at once; removal of sandboxes. Embedded and through the daemon.
 void measure_rounds(const setting& how, report& out);
 
-/// Attach to a bridge that fills up to 900 endpoints.
+/// Attach to a bridge that fills up to 900 endpoints, a published port each.
 void measure_growth(const setting& how, report& out);
 
 /// Attach on a simulated kernel: what actors and store cost.
 void measure_overhead(const setting& how, report& out);
 
-/// Memory of the daemon with more and more endpoints.
+/// Creation of networks and attach with up to 1 000 other networks present.
+void measure_networks(const setting& how, report& out);
+
+/// What addresses cost that other programs add to the host.
+void measure_foreign(const setting& how, report& out);
+
+/// Wake-ups and processor time of a daemon that nobody asks for anything.
+void measure_idle(const setting& how, report& out);
+
+/// Memory of the daemon with more and more endpoints, and after they have gone.
 void measure_memory(const setting& how, report& out);
+
+/// The latter. @pre there is no endpoint.
+void measure_memory_after(const setting& how, subject& daemon, report& out);
 
 /// Restart of the daemon after SIGKILL with more and more endpoints.
 void measure_restart(const setting& how, report& out);

@@ -115,6 +115,25 @@ samples subject::attach(int count, std::vector<sandbox>& sandboxes, int ports) {
   return result;
 }
 
+samples subject::create_networks(int count, std::vector<network>& networks) {
+  auto result = samples{};
+  for (auto i = 0; i < count; ++i) {
+    auto number = static_cast<int>(networks.size());
+    auto text = "10." + std::to_string(100 + number / 256) + "."
+                + std::to_string(number % 256) + ".0/24";
+    auto pool = ipam_pool{};
+    pool.subnet = must(prefix::parse(text), "parse subnet");
+    auto options = network_options{};
+    options.pools.push_back(pool);
+    auto watch = stopwatch{};
+    networks.push_back(must(
+      api_->create_network("bridge", "n" + std::to_string(number), options),
+      "create network"));
+    result.add(watch.elapsed());
+  }
+  return result;
+}
+
 samples subject::publish(int count, const sandbox& where) {
   auto joined = must(network_->find_endpoint(where.name()), "find endpoint");
   auto port = port_spec{};

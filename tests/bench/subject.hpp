@@ -48,6 +48,9 @@ public:
   /// @returns how long each publication took.
   samples publish(int count, const sandbox& where);
 
+  /// Makes further bridge networks, one after another.
+  samples create_networks(int count, std::vector<network>& networks);
+
   /// The endpoint of an attached sandbox.
   endpoint_status endpoint_of(const sandbox& where);
 

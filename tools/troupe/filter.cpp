@@ -26,8 +26,7 @@ bool matches_one(const filter_view& x, const std::string& key,
   if (key == "driver")
     return x.driver == wanted;
   if (key == "network")
-    return x.network == wanted
-           || (!wanted.empty() && x.network_id.starts_with(wanted));
+    return x.network_id == wanted;
   return x.labels != nullptr && has_label(*x.labels, wanted);
 }
 
@@ -50,6 +49,20 @@ result<filter> filter::parse(const std::vector<std::string>& texts,
     result.conditions_[key].push_back(text.substr(equals + 1));
   }
   return result;
+}
+
+result<void> filter::resolve(const name_index& networks) {
+  auto found = conditions_.find("network");
+  if (found == conditions_.end())
+    return {};
+  for (auto& wanted : found->second) {
+    auto match = choose_match(networks.matches(wanted), wanted, "network");
+    if (match)
+      wanted = std::move(match->id);
+    else if (match.error().code != ec::not_found) // Then nothing matches.
+      return fail(with_context(std::move(match.error()), "--filter network"));
+  }
+  return {};
 }
 
 bool filter::matches(const filter_view& x) const {

@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/network.hpp"
+#include "troupe/config/model/reference.hpp"
 
 #include <string>
 #include <string_view>
@@ -20,14 +21,23 @@ struct filter_view {
 };
 
 /// Conditions `key=value`. All keys must match, for each key one of its
-/// values: names contain it, ids begin with it, the rest equals it; a label is
-/// `label=key` or `label=key=value`.
+/// values: names contain it, ids begin with it, `network` is a reference, the
+/// rest equals it; a label is `label=key` or `label=key=value`.
 class filter {
 public:
   /// @param keys those that make sense for the listed objects. Errors:
   /// `invalid_argument` with the nearest key.
   static result<filter> parse(const std::vector<std::string>& texts,
                               std::vector<std::string_view> keys);
+
+  /// Finds the networks that are referred to; of one that is not there no
+  /// endpoint matches. Errors: `invalid_argument` where several are meant.
+  /// @param networks all there are.
+  result<void> resolve(const name_index& networks);
+
+  bool names_networks() const {
+    return conditions_.contains("network");
+  }
 
   bool matches(const filter_view& x) const;
 

@@ -36,6 +36,18 @@ bool keep_matching(session& s, const output_options& how,
     s.report_usage(wanted.error());
     return false;
   }
+  if (wanted->names_networks()) {
+    auto all = s.ask<network_list>(list_networks{});
+    if (!all)
+      return false;
+    auto networks = name_index{};
+    for (const auto& x : all->networks)
+      networks.add(x.spec.id.value, x.spec.name);
+    if (auto found = wanted->resolve(networks); !found) {
+      s.report(found.error());
+      return false;
+    }
+  }
   std::erase_if(xs, [&](const Status& x) {
     return !wanted->matches(view(x));
   });

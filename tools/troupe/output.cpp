@@ -12,10 +12,14 @@ namespace {
 
 constexpr size_t gap = 3;
 
+// Records may be older than today's rules for names: the terminal must not
+// obey them.
+std::string printable(std::string text) {
+  return is_printable(text) ? text : quoted(text);
+}
+
 std::string cell(std::string text) {
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f)
-      c = '?';
+  text = printable(std::move(text));
   return text.empty() ? "-" : text;
 }
 
@@ -57,15 +61,15 @@ std::string text_table::text() const {
 }
 
 std::string full_name(const network_status& x) {
-  return x.spec.name;
+  return printable(x.spec.name);
 }
 
 std::string full_name(const endpoint_status& x) {
-  return x.network_name + "/" + x.spec.name;
+  return printable(x.network_name + "/" + x.spec.name);
 }
 
 std::string full_name(const sandbox_status& x) {
-  return x.spec.name;
+  return printable(x.spec.name);
 }
 
 std::string subnets_text(const network_spec& x) {

@@ -31,6 +31,8 @@ constexpr std::pair<std::string_view, std::string_view> help_texts[] = {
   {"max-requests", "Requests in work at once"},
   {"max-queue", "Operations waiting for one object"},
   {"ip-forward", "Switch the host's forwarding on if a network needs it"},
+  {"ip-forward-no-drop",
+   "Where it was switched on, forward between other links, too"},
   {"accept-mark", "Accept forwarded packets with this mark: MARK[/MASK]"},
   {"proxy-program", "Path of troupe-proxy [beside this program]"},
   {"ready-namespaces", "Namespaces made in advance"},

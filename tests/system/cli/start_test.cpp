@@ -102,6 +102,43 @@ TEST_F(Start, ASecondDaemonOnTheSameDirectoriesIsRefused) {
   EXPECT_EQ(doctor(), "");
 }
 
+// Its first operation would say so as well, but then it has been "ready".
+TEST_F(Start, WithoutRightsItEndsWithTheReason) {
+  EXPECT_EQ(daemon().terminate(), 0);
+  struct row {
+    std::vector<std::string> before; // The daemon's own words.
+    std::string reason;
+  };
+  const auto rows = std::vector<row>{
+    {{"setpriv", "--bounding-set=-all"},
+     "has no CAP_NET_ADMIN and CAP_SYS_ADMIN"},
+    {{"setpriv", "--bounding-set=-net_admin"}, "has no CAP_NET_ADMIN"},
+    {{"setpriv", "--bounding-set=-sys_admin"}, "has no CAP_SYS_ADMIN"},
+    {{"setpriv", "--reuid=65534", "--clear-groups"}, "has no CAP_NET_ADMIN"},
+    {{"unshare", "--user", "--map-root-user"},
+     "/proc/self/ns/net belongs to another user namespace"},
+    {{"unshare", "--user", "--map-root-user", "--net"},
+     "/proc/self/ns/mnt belongs to another user namespace"}};
+  for (const auto& [before, reason] : rows)
+    for (auto faults : {false, true}) {
+      auto words = before;
+      words.insert(words.end(),
+                   {daemon_path(), "--state-dir", daemon().dir() + "/state",
+                    "--run-dir", daemon().dir() + "/run"});
+      if (faults)
+        words.emplace_back("--enable-fault-injection");
+      auto ran = run(words, {}, std::chrono::seconds{20});
+      EXPECT_EQ(ran.code, 1) << ran.out << ran.err;
+      EXPECT_NE((ran.out + ran.err).find(reason), std::string::npos)
+        << reason << "\n"
+        << ran.out << ran.err;
+      EXPECT_EQ((ran.out + ran.err).find("ready"), std::string::npos)
+        << ran.out << ran.err;
+    }
+  ASSERT_EQ(daemon().start(), "");
+  observe_daemon();
+}
+
 TEST_F(Start, TwoDaemonsOnTwoDirectoriesLeaveEachOtherAlone) {
   make_objects();
   auto other = daemon_process{daemon().dir() + "/other"};

@@ -1,4 +1,5 @@
 #include "fixture.hpp"
+#include <cstdlib>
 
 namespace troupe::test {
 
@@ -38,6 +39,40 @@ TEST_F(BridgeExisting, KeepsAnAddressThatIsTheGateway) {
   use("br0");
   build(2);
   expect_host_reachable();
+}
+
+// Ours is the first of its subnet; the kernel would take the others with it.
+TEST_F(BridgeExisting, KeepsTheUsersAddressesOfOurSubnet) {
+  auto index = host_bridge("br0");
+  auto up = netns::link_change{};
+  up.up = true;
+  change(*kernel, "br0", up);
+  auto shell = [](const std::string& line) {
+    ASSERT_EQ(std::system(line.c_str()), 0) << line;
+  };
+  const auto setting
+    = std::string{"/proc/sys/net/ipv4/conf/br0/promote_secondaries"};
+  for (auto text : {std::string{"0"}, std::string{"1"}}) {
+    shell("echo " + text + " > " + setting);
+    pristine = snapshot();
+    use("br0");
+    create_network();
+    shell("ip address add 10.1.0.5/16 brd + dev br0 label br0:web");
+    shell("ip address add 10.1.0.6/16 dev br0 valid_lft 3600 preferred_lft "
+          "1800");
+    auto done = driver->remove_network(*kernel, network);
+    ASSERT_TRUE(done) << troupe::test::text(done);
+    EXPECT_EQ(kernel->addresses(index)->size(), 2U);
+    shell("test $(cat " + setting + ") = " + text);
+    // With all that they had, and the subnet's route.
+    shell("ip -o -4 address show dev br0 | grep -q '10.1.0.5/16 brd "
+          "10.1.255.255 .*br0:web'");
+    shell("ip -o -4 address show dev br0 | grep '10.1.0.6/16' | grep -q "
+          "'preferred_lft 1[78][0-9][0-9]sec'");
+    shell("ip route show 10.1.0.0/16 | grep -q 'dev br0 .*src 10.1.0.5'");
+    shell("ip address flush dev br0");
+    EXPECT_EQ(snapshot(), pristine);
+  }
 }
 
 TEST_F(BridgeExisting, IsRefusedIfItIsNoBridge) { // BR-07

@@ -13,7 +13,9 @@ constexpr auto stranger = mac_address{{2, 9, 9, 9, 9, 9}};
 constexpr auto own = mac_address{{0x02, 0x42, 10, 1, 0, 2}};   // a1's
 constexpr auto other = mac_address{{0x02, 0x42, 10, 1, 0, 3}}; // a2's
 
+constexpr uint8_t igmp_number = 2;
 constexpr uint8_t udp_number = 17;
+constexpr uint8_t pim_number = 103;
 constexpr uint8_t icmp6_number = 58;
 constexpr uint8_t solicit = 135;
 constexpr uint8_t advert = 136;
@@ -83,6 +85,25 @@ const frame_case cases[] = {
        0x86dd, v6("fd00:1::2", icmp6_number, icmp6(advert, ip("fd00:1::2"))));
    },
    true},
+  {"fragment_of_a_datagram",
+   [] {
+     auto frame = from_own(0x800, v4("10.1.0.2", bytes(16)));
+     frame[14 + 7] = 1; // Its offset, for which the checksum pays.
+     frame[14 + 11] = static_cast<uint8_t>(frame[14 + 11] - 1);
+     return frame;
+   },
+   true},
+  {"multicast_report",
+   [] {
+     return from_own(0x800, packet(ip("10.1.0.2"), ip("10.1.0.3"), igmp_number,
+                                   bytes{0x16, 0, 0, 0, 239, 1, 1, 1}));
+   },
+   true},
+  {"multicast_report6",
+   [] {
+     return from_own(0x86dd, v6("::", icmp6_number, icmp6(143, ip("::"))));
+   },
+   true},
 
   {"mac_of_another",
    [] {
@@ -119,6 +140,63 @@ const frame_case cases[] = {
   {"dhcp_offer",
    [] {
      return from_own(0x800, v4("10.1.0.2", udp(67, 68)));
+   },
+   false},
+  {"dhcp_offer_from_another_port",
+   [] {
+     return from_own(0x800, v4("10.1.0.2", udp(1067, 68)));
+   },
+   false},
+  {"multicast_query",
+   [] {
+     return from_own(0x800, packet(ip("10.1.0.2"), ip("10.1.0.3"), igmp_number,
+                                   bytes{0x11, 0, 0, 0, 0, 0, 0, 0}));
+   },
+   false},
+  {"multicast_router",
+   [] {
+     return from_own(0x800, packet(ip("10.1.0.2"), ip("10.1.0.3"), igmp_number,
+                                   bytes{0x30, 0, 0, 0, 0, 0, 0, 0}));
+   },
+   false},
+  {"pim_hello",
+   [] {
+     return from_own(0x800, packet(ip("10.1.0.2"), ip("10.1.0.3"), pim_number,
+                                   bytes{0x20, 0, 0, 0, 0, 0, 0, 0}));
+   },
+   false},
+  {"multicast_query6",
+   [] {
+     return from_own(0x86dd,
+                     v6(own_link_local, icmp6_number, icmp6(130, ip("::"))));
+   },
+   false},
+  {"multicast_query6_behind_options",
+   [] {
+     return from_own(
+       0x86dd, v6(own_link_local, 0, behind_options(icmp6(130, ip("::")))));
+   },
+   false},
+  {"multicast_router6",
+   [] {
+     return from_own(0x86dd,
+                     v6(own_link_local, icmp6_number, icmp6(151, ip("::"))));
+   },
+   false},
+  {"pim_hello6",
+   [] {
+     return from_own(0x86dd, v6(own_link_local, pim_number, bytes(8)));
+   },
+   false},
+  {"detection_of_anothers_address",
+   [] {
+     return from_own(0x86dd,
+                     v6("::", icmp6_number, icmp6(solicit, ip("fd00:1::3"))));
+   },
+   false},
+  {"dhcpv6_offer_from_another_port",
+   [] {
+     return from_own(0x86dd, v6(own_link_local, udp_number, udp(1547, 546)));
    },
    false},
   {"ipv6_of_another",
@@ -244,6 +322,36 @@ TEST_F(Guard, LetsEverythingThroughWhenItIsOff) {
   for (const auto& x : cases)
     all.emplace_back(x.name);
   EXPECT_EQ(arrived(), all);
+}
+
+// No rule sees frames to link-local addresses; the bridge must not believe
+// them.
+TEST_F(Guard, KeepsTheForwardingTableFromFramesToLinkLocalAddresses) {
+  build();
+  auto sender = frame_socket{places["a1"], "eth0"};
+  for (uint8_t last : {0x03, 0x0e}) {
+    const auto to = mac_address{{0x01, 0x80, 0xc2, 0, 0, last}};
+    sender.send(ethernet(to, stranger, 0x88cc) + bytes(60));
+    sender.send(ethernet(to, other, 0x88cc) + bytes(60));
+  }
+  const auto table
+    = output_of("bridge fdb show br " + driver->network_interface(a));
+  EXPECT_EQ(table.find(to_string(stranger)), std::string::npos) << table;
+  // What is for a2 still goes there.
+  EXPECT_NE(reach(places["host"], probe::kind::tcp, ip("10.1.0.3"), 80), "");
+}
+
+TEST_F(Guard, KeepsTheForwardingTableOfABridgeThatTheUserMade) {
+  ASSERT_EQ(shell("ip link add br7 type bridge; ip link set br7 up"), 0);
+  a.options["name"] = "br7";
+  build();
+  auto sender = frame_socket{places["a1"], "eth0"};
+  const auto to = mac_address{{0x01, 0x80, 0xc2, 0, 0, 0x0e}};
+  sender.send(ethernet(to, stranger, 0x88cc) + bytes(60));
+  sender.send(ethernet(to, other, 0x88cc) + bytes(60));
+  const auto table = output_of("bridge fdb show br br7");
+  EXPECT_EQ(table.find(to_string(stranger)), std::string::npos) << table;
+  EXPECT_NE(reach(places["host"], probe::kind::tcp, ip("10.1.0.3"), 80), "");
 }
 
 TEST_F(Guard, KeepsRouterAdvertsAwayFromTheHost) {

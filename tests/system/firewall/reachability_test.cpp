@@ -1,4 +1,9 @@
+#include "frames.hpp"
 #include "town.hpp"
+#include <algorithm>
+
+#include <netinet/in.h>
+
 namespace troupe::test {
 
 namespace {
@@ -130,13 +135,14 @@ const mode_case modes[] = {
    "",
    "dup",
    ""},
+  // The own network is left to the proxy, which is not here.
   {"without_icc",
    {{"icc", "false"}},
    false,
    "h",
    "duph",
-   "h",
-   "h",
+   "",
+   "",
    "h",
    true,
    true,
@@ -265,6 +271,117 @@ TEST_F(Sources, AnAcceptedMarkOpensTheWay) {
   EXPECT_NE(reach(places["neighbour"], kind::tcp, ip("10.1.0.2"), 81), "");
 }
 
+// What connection tracking does not know is not translated.
+TEST_F(Sources, InvalidPacketsDoNotLeave) {
+  build();
+  auto sender = frame_socket{places["a1"], "eth0"};
+  auto neighbour = frame_socket{places["neighbour"], "eth0"};
+  const auto gateway
+    = kernel->link(kernel->link_index(driver->network_interface(a)).value())
+        .value()
+        .mac;
+  const auto own = mac_address{{0x02, 0x42, 10, 1, 0, 2}};
+  const auto tag = std::string{"troupe-not-translated"};
+  // SYN and FIN at once.
+  auto tcp
+    = bytes{4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 3, 1, 0, 0, 0, 0, 0};
+  sender.send(ethernet(gateway, own, 0x800)
+              + packet(ip("10.1.0.2"), ip("192.0.2.2"), IPPROTO_TCP,
+                       tcp + bytes{tag.begin(), tag.end()}));
+  EXPECT_FALSE(neighbour.receives(tag, 300));
+}
+
+TEST_F(Sources, NoElementMeansNoWay) {
+  build();
+  EXPECT_NE(reach(places["neighbour"], kind::tcp, ip("192.0.2.1"), 8080), "");
+  const auto flush = [&](const char* set) {
+    return shell("nft flush map inet " + rules.table + " " + set);
+  };
+  ASSERT_EQ(flush("enter"), 0);
+  EXPECT_EQ(reach(places["neighbour"], kind::tcp, ip("10.1.0.2"), 80), "");
+  EXPECT_EQ(reach(places["neighbour"], kind::udp, ip("fd00:1::2"), 80), "");
+  EXPECT_EQ(reach(places["b1"], kind::tcp, ip("10.1.0.2"), 80), "");
+  ASSERT_EQ(shell("nft flush set inet " + rules.table + " networks"), 0);
+  EXPECT_EQ(reach(places["a1"], kind::tcp, ip("192.0.2.2"), 80), "");
+  load();
+  EXPECT_NE(reach(places["a1"], kind::tcp, ip("192.0.2.2"), 80), "");
+}
+
+// Forwarding that we switched on is for our networks alone.
+TEST_F(Sources, TheHostIsNoRouterForOthersWhereItsElementSaysSo) {
+  build();
+  ASSERT_EQ(shell("ip netns add far; ip link add up1 type veth peer name eth0 "
+                  "netns far; ip addr add 203.0.113.1/24 dev up1; ip link set "
+                  "up1 up; ip -n far link set lo up; ip -n far addr add "
+                  "203.0.113.2/24 dev eth0; ip -n far link set eth0 up; ip -n "
+                  "far route add default via 203.0.113.1"),
+            0);
+  ASSERT_EQ(shell("nsenter --net=" + places["neighbour"]
+                  + " ip route add 203.0.113.0/24 via 192.0.2.1"),
+            0);
+  const auto passes = [&] {
+    return reach(places["neighbour"], kind::ping, ip("203.0.113.2")) == "pong";
+  };
+  EXPECT_TRUE(passes());
+  ASSERT_EQ(
+    shell("nft add element inet " + rules.table + " no_router '{ ipv4 }'"), 0);
+  EXPECT_FALSE(passes());
+  EXPECT_NE(reach(places["a1"], kind::tcp, ip("192.0.2.2"), 80), "");
+  EXPECT_NE(reach(places["neighbour"], kind::tcp, ip("192.0.2.1"), 8080), "");
+  EXPECT_EQ(shell("ip netns del far"), 0);
+}
+
+TEST_F(Sources, LoopbackAddressesAreNotForOthers) {
+  servers.add("", 6060);
+  build();
+  ASSERT_EQ(shell("sysctl -qw net.ipv4.conf.up0.route_localnet=1; nsenter "
+                  "--net="
+                  + places["neighbour"]
+                  + " sh -c 'sysctl -qw net.ipv4.conf.eth0.route_localnet=1; "
+                    "ip addr del 127.0.0.1/8 dev lo; ip route add "
+                    "127.0.0.1/32 via 192.0.2.1 src 192.0.2.2'"),
+            0);
+  EXPECT_EQ(reach(places["neighbour"], kind::tcp, ip("127.0.0.1"), 6060), "");
+  ASSERT_EQ(shell("nft flush chain inet " + rules.table + " input"), 0);
+  EXPECT_NE(reach(places["neighbour"], kind::tcp, ip("127.0.0.1"), 6060), "")
+    << "the rules kept it away";
+}
+
+// Somebody who listens at the host, as the proxy does.
+TEST_F(Sources, AnInternalNetworkDoesNotReachPublishedPortsAtTheHost) {
+  a.internal = true;
+  servers.add("", 9090);
+  servers.add("", 7070);
+  build();
+  // As for clients that are not translated, e.g. link-local ones.
+  const auto flush = [&](const std::string& what) {
+    return shell("nft flush " + what);
+  };
+  ASSERT_EQ(flush("map inet " + rules.table + " publish4_any"), 0);
+  ASSERT_EQ(flush("map inet " + rules.table + " publish6_any"), 0);
+  for (const auto* host : {"10.1.0.1", "fd00:1::1"}) {
+    EXPECT_EQ(reach(places["a1"], kind::tcp, ip(host), 9090), "") << host;
+    EXPECT_EQ(reach(places["a1"], kind::udp, ip(host), 9090), "") << host;
+    EXPECT_NE(reach(places["a1"], kind::tcp, ip(host), 7070), "") << host;
+    EXPECT_NE(reach(places["b2"], kind::tcp, ip(host), 9090), "") << host;
+  }
+  ASSERT_EQ(flush("set inet " + rules.table + " proxied"), 0);
+  EXPECT_NE(reach(places["a1"], kind::tcp, ip("fd00:1::1"), 9090), "");
+}
+
+TEST_F(Sources, RulesOfUsersSeeWhatTheProxyServes) {
+  servers.add("", 8080);
+  build();
+  const auto proxied = [&] {
+    return reach(places["host"], kind::tcp, ip("127.0.0.1"), 8080);
+  };
+  EXPECT_NE(proxied(), "");
+  ASSERT_EQ(shell("nft add rule inet troupe_user before_troupe_input tcp dport "
+                  "8080 drop"),
+            0);
+  EXPECT_EQ(proxied(), "");
+}
+
 TEST_F(Sources, ConnectionsAreForgottenWhenAnAddressGoes) {
   build();
   EXPECT_NE(reach(places["neighbour"], kind::udp, ip("192.0.2.1"), 8080), "");
@@ -274,36 +391,84 @@ TEST_F(Sources, ConnectionsAreForgottenWhenAnAddressGoes) {
                      "2>/dev/null");
   };
   ASSERT_NE(tracked().find("dport=8080"), std::string::npos) << tracked();
+  auto listed = kernel->connections();
+  ASSERT_TRUE(listed) << text(listed);
+  const auto through_port = [](const netns::connection_info& x) {
+    return x.proto == protocol::udp && x.client == ip("192.0.2.2")
+           && x.host == ip("192.0.2.1") && x.host_port == 8080
+           && x.server == ip("10.1.0.2") && x.server_port == 80 && x.answered
+           && !x.source_translated;
+  };
+  EXPECT_EQ(std::ranges::count_if(*listed, through_port), 1);
+  auto flush = [&](const netns::conntrack_filter& x) {
+    return kernel->flush_conntrack({&x, 1});
+  };
   auto filter = netns::conntrack_filter{};
   filter.address = ip("10.1.0.2");
-  ASSERT_TRUE(kernel->flush_conntrack(filter));
+  ASSERT_TRUE(flush(filter));
   EXPECT_EQ(tracked().find("dport=8080"), std::string::npos) << tracked();
   EXPECT_NE(tracked().find("dport=9090"), std::string::npos) << tracked();
   filter = {};
   filter.proto = protocol::udp;
   filter.host_port = 9090;
-  ASSERT_TRUE(kernel->flush_conntrack(filter));
+  ASSERT_TRUE(flush(filter));
   EXPECT_EQ(tracked().find("dport=9090"), std::string::npos) << tracked();
 }
 
-// The kernel's own filter would forget all but the connections of an IPv6
-// address.
-TEST_F(Sources, ConnectionsOfOtherIpv6AddressesStay) {
+// Each condition by itself, and all of them at once, which is another way.
+TEST_F(Sources, ConnectionsAreForgottenByWhatIsKnownOfThem) {
   build();
-  EXPECT_NE(reach(places["a1"], kind::udp, ip("fd00:1::3"), 80), "");
-  EXPECT_NE(reach(places["neighbour"], kind::udp, ip("2001:db8::1"), 8080), "");
-  EXPECT_NE(reach(places["neighbour"], kind::udp, ip("2001:db8::1"), 9090), "");
-  auto tracked = [] {
-    return output_of("conntrack -L -f ipv6 2>/dev/null");
+  const auto is_forgotten = [&](const netns::conntrack_filter& x, bool many) {
+    EXPECT_NE(reach(places["neighbour"], kind::udp, ip("192.0.2.1"), 8080), "");
+    EXPECT_NE(reach(places["neighbour"], kind::udp, ip("2001:db8::1"), 8080),
+              "");
+    auto filters = std::vector{x};
+    if (many) // Of no connection.
+      for (uint16_t i = 1; i < 20; ++i) {
+        filters.emplace_back();
+        filters.back().proto = protocol::sctp;
+        filters.back().host_port = i;
+      }
+    EXPECT_TRUE(kernel->flush_conntrack(filters));
+    const auto left = kernel->connections().value();
+    const auto is_meant = [&](const netns::connection_info& y) {
+      return y.host_port == 8080 && y.client.family() == x.family;
+    };
+    const auto gone = std::ranges::none_of(left, is_meant);
+    const auto of_others
+      = std::ranges::any_of(left, [](const netns::connection_info& y) {
+          return y.host_port == 8080;
+        });
+    EXPECT_TRUE(of_others) << "the other family's";
+    return gone;
   };
-  ASSERT_NE(tracked().find("dport=8080"), std::string::npos) << tracked();
-  ASSERT_NE(tracked().find("dport=9090"), std::string::npos) << tracked();
-  auto filter = netns::conntrack_filter{};
-  filter.family = ip_family::v6;
-  filter.address = ip("fd00:1::2");
-  ASSERT_TRUE(kernel->flush_conntrack(filter));
-  EXPECT_EQ(tracked().find("dport=8080"), std::string::npos) << tracked();
-  EXPECT_NE(tracked().find("dport=9090"), std::string::npos) << tracked();
+  for (auto many : {false, true}) {
+    SCOPED_TRACE(many);
+    for (auto v4 : {true, false}) {
+      SCOPED_TRACE(v4);
+      auto through = netns::conntrack_filter{};
+      through.family = v4 ? ip_family::v4 : ip_family::v6;
+      through.proto = protocol::udp;
+      through.host_port = 8080;
+      through.server = ip(v4 ? "10.1.0.2" : "fd00:1::2");
+      through.server_port = 80;
+      EXPECT_TRUE(is_forgotten(through, many));
+      through.host_address = ip(v4 ? "192.0.2.1" : "2001:db8::1");
+      EXPECT_TRUE(is_forgotten(through, many));
+      auto wrong = through;
+      wrong.server_port = 81;
+      EXPECT_FALSE(is_forgotten(wrong, many));
+      wrong = through;
+      wrong.server = ip(v4 ? "10.1.0.3" : "fd00:1::3");
+      EXPECT_FALSE(is_forgotten(wrong, many));
+      wrong = through;
+      wrong.untranslated = true;
+      EXPECT_FALSE(is_forgotten(wrong, many));
+      wrong = through;
+      wrong.unanswered = true;
+      EXPECT_FALSE(is_forgotten(wrong, many));
+    }
+  }
 }
 
 } // namespace

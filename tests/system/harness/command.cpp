@@ -1,5 +1,7 @@
 #include "troupe/tests/system/harness/command.hpp"
 
+#include "troupe/tests/fixtures/slowness.hpp"
+
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -77,7 +79,7 @@ outcome
 run(const std::vector<std::string>& words,
     const std::vector<std::string>& extra, std::chrono::seconds deadline) {
   auto result = outcome{};
-  auto until = clock::now() + deadline;
+  auto until = clock::now() + patient(deadline);
   int out[2], err[2];
   if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
     return result;
@@ -114,7 +116,7 @@ pid_t spawn(const std::vector<std::string>& words, const std::string& log,
 }
 
 int wait_for(pid_t child, std::chrono::milliseconds deadline) {
-  auto until = clock::now() + deadline;
+  auto until = clock::now() + patient(deadline);
   for (;;) {
     auto status = 0;
     auto found = waitpid(child, &status, WNOHANG);

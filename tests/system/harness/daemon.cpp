@@ -1,5 +1,6 @@
 #include "troupe/tests/system/harness/daemon.hpp"
 
+#include "troupe/tests/fixtures/slowness.hpp"
 #include "troupe/tests/system/harness/command.hpp"
 
 #include <cstdlib>
@@ -42,14 +43,14 @@ std::string daemon_process::start(const std::vector<std::string>& flags) {
 
 void daemon_process::launch(const std::vector<std::string>& flags) {
   auto words = wrapper_;
-  words.insert(words.end(), {daemon_path(), "--state-dir", dir_ + "/state",
+  words.insert(words.end(), {program_, "--state-dir", dir_ + "/state",
                              "--run-dir", dir_ + "/run"});
   words.insert(words.end(), flags.begin(), flags.end());
   pid_ = spawn(words, dir_ + "/log");
 }
 
 std::string daemon_process::wait_until_ready() {
-  auto until = std::chrono::steady_clock::now() + start_deadline;
+  auto until = std::chrono::steady_clock::now() + patient(start_deadline);
   for (;;) {
     if (auto answer = client().get("/v1/status"); answer && answer->ok())
       return {};
@@ -69,7 +70,7 @@ void daemon_process::kill() {
   if (pid_ <= 0)
     return;
   ::kill(pid_, SIGKILL);
-  wait_for(pid_, stop_deadline);
+  wait_for(pid_, patient(stop_deadline));
   pid_ = -1;
 }
 
@@ -77,7 +78,7 @@ int daemon_process::terminate() {
   if (pid_ <= 0)
     return -1;
   ::kill(pid_, SIGTERM);
-  auto code = wait_for(pid_, stop_deadline);
+  auto code = wait_for(pid_, patient(stop_deadline));
   if (code < 0)
     kill();
   pid_ = -1;

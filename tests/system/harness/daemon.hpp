@@ -10,6 +10,10 @@
 
 namespace troupe::test {
 
+/// Path of the daemon and the command line of this build.
+const char* daemon_path();
+const char* command_line_path();
+
 /// The real `trouped` of this build, on directories of its own.
 /// @thread_safety One caller at a time, but `client` may be called by any.
 class daemon_process {
@@ -25,6 +29,11 @@ public:
   /// Words before the program from the next start on, e.g. `setpriv …`.
   void wrap(std::vector<std::string> wrapper) {
     wrapper_ = std::move(wrapper);
+  }
+
+  /// Another build's program, from the next start on.
+  void set_program(std::string path) {
+    program_ = std::move(path);
   }
 
   /// Starts it and waits until it answers. @returns why it does not; empty:
@@ -69,11 +78,8 @@ public:
 private:
   std::string dir_;
   std::vector<std::string> wrapper_;
+  std::string program_ = daemon_path();
   pid_t pid_ = -1;
 };
-
-/// Path of the daemon and the command line of this build.
-const char* daemon_path();
-const char* command_line_path();
 
 } // namespace troupe::test

@@ -1,5 +1,6 @@
 #include "troupe/netns/netlink_kernel.hpp"
 #include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 #include "troupe/tests/unit/netns/kernel_script.hpp"
@@ -27,8 +28,10 @@ TEST_P(KernelScript, DoesTheSameOnBothKernels) {
   auto opened = netns::open_netlink_kernel(pin_dir());
   ASSERT_TRUE(works(opened));
   auto real = script_runner{std::move(*opened)};
-  auto simulated = script_runner{
-    netns::open_simulated_kernel(std::make_shared<netns::simulated_world>())};
+  auto world = std::make_shared<netns::simulated_world>();
+  if (!kernel_is_at_least(6, 2))
+    world->set_release(6, 1);
+  auto simulated = script_runner{netns::open_simulated_kernel(world)};
   auto random = std::mt19937{seed};
   auto done = 0;
   // The host of the real one is a fresh namespace, whose loopback is down.

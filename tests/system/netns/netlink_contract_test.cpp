@@ -1,5 +1,7 @@
 #include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
+#include "troupe/tests/fixtures/slowness.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 
 #include <gtest/gtest.h>
@@ -49,8 +51,12 @@ public:
     EXPECT_EQ(umount2(path.c_str(), MNT_DETACH), 0);
   }
 
+  bool renames_running_links() override {
+    return kernel_is_at_least(6, 2);
+  }
+
   bool eventually(const std::function<bool()>& condition) override {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 1000 * slowness(); ++i) {
       if (condition())
         return true;
       std::this_thread::sleep_for(std::chrono::milliseconds{5});

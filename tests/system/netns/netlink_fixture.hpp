@@ -1,10 +1,13 @@
 #pragma once
 
 #include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 
 namespace troupe::test {
 
@@ -49,6 +52,9 @@ protected:
       return;
     kernel.reset();
     EXPECT_EQ(open_descriptors(), descriptors_);
+    // One that was joined may still be listed.
+    for (int i = 0; i < 1000 && running_threads() != threads_; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds{2});
     EXPECT_EQ(running_threads(), threads_);
   }
 

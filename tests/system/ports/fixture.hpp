@@ -5,6 +5,7 @@
 #include "troupe/netns/ports/socket_address.hpp"
 #include "troupe/netns/unique_fd.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
+#include "troupe/tests/fixtures/slowness.hpp"
 
 #include <gtest/gtest.h>
 
@@ -232,7 +233,7 @@ inline void echo(int fd) {
 inline bool eventually(const std::function<bool()>& check,
                        std::chrono::milliseconds patience
                        = std::chrono::milliseconds{5'000}) {
-  auto end = std::chrono::steady_clock::now() + patience;
+  auto end = std::chrono::steady_clock::now() + patient(patience);
   while (!check()) {
     if (std::chrono::steady_clock::now() > end)
       return false;

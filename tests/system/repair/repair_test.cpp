@@ -1,6 +1,7 @@
 // Somebody else deletes or changes what is ours; the daemon mends it within two
 // seconds and tells.
 
+#include "troupe/tests/fixtures/slowness.hpp"
 #include "troupe/tests/system/harness/system_test.hpp"
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <thread>
 
 #include <signal.h>
+#include <sys/stat.h>
 
 namespace troupe::test {
 
@@ -66,11 +68,29 @@ protected:
     return result;
   }
 
+  // Of all tables, with the rules.
   static std::string routes_inside(const std::string& key) {
-    return run({"nsenter", "--net=" + key, "ip", "route"}).out
-           + run({"nsenter", "--net=" + key, "ip", "-6", "route", "show",
-                  "default"})
-               .out;
+    auto lines = std::multiset<std::string>{};
+    for (const auto* family : {"-4", "-6"})
+      for (const auto& what : std::vector<std::vector<std::string>>{
+             {"rule"}, {"route", "show", "table", "all"}}) {
+        auto words
+          = std::vector<std::string>{"nsenter", "--net=" + key, "ip", family};
+        words.insert(words.end(), what.begin(), what.end());
+        auto out = std::istringstream{run(words).out};
+        for (auto line = std::string{}; std::getline(out, line);)
+          lines.insert(line + "\n");
+      }
+    auto result = std::string{};
+    for (const auto& line : lines)
+      result += line;
+    return result;
+  }
+
+  // Damage inside the second sandbox.
+  void expect_mended_inside(const std::string& words) {
+    SCOPED_TRACE(words);
+    expect_mended({"sh", "-c", "nsenter --net=" + keys_.at(1) + " " + words});
   }
 
   // Does the damage, and expects the old sight within two seconds.
@@ -84,9 +104,9 @@ protected:
       seen = look();
       took = std::chrono::steady_clock::now() - started;
       std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    } while (seen != healthy_ && took < std::chrono::seconds{4});
+    } while (seen != healthy_ && took < patient(std::chrono::seconds{4}));
     EXPECT_EQ(seen, healthy_);
-    EXPECT_LT(took, std::chrono::seconds{2});
+    EXPECT_LT(took, patient(std::chrono::seconds{2}));
     EXPECT_EQ(doctor(), "");
     expect_reachable();
   }
@@ -129,7 +149,12 @@ TEST_F(Repair, AVethTakenOffItsBridge) {
 }
 
 TEST_F(Repair, ARenamedVeth) {
-  expect_mended({"ip", "link", "set", host_end(), "name", "renamed0"});
+  // Before Linux 6.2 it must be down for that, and the daemon may be quicker.
+  auto line = "for i in 1 2 3 4 5 6 7 8 9; do printf 'link set " + host_end()
+              + " down\nlink set " + host_end()
+              + " name renamed0\nlink set renamed0 up\n' | ip -batch - && exit;"
+                " done; exit 1";
+  expect_mended({"sh", "-c", line});
 }
 
 TEST_F(Repair, ADeletedBridge) {
@@ -212,6 +237,59 @@ TEST_F(Repair, AGatewayThatContainersAreTold) {
   must("POST", "/v1/networks/net/detach", {{"sandbox", "guest"}});
   EXPECT_TRUE(goes_to("10.77.0.9")) << routes_inside(key);
   EXPECT_EQ(doctor(), "");
+}
+
+TEST_F(Repair, RoutesAndRulesInside) {
+  expect_mended_inside("ip route flush dev eth0");
+  expect_mended_inside("sh -c 'ip -6 route del $(ip -6 route | "
+                       "grep -o \"^fd.* dev eth0\" | head -n 1)'");
+  expect_mended_inside("ip route del default");
+  expect_mended_inside("ip -6 route del default");
+  expect_mended_inside("sh -c 'ip route del $(ip route show table local | "
+                       "grep \"^local .* dev eth0\" | head -n 1)'");
+  expect_mended_inside("sh -c 'ip -6 route del $(ip -6 route show table local "
+                       "| grep \"^local fd.* dev eth0\" | head -n 1)'");
+  expect_mended_inside("sh -c 'for p in 11600 11601 11602 40000; do ip rule "
+                       "del priority $p; ip -6 rule del priority $p; done'");
+}
+
+TEST_F(Repair, AHostEndThatWasMovedElsewhere) {
+  ASSERT_EQ(run({"ip", "netns", "add", "elsewhere"}).code, 0);
+  expect_mended({"ip", "link", "set", host_end(), "netns", "elsewhere"});
+  // Also when it goes before anybody saw it: nothing stays inside.
+  ASSERT_EQ(run({"ip", "link", "set", host_end(), "netns", "elsewhere"}).code,
+            0);
+  must("POST", "/v1/networks/net/detach", {{"sandbox", "right"}});
+  EXPECT_NE(
+    run({"nsenter", "--net=" + keys_.at(1), "ip", "link", "show", "eth0"}).code,
+    0);
+  attach("net", "right");
+  EXPECT_EQ(doctor(), "");
+  EXPECT_EQ(run({"ip", "netns", "del", "elsewhere"}).code, 0);
+  run({"umount", "/run/netns"});
+}
+
+TEST_F(Repair, APinThatSomebodyUnmounted) {
+  auto holder = spawn({"nsenter", "--net=" + keys_.at(1), "sleep", "300"},
+                      daemon().dir() + "/holder");
+  ASSERT_GT(holder, 0);
+  auto inode = [&] {
+    struct stat status {};
+    return ::stat(keys_.at(1).c_str(), &status) == 0 ? status.st_ino : 0;
+  };
+  const auto before = inode();
+  expect_mended({"umount", keys_.at(1)});
+  EXPECT_EQ(inode(), before);
+  // A daemon that was not there finds it by the process.
+  daemon().kill();
+  ASSERT_EQ(run({"umount", keys_.at(1)}).code, 0);
+  ASSERT_EQ(daemon().start(), "");
+  observe_daemon();
+  EXPECT_EQ(inode(), before);
+  EXPECT_EQ(look(), healthy_);
+  EXPECT_EQ(doctor(), "");
+  kill(holder, SIGTERM);
+  EXPECT_GE(wait_for(holder, std::chrono::seconds{5}), 0);
 }
 
 TEST_F(Repair, ForeignLinksAreNobodysBusiness) {

@@ -126,9 +126,16 @@ TEST(AdmitNetwork, AllowedNetworksMayBeNamed) {
                    std::make_shared<const network_spec>(named)};
   for (const auto* key : {"allowed_networks", "troupe.allowed_networks"}) {
     auto x = wanted_network();
-    x.options[key] = generated.name + ":own:docker0";
+    x.options[key] = generated.name + ":own:br7";
     ASSERT_TRUE(admit_network(x, owner, others));
-    EXPECT_EQ(x.options[key], "br-cccccccccccc:br7:docker0");
+    EXPECT_EQ(x.options[key], "br-cccccccccccc:br7:br7");
+    x = wanted_network();
+    x.options[key] = "owm";
+    auto why = refusal(x, others);
+    EXPECT_EQ(why.code, ec::invalid_argument);
+    EXPECT_EQ(why.hint, "did you mean \"own\"?");
+    x.options[key] = "docker0";
+    EXPECT_EQ(refusal(x, others).code, ec::invalid_argument);
   }
   auto odd = wanted_network();
   odd.options["allowed_networks"] = "own:";

@@ -131,6 +131,40 @@ TEST(AdmitSandbox, APathOrTheHostsNamespace) {
             "exclude each other");
 }
 
+TEST(AdmitSandbox, TextsThatEndInFilesArePrintable) {
+  auto refused = [](void (*spoil)(sandbox_spec&)) {
+    auto x = sandbox_spec{};
+    x.name = "box";
+    x.hostname = "web-1";
+    x.domainname = "example.org";
+    x.labels = {{"a", "b c"}};
+    spoil(x);
+    return !admit_sandbox(x);
+  };
+  EXPECT_FALSE(refused([](sandbox_spec&) {}));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.hostname = "a\n\x1b[2Jb";
+  }));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.hostname = "a b";
+  }));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.domainname = "a..b";
+  }));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.labels = {{"\r", ""}};
+  }));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.labels = {{"a", "\t"}};
+  }));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.labels = {{"com.docker.network.endpoint.ifname", "eth7"}};
+  }));
+  EXPECT_TRUE(refused([](sandbox_spec& x) {
+    x.netns_path = "/run/\n";
+  }));
+}
+
 } // namespace
 
 } // namespace troupe::test

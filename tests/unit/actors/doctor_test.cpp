@@ -1,5 +1,6 @@
 #include "troupe/actors/doctor.hpp"
 #include "troupe/actors/pins.hpp"
+#include "troupe/drivers/inside/paths.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {
@@ -57,12 +58,16 @@ struct healthy_world : testing::Test {
     inside.up = true;
     inside.mac = *endpoint.mac;
     inside.addresses = endpoint.addresses;
+    inside.index = 2;
     auto pin = netns::audit_pin{};
     pin.name = pin_name(sandbox.id);
     pin.inode = inode;
     pin.links = {inside};
     pin.gateway = ip("10.1.0.1");
     pin.gateway_v6 = ip("fd00:1::1");
+    const auto paths = drivers::want_paths({network, endpoint, {{}, "eth0"}});
+    pin.routes = drivers::routes_of(paths, inside.index);
+    pin.rules = drivers::rules_of(paths);
     views.kernel.pins = {pin};
   }
 
@@ -335,6 +340,32 @@ TEST_F(healthy_world, PinLeadsElsewhere) {
   EXPECT_EQ(finding(), sandbox_title
                          + "its pin leads to namespace 7, not 4026532001 -> "
                            "make a new one and join its endpoints again");
+}
+
+TEST_F(healthy_world, RoutesAndRulesOfAnEndpoint) {
+  const auto whole = pin();
+  for (size_t i = 0; i < whole.routes.size(); ++i) {
+    pin().routes.erase(pin().routes.begin() + static_cast<ptrdiff_t>(i));
+    EXPECT_NE(finding().find("interface eth0: route "), std::string::npos);
+    EXPECT_EQ(diagnose(views, owner).size(), 1U);
+    pin() = whole;
+  }
+  for (size_t i = 0; i < whole.rules.size(); ++i) {
+    pin().rules.erase(pin().rules.begin() + static_cast<ptrdiff_t>(i));
+    EXPECT_NE(finding().find("interface eth0: rule "), std::string::npos);
+    EXPECT_EQ(diagnose(views, owner).size(), 1U);
+    pin() = whole;
+  }
+}
+
+TEST_F(healthy_world, SubnetOnAnotherInterfaceOfTheSandbox) {
+  auto other = netns::audit_link{};
+  other.name = "tun0";
+  other.addresses = {cidr("10.1.7.7/24"), cidr("10.9.0.1/16")};
+  pin().links.push_back(other);
+  EXPECT_NE(finding().find("interface tun0 of the sandbox has 10.1.7.7/24"),
+            std::string::npos);
+  EXPECT_EQ(diagnose(views, owner).size(), 1U);
 }
 
 TEST_F(healthy_world, DefaultRoutes) {

@@ -29,7 +29,7 @@ protected:
     return std::make_unique<firewall_work>(
       std::move(*kernel), nullptr,
       netns::firewall::settings{table, {}, instance{}.link_group()},
-      ip_forward);
+      forwarding_policy{ip_forward, true});
   }
 
   /// Elements in the kernel; -1: there are no tables.
@@ -148,6 +148,118 @@ TEST_F(FirewallWork, ForwardingIsOpenedOnlyWhereThatIsAllowed) {
   EXPECT_TRUE(work->open_forwarding(*driver, network));
   EXPECT_EQ(forwards(), 1);
   EXPECT_EQ(work->warnings().size(), 1U);
+}
+
+// -- forwarding ---------------------------------------------------------------
+
+namespace {
+
+using netns::sysctl;
+
+element not_a_router(ip_family family) {
+  return make_element(set_id::no_router, {family}).value();
+}
+
+/// A host with two cards, and a network of both families.
+class Forwarding : public FirewallWork {
+protected:
+  Forwarding() {
+    world->add_hardware("eth0");
+    world->add_hardware("eth1");
+    for (const auto* x : {"eth0", "eth1"})
+      EXPECT_TRUE(host->set_sysctl(sysctl::ipv6_accept_ra, x, 1));
+    EXPECT_TRUE(host->set_sysctl(sysctl::ipv6_accept_ra, "eth1", 0));
+    network.id = network_id{std::string(64, 'a')};
+    network.name = "web";
+    network.enable_ipv6 = true;
+  }
+
+  std::vector<element> elements() {
+    auto there = host->list_elements(table);
+    return there.value_or(std::vector<element>{});
+  }
+
+  int accept_ra(const std::string& link) {
+    return host->read_sysctl(sysctl::ipv6_accept_ra, link).value();
+  }
+
+  std::unique_ptr<drivers::driver> driver
+    = drivers::make("bridge", instance::of("/run/troupe-test"));
+  std::unique_ptr<netns::kernel> host = netns::open_simulated_kernel(world);
+  network_spec network;
+};
+
+} // namespace
+
+TEST_F(Forwarding, ThatIsSwitchedOnIsForOurNetworksAlone) {
+  ASSERT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_EQ(elements(), (std::vector{not_a_router(ip_family::v4),
+                                     not_a_router(ip_family::v6)}));
+  // The next run finds it on, and knows why.
+  auto again = make(true);
+  again->recall_forwarding();
+  ASSERT_TRUE(again->apply({{"a", {unguarded("trp1")}}}));
+  ASSERT_TRUE(again->open_forwarding(*driver, network));
+  EXPECT_EQ(elements().size(), 3U);
+}
+
+TEST_F(Forwarding, ThatWasOnIsForEverybody) {
+  ASSERT_TRUE(host->set_sysctl(sysctl::ipv4_forwarding, "all", 1));
+  ASSERT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_EQ(elements(), std::vector{not_a_router(ip_family::v6)});
+  // Somebody switched it off and means the networks as well: it goes on, and
+  // the host is the router that it was.
+  ASSERT_TRUE(host->set_sysctl(sysctl::ipv4_forwarding, "all", 0));
+  ASSERT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_EQ(elements(), std::vector{not_a_router(ip_family::v6)});
+}
+
+TEST_F(Forwarding, IsForEverybodyWhereTheSettingsSaySo) {
+  ASSERT_TRUE(work->open_forwarding(*driver, network));
+  auto open = firewall_work{
+    netns::open_simulated_kernel(world), nullptr,
+    netns::firewall::settings{table, {}, instance{}.link_group()},
+    forwarding_policy{true, false}};
+  open.recall_forwarding();
+  ASSERT_TRUE(open.apply({{"a", {unguarded("trp1")}}}));
+  ASSERT_TRUE(open.open_forwarding(*driver, network));
+  EXPECT_EQ(elements(), std::vector{unguarded("trp1")});
+}
+
+TEST_F(Forwarding, KeepsRoutesFromRouterAdvertisements) {
+  network.enable_ipv6 = false;
+  ASSERT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_EQ(accept_ra("eth0"), 1);
+  network.enable_ipv6 = true;
+  ASSERT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_EQ(accept_ra("eth0"), 2);
+  EXPECT_EQ(accept_ra("eth1"), 0);
+  auto told = false;
+  for (const auto& x : work->warnings())
+    told |= x.find("net.ipv6.conf.eth0.accept_ra") != std::string::npos;
+  EXPECT_TRUE(told);
+}
+
+TEST_F(Forwarding, IsAllOrNothing) {
+  const auto before = fingerprint(*world);
+  for (unsigned n = 0;; ++n) {
+    SCOPED_TRACE(n);
+    work = make(true);
+    plan(n, false, netns::fault_rule::effect::fail);
+    auto done = work->open_forwarding(*driver, network);
+    const auto hit = faults->faults() != 0;
+    faults->clear();
+    faults->reset_counters();
+    if (!hit)
+      break;
+    if (done)
+      continue; // What only reads may fail.
+    if (host->read_sysctl(sysctl::ipv4_forwarding, "all").value() == 0) {
+      EXPECT_EQ(fingerprint(*world), before);
+    }
+    (void)host->set_sysctl(sysctl::ipv4_forwarding, "all", 0);
+    (void)host->remove_firewall(table);
+  }
 }
 
 } // namespace troupe::test

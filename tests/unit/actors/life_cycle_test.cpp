@@ -54,6 +54,47 @@ TEST_F(life_cycle, FromCreationToNothing) {
   EXPECT_TRUE(disk->content.joins.empty());
 }
 
+// Packets larger than the uplink's would be lost, or cost a round trip each.
+TEST_F(life_cycle, ANetworkHasTheMtuOfTheUplink) {
+  auto uplink = machine.world->add_hardware("wg0");
+  auto resize = [&](uint32_t mtu_bytes) {
+    auto change = netns::link_change{};
+    change.mtu_bytes = mtu_bytes;
+    ASSERT_TRUE(machine.world->change_link("", "wg0", change));
+  };
+  resize(1420);
+  ASSERT_TRUE(machine.kernel->add_address(uplink, cidr("192.0.2.2/24")));
+  auto route = netns::route_info{};
+  route.gateway = ip("192.0.2.1");
+  route.index = uplink;
+  ASSERT_TRUE(machine.kernel->add_route(route));
+  const auto label = std::string{"com.docker.network.driver.mtu"};
+  auto web = make_network("web");
+  EXPECT_EQ(web.spec.options, (text_map{{label, "1420"}}));
+  auto named = network_spec{};
+  named.name = "named";
+  named.options = {{"mtu", "1300"}};
+  EXPECT_EQ(outcome(create_network{named}), "ok");
+  auto box = make_sandbox("box");
+  auto endpoint = attach("web", "box");
+  attach("named", "box");
+  auto mtu = [&](const std::string& ns, const std::string& link) {
+    return machine.link(ns, link).info.mtu_bytes;
+  };
+  auto expect_kept = [&] {
+    EXPECT_EQ(mtu("", web.interface), 1420U);
+    EXPECT_EQ(mtu("", endpoint.host_interface), 1420U);
+    EXPECT_EQ(mtu(box.spec.id.brief(), "eth0"), 1420U);
+    EXPECT_EQ(mtu(box.spec.id.brief(), "eth1"), 1300U);
+  };
+  expect_kept();
+  // Decided once: what is running keeps its own.
+  resize(1500);
+  restart();
+  expect_kept();
+  EXPECT_EQ(make_network("later").spec.options, text_map{});
+}
+
 TEST_F(life_cycle, AttachAndDetach) {
   make_network("web");
   make_sandbox("box");

@@ -147,7 +147,7 @@ TEST(NetworkBook, ARefusedClaimLeavesNothing) {
   EXPECT_NE(claimed.error().message.find("not a unicast address"),
             std::string::npos);
   EXPECT_TRUE(bad.addresses.empty());
-  EXPECT_TRUE(book.names().empty());
+  EXPECT_TRUE(book.names().matches("ep-1").empty());
 
   bad.mac = mac_address::parse("02:00:00:00:00:01").value();
   ASSERT_TRUE(book.claim(network, bad));
@@ -201,7 +201,7 @@ TEST(NetworkBook, ReleaseGivesEverythingBack) {
   auto x = endpoint_named('1');
   x.ipv4 = ip("10.1.0.7");
   ASSERT_TRUE(book.claim(network, x));
-  book.release(x);
+  book.release(x.id);
   auto again = endpoint_named('1');
   again.ipv4 = ip("10.1.0.7");
   again.mac = x.mac;
@@ -214,11 +214,11 @@ TEST(NetworkBook, ASecondReleaseDoesNotFreeTheNextOwner) {
   auto x = endpoint_named('1');
   x.ipv4 = ip("10.1.0.7");
   ASSERT_TRUE(book.claim(network, x));
-  book.release(x);
+  book.release(x.id);
   auto next = endpoint_named('2');
   next.ipv4 = ip("10.1.0.7");
   ASSERT_TRUE(book.claim(network, next));
-  book.release(x);
+  book.release(x.id);
   auto third = endpoint_named('3');
   third.ipv4 = ip("10.1.0.7");
   EXPECT_EQ(book.claim(network, third).error().code, ec::conflict);
@@ -231,28 +231,79 @@ TEST(NetworkBook, RestoreHoldsWhatRecordsHold) {
   ASSERT_TRUE(before.claim(network, x));
 
   auto after = network_book::open(network).value();
-  ASSERT_TRUE(after.restore(x));
-  EXPECT_EQ(after.names().at(x.id.value), "ep-1");
+  ASSERT_TRUE(after.restore(x).empty());
+  EXPECT_EQ(after.names().id_of_name("ep-1"), x.id.value);
   auto thief = endpoint_named('2');
   thief.ipv4 = x.addresses[0].address;
   EXPECT_EQ(after.claim(network, thief).error().code, ec::conflict);
   auto next = endpoint_named('3');
   ASSERT_TRUE(after.claim(network, next));
   EXPECT_NE(addresses(next), addresses(x));
-  after.release(x);
+  after.release(x.id);
   EXPECT_TRUE(after.claim(network, thief));
 }
 
-TEST(NetworkBook, RestoreRefusesWhatCannotBe) {
+/// What is wrong with a record, one line.
+std::string oddity(network_book& book, const endpoint_spec& x) {
+  auto result = std::string{};
+  for (const auto& line : book.restore(x))
+    result += (result.empty() ? "" : "; ") + line;
+  return result;
+}
+
+TEST(NetworkBook, WhatCannotBeHeldIsToldAndHasAName) {
   auto network = network_v4();
   auto book = network_book::open(network).value();
   auto x = endpoint_named('1');
   x.addresses = {cidr("10.9.0.5/16")};
-  EXPECT_EQ(text(book.restore(x)),
-            "restore endpoint \"ep-1\": address 10.9.0.5/16 is in no subnet "
-            "of its network []");
-  x.addresses = {cidr("10.1.0.1/16")};
-  EXPECT_EQ(book.restore(x).error().code, ec::conflict);
+  EXPECT_EQ(oddity(book, x),
+            "endpoint \"ep-1\" (111111111111): address 10.9.0.5/16 is in no "
+            "subnet of its network");
+  auto y = endpoint_named('2');
+  y.addresses = {cidr("10.1.0.1/16")}; // The gateway's.
+  EXPECT_NE(oddity(book, y).find("already in use"), std::string::npos);
+  auto z = endpoint_named('3');
+  z.name = x.name;
+  EXPECT_NE(oddity(book, z).find("another endpoint has this name"),
+            std::string::npos);
+  EXPECT_EQ(book.names().matches("ep-1").size(), 2U);
+  EXPECT_EQ(book.names().matches("ep-2").size(), 1U);
+}
+
+TEST(NetworkBook, OfTwoRecordsWithOneAddressTheFirstHasIt) {
+  auto network = network_v4();
+  auto book = network_book::open(network).value();
+  auto x = endpoint_named('1');
+  x.addresses = {cidr("10.1.0.7/16")};
+  x.mac = mac_address::parse("02:42:0a:01:00:07").value();
+  auto y = x;
+  y.id.value = id_of('2');
+  y.name = "ep-2";
+  EXPECT_EQ(oddity(book, x), "");
+  EXPECT_NE(oddity(book, y).find("already in use"), std::string::npos);
+  book.release(y.id);
+  auto next = endpoint_named('3');
+  next.ipv4 = ip("10.1.0.7");
+  EXPECT_EQ(book.claim(network, next).error().code, ec::conflict);
+  book.release(x.id);
+  EXPECT_TRUE(book.claim(network, next));
+}
+
+TEST(NetworkBook, ReopensPoolsAsFarAsItCan) {
+  auto network = network_v4();
+  network.pools.emplace_back(); // Without a subnet.
+  network.pools.push_back(pool("10.2.0.0/16", "10.3.0.1"));
+  auto problems = std::vector<std::string>{};
+  auto book = network_book::reopen(network, problems);
+  EXPECT_EQ(problems.size(), 2U);
+  auto x = endpoint_named('1');
+  x.addresses = {cidr("10.1.0.7/16"), cidr("10.2.0.7/16")};
+  EXPECT_EQ(oddity(book, x), "");
+  network.ipam_driver = "infoblox";
+  problems.clear();
+  book = network_book::reopen(network, problems);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0], "this program has no IPAM driver \"infoblox\"");
 }
 
 TEST(NetworkBook, WithoutPoolsKnowsNamesOnly) {
@@ -262,7 +313,7 @@ TEST(NetworkBook, WithoutPoolsKnowsNamesOnly) {
   auto x = endpoint_named('1');
   ASSERT_TRUE(book.claim(network, x));
   EXPECT_TRUE(x.addresses.empty());
-  EXPECT_EQ(book.names().size(), 1U);
+  EXPECT_EQ(book.names().matches("ep-1").size(), 1U);
 }
 
 } // namespace

@@ -62,6 +62,8 @@ TEST(ReconcilePins, MakesLostOnesAnew) {
   auto gone = recorded('a', 999);
   auto unmounted = recorded('b', machine.sandbox(std::string(12, 'b')).inode);
   auto replaced = recorded('c', machine.sandbox(std::string(12, 'c')).inode);
+  machine.kernel
+    = netns::open_simulated_kernel(machine.world); // A new process.
   ASSERT_TRUE(machine.world->unmount_pin(pin_name(unmounted.id)));
   ASSERT_TRUE(machine.world->replace_pin(pin_name(replaced.id)));
   auto report
@@ -88,12 +90,42 @@ TEST(ReconcilePins, RemovesWhatNobodyWants) {
   EXPECT_TRUE(pins(machine).empty());
 }
 
+TEST(ReconcilePins, FindsLostOnesAgain) {
+  auto machine = host{};
+  // One that this process made, one that it saw pinned, one with a process.
+  auto made = recorded('a', machine.sandbox(std::string(12, 'a')).inode);
+  auto other = netns::open_simulated_kernel(machine.world);
+  auto seen
+    = recorded('b', other->create_namespace(std::string(12, 'b'))->inode);
+  auto external = machine.world->make_external_namespace(external_path);
+  auto held = recorded('c', external.inode);
+  ASSERT_TRUE(other->adopt_namespace(pin_name(held.id), external_path));
+  auto wanted = reconcile_namespaces{{made, seen, held}, true};
+  ASSERT_FALSE(reconcile_pins(*machine.kernel, wanted)->states[1].remade);
+  other.reset();
+  for (auto process : {"old", "new"}) {
+    for (const auto& x : wanted.wanted)
+      ASSERT_TRUE(machine.world->unmount_pin(pin_name(x.id)));
+    auto report = reconcile_pins(*machine.kernel, wanted).value();
+    for (const auto& x : report.states) {
+      EXPECT_FALSE(x.remade) << process;
+      EXPECT_TRUE(x.pinned_again) << process;
+      EXPECT_EQ(x.ns.inode, pins(machine).at(pin_name(x.sandbox)));
+    }
+    EXPECT_EQ(pins(machine).size(), wanted.wanted.size());
+    machine.kernel = netns::open_simulated_kernel(machine.world);
+    wanted.wanted = {held};
+    ASSERT_TRUE(reconcile_pins(*machine.kernel, wanted));
+  }
+}
+
 TEST(ReconcilePins, AdoptsTheSameNamespaceAgain) {
   auto machine = host{};
   auto external = machine.world->make_external_namespace(external_path);
   auto spec = recorded('a', external.inode, external_path);
   auto report = reconcile_pins(*machine.kernel, {{spec}, true}).value();
-  EXPECT_TRUE(report.states[0].remade);
+  EXPECT_FALSE(report.states[0].remade);
+  EXPECT_TRUE(report.states[0].pinned_again);
   EXPECT_EQ(pins(machine).at(pin_name(spec.id)), external.inode);
 }
 

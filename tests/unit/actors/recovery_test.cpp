@@ -52,7 +52,8 @@ TEST(PlanRebuild, KeepsWhatBelongsTogether) {
                     {endpoint_of('1', 'a', true), endpoint_of('2', 'a', false),
                      endpoint_of('3', 'a', false)},
                     {sandbox_of('b')},
-                    {join_of('1', 'a', 'b'), join_of('2', 'a', 'b')}});
+                    {join_of('1', 'a', 'b'), join_of('2', 'a', 'b')},
+                    {}});
   EXPECT_EQ(orphans(plan), "");
   EXPECT_EQ(plan.networks.size(), 1U);
   EXPECT_EQ(plan.sandboxes.size(), 1U);
@@ -80,25 +81,54 @@ TEST(PlanRebuild, AJoinNeedsItsSandbox) {
     = plan_rebuild({{network_v4('a')},
                     {endpoint_of('1', 'a', true), endpoint_of('2', 'a', false)},
                     {},
-                    {join_of('1', 'a', 'b'), join_of('2', 'a', 'b')}});
-  EXPECT_EQ(orphans(plan), "e1j1j2");
+                    {join_of('1', 'a', 'b'), join_of('2', 'a', 'b')},
+                    {}});
+  EXPECT_EQ(orphans(plan), "j1j2e1");
   EXPECT_EQ(plan.endpoints[{id_of('a')}].size(), 1U);
   EXPECT_TRUE(plan.joins.empty());
 }
 
-TEST(PlanRebuild, EndpointsNeedTheirNetwork) {
+// What a user has made is not removed because something else is missing.
+TEST(PlanRebuild, ANetworkWithoutRecordIsStoodInFor) {
   auto plan
     = plan_rebuild({{},
-                    {endpoint_of('1', 'a', true), endpoint_of('2', 'a', false)},
+                    {endpoint_of('1', 'a', true), endpoint_of('2', 'a', false),
+                     endpoint_of('3', 'a', true)},
                     {sandbox_of('b')},
-                    {join_of('1', 'a', 'b')}});
-  EXPECT_EQ(orphans(plan), "e1E2j1");
-  EXPECT_TRUE(plan.endpoints.empty());
+                    {join_of('1', 'a', 'b')},
+                    {}});
+  EXPECT_EQ(orphans(plan), "e3");
+  ASSERT_EQ(plan.networks.size(), 1U);
+  EXPECT_EQ(plan.networks[0].id.value, id_of('a'));
+  EXPECT_EQ(plan.networks[0].name, "unknown-aaaaaaaaaaaa");
+  EXPECT_EQ(plan.networks[0].driver, "");
+  EXPECT_EQ(plan.endpoints[{id_of('a')}].size(), 2U);
+  EXPECT_EQ(plan.joins.size(), 1U);
+  EXPECT_EQ(plan.problems.size(), 1U);
+}
+
+TEST(PlanRebuild, AJoinIsInItsEndpointsNetwork) {
+  auto plan = plan_rebuild({{network_v4('a')},
+                            {endpoint_of('1', 'a', true)},
+                            {sandbox_of('b')},
+                            {join_of('1', 'f', 'b')},
+                            {}});
+  ASSERT_EQ(plan.joins.size(), 1U);
+  EXPECT_EQ(plan.joins[0].network.value, id_of('a'));
+}
+
+TEST(PlanRebuild, TellsOfTwoWithOneName) {
+  auto second = network_v4('c');
+  second.name = network_v4('a').name;
+  auto plan = plan_rebuild({{network_v4('a'), second}, {}, {}, {}, {}});
+  EXPECT_EQ(plan.networks.size(), 2U);
+  ASSERT_EQ(plan.problems.size(), 1U);
+  EXPECT_NE(plan.problems[0].find("has the same name"), std::string::npos);
 }
 
 TEST(PlanRebuild, AJoinNeedsItsEndpoint) {
   auto plan = plan_rebuild(
-    {{network_v4('a')}, {}, {sandbox_of('b')}, {join_of('1', 'a', 'b')}});
+    {{network_v4('a')}, {}, {sandbox_of('b')}, {join_of('1', 'a', 'b')}, {}});
   EXPECT_EQ(orphans(plan), "j1");
 }
 
@@ -107,7 +137,8 @@ TEST(PlanRebuild, JoinsComeInTheOrderOfTheirInterfaces) {
     {{network_v4('a'), network_v4('c')},
      {endpoint_of('1', 'a', true), endpoint_of('2', 'c', true)},
      {sandbox_of('b')},
-     {join_of('1', 'a', 'b', "eth1"), join_of('2', 'c', 'b', "eth0")}});
+     {join_of('1', 'a', 'b', "eth1"), join_of('2', 'c', 'b', "eth0")},
+     {}});
   ASSERT_EQ(plan.joins.size(), 2U);
   EXPECT_EQ(plan.joins[0].interface, "eth0");
   EXPECT_EQ(plan.joins[1].interface, "eth1");

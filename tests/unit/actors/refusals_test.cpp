@@ -91,7 +91,7 @@ TEST_F(refusals, TakenSubnetsAndAddresses) {
   same.subnet = web.spec.pools[0].subnet;
   network.pools = {same};
   auto refused = outcome(create_network{network});
-  EXPECT_EQ(refused.substr(0, 10), "forbidden:") << refused;
+  EXPECT_EQ(refused.substr(0, 9), "conflict:") << refused;
   EXPECT_NE(refused.find("conflicts with network web"), std::string::npos)
     << refused;
 
@@ -174,11 +174,12 @@ TEST_F(simple_refusals, References) { // LN-44
 TEST_F(simple_refusals, AmbiguousReferences) {
   make_network("a");
   make_network("b");
-  make_endpoint("a", "same");
-  make_endpoint("b", "same");
+  const auto first = make_endpoint("a", "same").spec.id.brief();
+  const auto second = make_endpoint("b", "same").spec.id.brief();
   EXPECT_EQ(outcome(inspect_endpoint{"", "same"}),
-            "invalid_argument: find endpoint \"same\": several networks have "
-            "one");
+            "invalid_argument: find endpoint \"same\": more than one has this "
+            "name: a/same ("
+              + first + "), b/same (" + second + ")");
   EXPECT_EQ(outcome(inspect_endpoint{"a", "same"}), "ok");
   // More ids than first digits: some digit is ambiguous.
   for (auto i = 0; i < 17; ++i)
@@ -190,6 +191,66 @@ TEST_F(simple_refusals, AmbiguousReferences) {
         != std::string::npos)
       ++ambiguous;
   EXPECT_GT(ambiguous, 0);
+}
+
+/// Endpoints whose ids are the test's choice.
+struct references : live_system {
+  references() {
+    make_network("a");
+    make_network("b");
+    backend.reset();
+    add("a", "one", "c1");
+    add("a", "two", "c2");
+    add("a", "three", "c3");
+    add("b", "four", "c4");
+    add("b", "five", "d5");
+    add("b", "c2", "e6"); // Called like another's prefix.
+    start();
+  }
+
+  void add(const std::string& network, const std::string& name,
+           const std::string& digits) {
+    auto x = endpoint_spec{};
+    x.id.value = digits + std::string(64 - digits.size(), '0');
+    for (const auto& y : disk->content.networks)
+      if (y.name == network)
+        x.network = y.id;
+    x.name = name;
+    disk->content.endpoints.push_back(x);
+  }
+
+  /// The name of what the reference means; else why not.
+  std::string meant(const std::string& network, const std::string& reference) {
+    auto found = call<endpoint_status>(inspect_endpoint{network, reference});
+    return found ? found->network_name + "/" + found->spec.name
+                 : std::string{to_string(found.error().code)};
+  }
+};
+
+TEST_F(references, APrefixIsAmbiguousIfItIsSoInAnyNetwork) {
+  EXPECT_EQ(meant("", "c"), "invalid_argument");
+  EXPECT_EQ(meant("a", "c"), "invalid_argument");
+  EXPECT_EQ(meant("b", "c"), "b/four");
+  EXPECT_EQ(meant("", "c4"), "b/four");
+  EXPECT_EQ(meant("", "d"), "b/five");
+}
+
+TEST_F(references, ANameWinsOverAForeignPrefix) {
+  EXPECT_EQ(meant("", "c2"), "b/c2");
+  EXPECT_EQ(meant("a", "c2"), "a/two");
+  EXPECT_EQ(meant("", "c20"), "a/two");
+}
+
+TEST_F(references, NothingIsRemovedByAnAmbiguousReference) {
+  for (const auto& what :
+       {request{remove_endpoint{"", "c", true}},
+        request{leave_endpoint{"", "c"}}, request{publish_ports{"", "c", {}}},
+        request{join_endpoint{"", "c", "x"}}})
+    EXPECT_NE(outcome(what), "ok");
+  const auto said = outcome(remove_endpoint{"", "c", true});
+  for (auto name : {"a/one (c1", "a/two (c2", "a/three (c3", "b/four (c4"})
+    EXPECT_NE(said.find(name), std::string::npos) << said;
+  EXPECT_EQ(disk->content.endpoints.size(), 6U);
 }
 
 } // namespace

@@ -29,6 +29,7 @@ TEST(LoadSettings, ReadsAFileWithComments) {
       "max-requests": 2,
       "max-queue": 3,
       "ip-forward": false,
+      "ip-forward-no-drop": true,
       "ready-namespaces": 0,
       "remove-leftovers": true
     })",
@@ -47,6 +48,7 @@ TEST(LoadSettings, ReadsAFileWithComments) {
   EXPECT_EQ(loaded->max_requests, 2);
   EXPECT_EQ(loaded->max_queue, 3);
   EXPECT_FALSE(loaded->ip_forward);
+  EXPECT_TRUE(loaded->ip_forward_no_drop);
   EXPECT_EQ(loaded->ready_namespaces, 0);
   EXPECT_TRUE(loaded->remove_leftovers);
 }

@@ -136,6 +136,38 @@ TEST_F(BridgeEndpoint, IsAnIsolatedPortWithoutIcc) {
   EXPECT_TRUE(port->isolated);
 }
 
+// The bridge may be the user's, which learns from frames that no rule sees.
+TEST_F(BridgeEndpoint, LearnsNothingOnABridgeThatTheUserNamed) {
+  network.options["name"] = "br0";
+  machine.foreign_bridge("br0");
+  make_network();
+  ASSERT_TRUE(create());
+  auto end = machine.link("", "trp000000000001");
+  ASSERT_TRUE(end.info.port);
+  EXPECT_FALSE(end.info.port->learning);
+  EXPECT_EQ(end.bound, std::vector{*plan.endpoint.mac});
+  EXPECT_TRUE(complaints().empty());
+  // It comes back with its port.
+  auto change = netns::link_change{};
+  change.master = 0;
+  ASSERT_TRUE(machine.world->change_link("", "trp000000000001", change));
+  ASSERT_TRUE(create());
+  end = machine.link("", "trp000000000001");
+  EXPECT_FALSE(end.info.port->learning);
+  EXPECT_EQ(end.bound, std::vector{*plan.endpoint.mac});
+}
+
+TEST_F(BridgeEndpoint, LearnsWhereItMaySendAsAnybody) {
+  network.options["name"] = "br0";
+  network.options["spoof_guard"] = "false";
+  machine.foreign_bridge("br0");
+  make_network();
+  ASSERT_TRUE(create());
+  auto end = machine.link("", "trp000000000001");
+  EXPECT_TRUE(end.info.port->learning);
+  EXPECT_TRUE(end.bound.empty());
+}
+
 TEST_F(BridgeEndpoint, ChangesNoPortFlagsByDefault) {
   ASSERT_TRUE(create());
   auto port = machine.link("", "trp000000000001").info.port;

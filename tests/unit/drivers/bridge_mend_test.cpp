@@ -66,6 +66,23 @@ TEST_F(BridgeMend, RestoresThePeer) {
   }
 }
 
+// They rename only links that are down, which costs those their routes.
+TEST_F(BridgeMend, RestoresNamesOnKernelsBeforeLinux62) {
+  struct place {
+    std::string ns;
+    std::string link;
+  };
+  for (const auto& [ns, link] : {place{"", outside}, place{"box", "eth0"}}) {
+    SCOPED_TRACE(link);
+    auto change = netns::link_change{};
+    change.name = "stolen";
+    disturb(ns, link, change);
+    machine.world->set_release(6, 1);
+    expect_mended();
+    machine.world->set_release(6, 18);
+  }
+}
+
 TEST_F(BridgeMend, RestoresBothEndsAtOnce) {
   for (const auto& change : damages()) {
     if (change.name)

@@ -45,6 +45,7 @@ TEST_F(BridgeNetwork, HasNameMacMtuGroupAliasAndGateway) {
   EXPECT_EQ(link.info.group, owner.link_group());
   EXPECT_EQ(link.info.alias, owner.alias(network.id.value));
   EXPECT_TRUE(link.info.up);
+  EXPECT_FALSE(link.info.learns_link_local);
   EXPECT_EQ(link.addresses, addresses{cidr("10.1.0.1/16")});
 }
 
@@ -169,6 +170,19 @@ TEST_F(BridgeNetwork, UsesAHostBridgeAndGivesItBack) {
   EXPECT_EQ(machine.print(), before);
 }
 
+// Its first address of the subnet is ours; the kernel would delete the others
+// with it.
+TEST_F(BridgeNetwork, LeavesTheUsersOtherAddressesOfItsSubnet) {
+  network.options["name"] = "br0";
+  auto index = machine.foreign_bridge("br0");
+  ASSERT_TRUE(create());
+  ASSERT_TRUE(machine.kernel->add_address(index, cidr("10.1.0.5/16")));
+  ASSERT_TRUE(machine.kernel->add_address(index, cidr("10.1.0.6/16")));
+  ASSERT_TRUE(remove());
+  EXPECT_EQ(machine.link("", "br0").addresses,
+            (addresses{cidr("10.1.0.5/16"), cidr("10.1.0.6/16")}));
+}
+
 TEST_F(BridgeNetwork, LeavesAGatewayAddressThatWasThere) {
   network.options["name"] = "br0";
   auto index = machine.foreign_bridge("br0");
@@ -233,13 +247,14 @@ TEST_F(BridgeNetwork, IsMendedAfterAnyChange) {
   network = network_dual();
   ASSERT_TRUE(create());
   auto wanted = machine.print();
-  auto changes = std::vector<netns::link_change>(6);
+  auto changes = std::vector<netns::link_change>(7);
   changes[0].up = false;
   changes[1].mtu_bytes = 1400;
   changes[2].mac = mac_address{{2, 1, 1, 1, 1, 1}};
   changes[3].group = 7;
   changes[4].alias = "";
   changes[5].name = "stolen";
+  changes[6].learns_link_local = true;
   for (const auto& change : changes) {
     disturb(change);
     EXPECT_EQ(complaints().empty(), false);

@@ -118,7 +118,7 @@ const option_case network_cases[] = {
   {"host_ipv6", "192.0.2.1", bad},
   {"host_ipv6", "ff02::1", bad},
   {"com.docker.network.host_ipv6", "x", bad},
-  {"com.docker.network.bridge.no_such_label", "1", ok}, // BR-20
+  {"com.docker.network.bridge.no_such_label", "1", ok}, // BR-20: in records
   {"org.example.team", "blue", ok},
   {"mtuu", "1500", bad},
   {"", "1", bad},
@@ -154,10 +154,10 @@ const option_case endpoint_cases[] = {
   {"com.docker.network.endpoint.dnsservers", "10.0.0.1", no},
   {"com.docker.network.endpoint.sysctls", "x=1", no},
   {"com.docker.network.advertise_addr_nmsgs", "0", ok}, // BR-38
-  {"com.docker.network.advertise_addr_nmsgs", "3", no},
+  {"com.docker.network.advertise_addr_nmsgs", "3", ok},
   {"com.docker.network.advertise_addr_nmsgs", "4", bad}, // BR-44
   {"com.docker.network.advertise_addr_nmsgs", "-1", bad},
-  {"com.docker.network.advertise_addr_ms", "100", no},
+  {"com.docker.network.advertise_addr_ms", "100", ok},
   {"com.docker.network.advertise_addr_ms", "99", bad},
   {"com.docker.network.advertise_addr_ms", "nonsense", bad}, // BR-43
   {"ifnam", "eth1", bad},
@@ -249,6 +249,26 @@ TEST(BridgeOptions, RefuseLabelAndShortFormThatDiffer) {
   EXPECT_FALSE(drivers::parse_bridge_options(network));
 }
 
+TEST(BridgeOptions, TakeTheUplinksMtuUnlessTheyNameOne) {
+  auto adopted = [](text_map options, uint32_t mtu_bytes, bool ipv6 = false) {
+    auto network = ipv6 ? network_dual() : network_v4();
+    network.options = std::move(options);
+    drivers::adopt_bridge_mtu(network, mtu_bytes);
+    return network.options;
+  };
+  const auto label = std::string{"com.docker.network.driver.mtu"};
+  EXPECT_EQ(adopted({}, 1450), (text_map{{label, "1450"}}));
+  EXPECT_EQ(adopted({}, 9000), (text_map{{label, "9000"}}));
+  EXPECT_EQ(adopted({{"mtu", "0"}}, 1450), (text_map{{label, "1450"}}));
+  EXPECT_EQ(adopted({{"mtu", "1400"}}, 1450), (text_map{{"mtu", "1400"}}));
+  EXPECT_EQ(adopted({{label, "1500"}}, 1450), (text_map{{label, "1500"}}));
+  EXPECT_EQ(adopted({}, 1500), text_map{});
+  EXPECT_EQ(adopted({}, 0), text_map{});
+  EXPECT_EQ(adopted({}, 576), (text_map{{label, "576"}}));
+  EXPECT_EQ(adopted({}, 576, true), (text_map{{label, "1280"}}));
+  EXPECT_EQ(adopted({}, 65'536), (text_map{{label, "65535"}}));
+}
+
 TEST(BridgeOptions, RefuseAnMtuTooSmallForIpv6) {
   auto network = network_dual();
   network.options["mtu"] = "1279";
@@ -263,6 +283,43 @@ TEST(BridgeOptions, QuoteHostileValues) {
   auto options = drivers::parse_bridge_options(network);
   ASSERT_FALSE(options);
   EXPECT_EQ(options.error().message.find('\n'), std::string::npos);
+}
+
+TEST(BridgeOptions, AMisspeltLabelIsRefusedInRequestsOnly) {
+  auto driver = drivers::make("bridge", owner);
+  auto network = network_v4();
+  for (const auto& [key, hint] :
+       {std::pair{"com.docker.network.driver.mtuu",
+                  "did you mean \"com.docker.network.driver.mtu\"?"},
+        std::pair{"com.docker.network.bridge.enable_ic",
+                  "did you mean \"com.docker.network.bridge.enable_icc\"?"},
+        std::pair{"troupe.spoof_gard",
+                  "did you mean \"troupe.spoof_guard\"?"}}) {
+    network.options = {{key, "1400"}};
+    auto done = driver->validate(network);
+    ASSERT_FALSE(done) << key;
+    EXPECT_EQ(done.error().code, ec::invalid_argument);
+    EXPECT_EQ(done.error().hint, hint);
+    // In a record it has the effect it had: none.
+    EXPECT_TRUE(driver->network_elements(network)) << key;
+  }
+  network.options = {{"com.example.anything", "1"}};
+  EXPECT_TRUE(driver->validate(network));
+  auto endpoint = endpoint_spec{};
+  endpoint.options = {{"com.docker.network.endpoint.ifnam", "eth7"}};
+  EXPECT_FALSE(driver->validate_endpoint(network_v4(), endpoint));
+  EXPECT_FALSE(drivers::make("host", owner)
+                 ->validate({{},
+                             "h",
+                             "host",
+                             true,
+                             false,
+                             false,
+                             "default",
+                             {},
+                             {{"com.docker.network.driver.mtu", "1400"}},
+                             {},
+                             0}));
 }
 
 } // namespace

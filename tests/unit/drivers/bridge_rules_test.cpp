@@ -114,7 +114,8 @@ const network_case network_cases[] = {
    {R"(within: "br0" . "br0" : accept)", R"(hairpin: "br0" . "br0")",
     R"(networks: "br0")", R"(enter: ipv4 . "br0" : goto in_nat)",
     R"(enter: ipv6 . "br0" : goto in_nat)", R"(source4: "br0" : 192.0.2.1)",
-    R"(source6: "br0" : 2001:db8::1)"}},
+    R"(source6: "br0" : 2001:db8::1)", R"(masquerade_from: ipv4 . "br0")",
+    R"(masquerade_from: ipv6 . "br0")"}},
   {"no_masquerade",
    true,
    true,
@@ -188,7 +189,7 @@ struct binding_case {
   bool ipv6;          ///< The network has it.
   const char* mode;   ///< Of both families.
   const char* host;   ///< Where the port is published.
-  lines elements;     ///< Without the guard.
+  lines elements;     ///< Without the guard, and what the proxy needs.
   bool proxy;         ///< The proxy serves it, too.
   const char* target; ///< Empty: it leads nowhere.
 };
@@ -205,7 +206,10 @@ TEST_P(PortRules, LeadToTheContainer) {
   network.options
     = {{"gateway_mode_ipv4", x.mode}, {"gateway_mode_ipv6", x.mode}};
   auto wanted = binding(x.host);
-  EXPECT_EQ(port_lines(network, {wanted}), x.elements);
+  auto expected = x.elements;
+  if (x.proxy)
+    expected.emplace_back("proxied: tcp . 8080");
+  EXPECT_EQ(port_lines(network, {wanted}), expected);
   auto delivery = bridge_delivery(network, endpoint_of(network), wanted);
   EXPECT_EQ(delivery.rules, !x.elements.empty());
   EXPECT_EQ(delivery.proxy, x.proxy);
@@ -226,7 +230,7 @@ const binding_case binding_cases[] = {
    "192.0.2.1",
    {"self4: 10.1.0.2 . 10.1.0.2",
     "publish4_addr: 192.0.2.1 . tcp . 8080 : 10.1.0.2 . 80"},
-   false,
+   true,
    "10.1.0.2"},
   {"loopback4", false, "nat", "127.0.0.2", {}, true, "10.1.0.2"},
   {"any6",
@@ -243,7 +247,7 @@ const binding_case binding_cases[] = {
    "2001:db8::1",
    {"self6: fd00:1::2 . fd00:1::2",
     "publish6_addr: 2001:db8::1 . tcp . 8080 : fd00:1::2 . 80"},
-   false,
+   true,
    "fd00:1::2"},
   {"loopback6", true, "nat", "::1", {}, true, "fd00:1::2"},
   {"any6to4", false, "nat", "::", {}, true, "10.1.0.2"},
@@ -283,6 +287,16 @@ TEST(PortRules, AskOnceForWhatTwoBindingsWant) {
   EXPECT_EQ(
     port_lines(network, {binding("0.0.0.0", 0), binding("192.0.2.1", 0)}),
     lines{"open4: 10.1.0.2 . tcp . 80"});
+}
+
+// Where br_netfilter is on, a translated packet would not leave the bridge.
+TEST(PortRules, LeaveTheirOwnNetworkToTheProxyWithoutIcc) {
+  auto network = network_dual();
+  network.options = {{"icc", "false"}, {"name", "br0"}};
+  EXPECT_EQ(port_lines(network, {binding("192.0.2.1"), binding("127.0.0.1")}),
+            (lines{"self4: 10.1.0.2 . 10.1.0.2",
+                   "publish4_addr: 192.0.2.1 . tcp . 8080 : 10.1.0.2 . 80",
+                   "proxied: tcp . 8080", R"(by_proxy: "br0" . tcp . 8080)"}));
 }
 
 TEST(PortRules, PublishNothingOnInternalNetworks) {

@@ -45,6 +45,11 @@ const pool_case pools[] = {
   {"0.0.0.0/0", "", false},
   {"127.1.0.0/16", "", false},
   {"224.0.0.0/8", "", false},
+  {"169.254.0.0/16", "", false},
+  {"169.254.7.0/24", "169.254.7.1", false},
+  {"255.255.255.0/24", "", false},
+  {"0.1.0.0/16", "", false},
+  {"::/120", "", false},
   {"fd00:1::/64", "fd00:1::1", true},
   {"fd00:1::/64", "fd00:1::", false},
   {"fd00:1::/64", "fd00:1::ffff:ffff:ffff:ffff", true},
@@ -116,7 +121,7 @@ TEST(BridgeConflict, NamesBothNetworksAndWhatTheyShare) {
   two.pools = {pool("10.1.128.0/24", "10.1.128.1")}; // BR-16
   auto done = bridge->check_conflict(two, one);
   ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, ec::forbidden);
+  EXPECT_EQ(done.error().code, ec::conflict);
   EXPECT_EQ(done.error().message,
             "cannot create network net-b (br-bbbbbbbbbbbb): conflicts with "
             "network net-a (br-aaaaaaaaaaaa): networks have overlapping IPv4");

@@ -70,7 +70,8 @@ TEST_P(DriverContract, IgnoresForeignLabels) {
 TEST_P(DriverContract, RefusesAConflictWithItself) {
   auto done = driver->check_conflict(network, network);
   ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, ec::forbidden);
+  EXPECT_EQ(done.error().code,
+            driver->features().single_network ? ec::forbidden : ec::conflict);
 }
 
 TEST_P(DriverContract, CreatesTwiceAsOnce) {
@@ -173,9 +174,38 @@ TEST(Registry, ListsNamesInOrder) {
   EXPECT_EQ(names.size(), 3U);
 }
 
-TEST(Registry, DoesNotMakeAnUnknownDriver) {
-  EXPECT_EQ(drivers::make("bridgé", owner), nullptr);
-  EXPECT_EQ(drivers::make("", owner), nullptr);
+// What is recorded under another version's driver can be removed, and nothing
+// else: the kernel stays as it is.
+TEST(Registry, AnUnknownDriverBuildsNothing) {
+  for (auto name : {"bridgé", "macvlan", ""}) {
+    EXPECT_FALSE(drivers::is_known(name));
+    EXPECT_EQ(drivers::served_by(name), "");
+    auto machine = host{};
+    const auto before = machine.print();
+    auto driver = drivers::make(name, owner);
+    ASSERT_NE(driver, nullptr);
+    EXPECT_EQ(driver->name(), name);
+    auto plan = drivers::endpoint_plan{network_v4(), {}, {}};
+    plan.network.driver = name;
+    EXPECT_FALSE(driver->validate(plan.network));
+    EXPECT_FALSE(driver->validate_endpoint(plan.network, plan.endpoint));
+    EXPECT_EQ(
+      driver->create_network(*machine.kernel, plan.network).error().code,
+      ec::unsupported);
+    EXPECT_EQ(driver->create_endpoint(*machine.kernel, plan).error().code,
+              ec::unsupported);
+    EXPECT_EQ(
+      driver->inspect_network(*machine.kernel, plan.network).error().code,
+      ec::unsupported);
+    EXPECT_TRUE(driver->remove_network(*machine.kernel, plan.network));
+    EXPECT_TRUE(driver->remove_endpoints(*machine.kernel, {&plan, 1}));
+    EXPECT_TRUE(driver->list(*machine.kernel).value().empty());
+    EXPECT_TRUE(driver->endpoint_elements(plan.network, plan.endpoint, {})
+                  .value()
+                  .empty());
+    EXPECT_EQ(machine.print(), before);
+  }
+  EXPECT_EQ(drivers::served_by("bridge"), "bridge");
 }
 
 } // namespace

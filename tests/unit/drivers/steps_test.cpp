@@ -1,6 +1,7 @@
 #include "troupe/drivers/steps.hpp"
 
 #include "fixture.hpp"
+#include <cerrno>
 
 namespace troupe::test {
 
@@ -49,6 +50,49 @@ TEST_F(Steps, AreUndoneInReverseOrder) {
   EXPECT_EQ(machine.print(), before);
 }
 
+// Before Linux 6.2 the link goes down for that; nobody else is to notice.
+TEST_F(Steps, RenameARunningLinkOfAnOldKernel) {
+  for (auto text : {"192.0.2.1/24", "fd00::1/64"})
+    ASSERT_TRUE(machine.kernel->add_address(index, cidr(text)));
+  auto routes = std::vector<netns::route_info>(3);
+  routes[0].gateway = ip("192.0.2.9");
+  routes[0].metric = 10;
+  routes[1].destination = net("198.51.100.0/24");
+  routes[2].family = ip_family::v6;
+  routes[2].destination = net("fd77::/64");
+  routes[2].gateway = ip("fd00::9");
+  for (auto& x : routes)
+    x.index = index;
+  for (const auto& x : routes)
+    ASSERT_TRUE(machine.kernel->add_route(x));
+  before = machine.print();
+  machine.world->set_release(6, 1);
+  auto change = netns::link_change{};
+  change.name = "br1";
+  {
+    auto undo = netns::undo_stack{};
+    ASSERT_TRUE(drivers::change_link(*machine.kernel, undo, link(), change));
+    EXPECT_EQ(link().name, "br1");
+    EXPECT_TRUE(link().up);
+    EXPECT_EQ(machine.kernel->routes().value().size(), routes.size());
+  }
+  EXPECT_EQ(machine.print(), before);
+}
+
+TEST_F(Steps, ATakenNameLeavesARunningLinkOfAnOldKernelUp) {
+  machine.foreign_bridge("br1");
+  ASSERT_TRUE(machine.kernel->add_address(index, cidr("fd00::1/64")));
+  before = machine.print();
+  machine.world->set_release(6, 1);
+  auto change = netns::link_change{};
+  change.name = "br1";
+  auto undo = netns::undo_stack{};
+  auto done = drivers::change_link(*machine.kernel, undo, link(), change);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().os_error, EEXIST);
+  EXPECT_EQ(machine.print(), before);
+}
+
 TEST_F(Steps, StayWhenCommitted) {
   {
     auto undo = netns::undo_stack{};
@@ -65,7 +109,10 @@ TEST_F(Steps, LeaveADefaultRouteOfAnotherMetric) {
   auto wanted = std::vector{cidr("10.1.0.1/16")};
   ASSERT_TRUE(
     drivers::add_missing_addresses(*machine.kernel, undo, index, wanted));
-  auto other = netns::route_info{ip_family::v4, {}, ip("10.1.0.7"), index, 500};
+  auto other = netns::route_info{};
+  other.gateway = ip("10.1.0.7");
+  other.index = index;
+  other.metric = 500;
   ASSERT_TRUE(machine.kernel->add_route(other));
   ASSERT_TRUE(drivers::change_default_route(*machine.kernel, undo, index,
                                             ip("10.1.0.9")));

@@ -103,6 +103,20 @@ void damaged_endpoint(stage& x) {
   ASSERT_TRUE(x.machine.world->change_link("box-1", "eth0", change));
 }
 
+// Renamed by an administrator, who took it down for that.
+void renamed_on_old_kernel(stage& x) {
+  x.build();
+  auto change = netns::link_change{};
+  change.name = "stolen";
+  auto bridge = x.driver->network_interface(x.network);
+  ASSERT_TRUE(x.machine.world->change_link("box-1", "eth0", change));
+  change.name = "stolen0";
+  ASSERT_TRUE(x.machine.world->change_link("", bridge, change));
+  change.name = "stolen1";
+  ASSERT_TRUE(x.machine.world->change_link("", "trp000000000001", change));
+  x.machine.world->set_release(6, 1);
+}
+
 void bare_pair(stage& x) {
   only_network(x);
   auto request = netns::veth_request{};
@@ -148,6 +162,15 @@ const scenario scenarios[] = {
    create_first, endpoints_stand},
   {"MendEndpoint", isolated_endpoint, damaged_endpoint, create_first,
    endpoints_stand},
+  {"MendNamesOnOldKernel", isolated_endpoint, renamed_on_old_kernel,
+   [](stage& x, netns::kernel& k) {
+     auto done = create_network(x, k);
+     return done ? create_first(x, k) : done;
+   },
+   [](stage& x) {
+     return network_stands(x) && endpoints_stand(x);
+   },
+   true},
   {"MendBarePair", isolated_endpoint, bare_pair, create_first, endpoints_stand,
    true},
   {"MendLostPeer", one_endpoint, lost_peer, create_first, endpoints_stand},

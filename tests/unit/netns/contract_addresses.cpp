@@ -1,5 +1,6 @@
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace troupe::test {
@@ -76,12 +77,25 @@ TEST_P(KernelContract, AddressesNeedALink) {
   }
 }
 
-TEST_P(KernelContract, ThePrimaryAddressTakesItsSubnetAlong) {
+TEST_P(KernelContract, OtherAddressesOfASubnetStay) {
   auto bridge = make_bridge("br0");
-  for (auto text : {"10.0.0.1/24", "10.0.0.2/24", "10.9.0.1/24"})
+  for (auto text : {"10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24", "10.9.0.1/24"})
     ASSERT_TRUE(works(host().add_address(bridge, cidr(text))));
+  auto left = [&] {
+    auto result = host().addresses(bridge).value();
+    std::ranges::sort(result);
+    return result;
+  };
   ASSERT_TRUE(works(host().del_address(bridge, cidr("10.0.0.1/24"))));
-  EXPECT_EQ(host().addresses(bridge).value(), list{cidr("10.9.0.1/24")});
+  EXPECT_EQ(left(), (list{cidr("10.0.0.2/24"), cidr("10.0.0.3/24"),
+                          cidr("10.9.0.1/24")}));
+  EXPECT_EQ(host().routed_subnets().value(),
+            (std::vector{subnet("10.0.0.0/24"), subnet("10.9.0.0/24")}));
+  auto again = host().del_address(bridge, cidr("10.0.0.1/24"));
+  EXPECT_TRUE(fails_with(EADDRNOTAVAIL, again));
+  ASSERT_TRUE(works(host().del_address(bridge, cidr("10.0.0.3/24"))));
+  ASSERT_TRUE(works(host().del_address(bridge, cidr("10.0.0.2/24"))));
+  EXPECT_EQ(left(), list{cidr("10.9.0.1/24")});
 }
 
 TEST_P(KernelContract, ALinkThatGoesDownKeepsItsIpv4AddressesOnly) {

@@ -50,6 +50,9 @@ std::vector<element> one_of_each() {
     make_element(set_id::source4, {a}, {ip("192.0.2.9")}),
     make_element(set_id::source6, {a}, {ip("2001:db8::9")}),
     make_element(set_id::masquerade_from, {v4, a}),
+    make_element(set_id::proxied, {protocol::tcp, http}),
+    make_element(set_id::by_proxy, {a, protocol::tcp, http}),
+    make_element(set_id::no_router, {v4}),
     make_element(set_id::unguarded, {string_view{"trp0123456789ab"}}),
     make_element(set_id::guard_mac, {a, mac("02:42:0a:01:00:02")}),
     make_element(set_id::guard_ip4, {a, ip("10.1.0.2")}),
@@ -221,19 +224,50 @@ TEST_P(FirewallContract, FindsNoForeignChainOnAnEmptyHost) {
 }
 
 TEST_P(FirewallContract, FlushesConnectionsByFilter) {
+  auto flush = [&](const netns::conntrack_filter& x) {
+    return host().flush_conntrack({&x, 1});
+  };
   auto filter = netns::conntrack_filter{};
-  EXPECT_TRUE(fails_with(ec::invalid_argument, host().flush_conntrack(filter)));
+  EXPECT_TRUE(fails_with(ec::invalid_argument, flush(filter)));
   filter.host_port = 53;
-  EXPECT_TRUE(fails_with(ec::invalid_argument, host().flush_conntrack(filter)));
+  EXPECT_TRUE(fails_with(ec::invalid_argument, flush(filter)));
   filter.proto = protocol::udp;
-  EXPECT_TRUE(works(host().flush_conntrack(filter)));
+  EXPECT_TRUE(works(flush(filter)));
   filter.host_address = ip("fd00::1");
-  EXPECT_TRUE(fails_with(ec::invalid_argument, host().flush_conntrack(filter)));
+  EXPECT_TRUE(fails_with(ec::invalid_argument, flush(filter)));
   filter.family = ip_family::v6;
-  EXPECT_TRUE(works(host().flush_conntrack(filter)));
+  EXPECT_TRUE(works(flush(filter)));
   filter = {};
   filter.address = ip("10.1.0.2");
-  EXPECT_TRUE(works(host().flush_conntrack(filter)));
+  EXPECT_TRUE(works(flush(filter)));
+  filter = {};
+  filter.server = ip("10.1.0.2");
+  filter.untranslated = true;
+  EXPECT_TRUE(works(flush(filter)));
+  filter.server_port = 53;
+  EXPECT_TRUE(fails_with(ec::invalid_argument, flush(filter)));
+  filter.proto = protocol::sctp;
+  filter.unanswered = true;
+  EXPECT_TRUE(works(flush(filter)));
+}
+
+TEST_P(FirewallContract, FlushesByManyFiltersAtOnce) {
+  auto filters = std::vector<netns::conntrack_filter>(100);
+  for (uint16_t i = 0; auto& x : filters) {
+    x.proto = protocol::udp;
+    x.host_port = ++i;
+  }
+  EXPECT_TRUE(works(host().flush_conntrack({})));
+  EXPECT_TRUE(works(host().flush_conntrack(filters)));
+  filters.back().proto.reset();
+  EXPECT_TRUE(
+    fails_with(ec::invalid_argument, host().flush_conntrack(filters)));
+}
+
+TEST_P(FirewallContract, ListsNoConnectionOnAnIdleHost) {
+  auto found = host().connections();
+  ASSERT_TRUE(works(found));
+  EXPECT_TRUE(found->empty());
 }
 
 } // namespace troupe::test

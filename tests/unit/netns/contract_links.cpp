@@ -76,6 +76,46 @@ TEST_P(KernelContract, MakesABridgeAsAsked) {
   EXPECT_EQ(made.alias, "");
   EXPECT_FALSE(made.up);
   EXPECT_FALSE(made.port);
+  EXPECT_TRUE(made.learns_link_local);
+}
+
+TEST_P(KernelContract, LearnsFromLinkLocalFramesOrNot) {
+  auto request = bridge("br0");
+  request.learns_link_local = false;
+  auto index = host().add_bridge(request);
+  ASSERT_TRUE(works(index));
+  EXPECT_FALSE(host().link(*index).value().learns_link_local);
+  auto change = netns::link_change{};
+  change.learns_link_local = true;
+  change.mtu_bytes = 1400;
+  ASSERT_TRUE(works(host().set_link(*index, change)));
+  auto now = host().link(*index).value();
+  EXPECT_TRUE(now.learns_link_local);
+  EXPECT_EQ(now.mtu_bytes, 1400U);
+  change.learns_link_local = false;
+  ASSERT_TRUE(works(host().set_link(*index, change)));
+  EXPECT_FALSE(host().link(*index).value().learns_link_local);
+  auto loopback = host().link_index("lo").value();
+  EXPECT_FALSE(host().link(loopback).value().learns_link_local);
+  EXPECT_TRUE(fails_with(EOPNOTSUPP, host().set_link(loopback, change)));
+}
+
+TEST_P(KernelContract, BindsAMacToABridgePort) {
+  auto bridge_index = make_bridge("br0");
+  auto there = host().create_namespace("a").value();
+  auto request = veth_request{};
+  request.name = "v0";
+  request.peer_name = "eth0";
+  request.peer_namespace = there;
+  request.master = bridge_index;
+  auto port = host().add_veth(request).value();
+  auto address = mac("02:42:0a:00:00:02");
+  EXPECT_TRUE(works(host().bind_mac(port, address)));
+  EXPECT_TRUE(works(host().bind_mac(port, address)));
+  EXPECT_TRUE(fails_with(ENODEV, host().bind_mac(9999, address)));
+  EXPECT_TRUE(fails_with(ENODEV, host().bind_mac(0, address)));
+  auto loopback = host().link_index("lo").value();
+  EXPECT_FALSE(host().bind_mac(loopback, address));
 }
 
 // Kernels can be built without it.
@@ -156,6 +196,7 @@ TEST_P(KernelContract, MakesAVethInPlace) {
   EXPECT_FALSE(inside);
   auto request = veth_request{};
   request.name = "v0";
+  request.mac = mac("fe:00:00:00:00:07");
   request.master = master;
   request.mtu_bytes = 1400;
   request.group = 78;
@@ -170,6 +211,7 @@ TEST_P(KernelContract, MakesAVethInPlace) {
   EXPECT_EQ(end.master, master);
   EXPECT_EQ(end.mtu_bytes, 1400U);
   EXPECT_EQ(end.group, 78U);
+  EXPECT_EQ(end.mac, request.mac);
   EXPECT_TRUE(end.up);
   EXPECT_TRUE(has_flags(end, (netns::port_flags{})));
   EXPECT_EQ(host().read_sysctl(netns::sysctl::ipv6_addr_gen_mode, "v0").value(),
@@ -233,6 +275,9 @@ TEST_P(KernelContract, AFailedVethLeavesNothing) {
   });
   expect(EADDRNOTAVAIL, [](auto& x) {
     x.peer_mac = mac("03:00:00:00:00:01");
+  });
+  expect(EADDRNOTAVAIL, [](auto& x) {
+    x.mac = mac("03:00:00:00:00:01");
   });
   expect(ENOENT, [](auto& x) {
     x.peer_namespace = {"/nowhere", 1};
@@ -336,15 +381,36 @@ TEST_P(KernelContract, KeepsAnAlias) {
   EXPECT_EQ(look(host(), "br0").alias, "");
 }
 
-TEST_P(KernelContract, RenamesALinkThatIsUp) {
+TEST_P(KernelContract, RenamesALinkThatIsDown) {
   auto index = make_bridge("br0");
   make_bridge("br1", "02:00:00:00:00:02");
+  ASSERT_TRUE(works(host().set_link(index, up(false))));
   ASSERT_TRUE(works(host().set_link(index, with_name("other"))));
   EXPECT_EQ(host().link_index("other").value(), index);
   EXPECT_TRUE(works(host().set_link(index, with_name("other"))));
   EXPECT_TRUE(fails_with(EEXIST, host().set_link(index, with_name("br1"))));
   for (const auto& name : bad_link_names)
     EXPECT_TRUE(fails_with(EINVAL, host().set_link(index, with_name(name))));
+  EXPECT_EQ(host().link(index).value().name, "other");
+}
+
+TEST_P(KernelContract, RenamesALinkThatIsUpSinceLinux62) {
+  auto index = make_bridge("br0");
+  make_bridge("br1", "02:00:00:00:00:02");
+  if (!machine_->renames_running_links()) {
+    for (auto name : {"other", "br0", "br1"}) {
+      auto change = with_name(name);
+      change.group = 7;
+      EXPECT_TRUE(fails_with(EBUSY, host().set_link(index, change)));
+      EXPECT_EQ(host().link(index).value().name, "br0");
+      EXPECT_EQ(host().link(index).value().group, 7U);
+    }
+    return;
+  }
+  ASSERT_TRUE(works(host().set_link(index, with_name("other"))));
+  EXPECT_EQ(host().link_index("other").value(), index);
+  EXPECT_TRUE(works(host().set_link(index, with_name("other"))));
+  EXPECT_TRUE(fails_with(EEXIST, host().set_link(index, with_name("br1"))));
   EXPECT_EQ(host().link(index).value().name, "other");
 }
 

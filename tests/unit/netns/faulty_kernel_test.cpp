@@ -67,6 +67,9 @@ public:
   void unmount_pin(const std::string& path) override {
     EXPECT_TRUE(works(world_->unmount_pin(path.substr(path.rfind('/') + 1))));
   }
+  bool renames_running_links() override {
+    return true;
+  }
   bool eventually(const std::function<bool()>& condition) override {
     return condition();
   }
@@ -272,6 +275,7 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.create_namespace("a").has_value();
   k.adopt_namespace("a", "").has_value();
   k.remove_namespace("a").has_value();
+  k.find_namespace(1).has_value();
   k.namespaces().has_value();
   k.enter({}).has_value();
   k.add_bridge({}).has_value();
@@ -287,12 +291,19 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.add_address(1, {}).has_value();
   k.del_address(1, {}).has_value();
   k.addresses(1).has_value();
+  k.all_addresses().has_value();
+  k.announce({}).has_value();
   k.add_route({}).has_value();
   k.del_route({}).has_value();
   k.routes().has_value();
+  k.link_routes(1).has_value();
+  k.add_rule({}).has_value();
+  k.del_rule({}).has_value();
+  k.rules().has_value();
   k.routed_subnets().has_value();
   k.set_neighbour({}).has_value();
   k.del_neighbour({}).has_value();
+  k.neighbours(1).has_value();
   k.set_sysctl(netns::sysctl::ipv6_disable, "lo", 0).has_value();
   k.read_sysctl(netns::sysctl::ipv6_disable, "lo").has_value();
   k.load_firewall({}, {}).has_value();
@@ -301,6 +312,8 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.remove_firewall("a").has_value();
   k.forward_blockers().has_value();
   k.flush_conntrack({}).has_value();
+  k.connections().has_value();
+  k.bind_mac(1, {}).has_value();
   EXPECT_EQ(plan_->faults(), netns::call_count);
   for (size_t i = 0; i < netns::call_count; ++i)
     EXPECT_EQ(plan_->calls(static_cast<call>(i)), 1U)

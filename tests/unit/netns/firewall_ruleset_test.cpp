@@ -36,20 +36,33 @@ TEST(Ruleset, IsWhatAPersonHasRead) {
                  {ip("10.1.0.3"), uint16_t{53}})
       .value(),
     make_element(set_id::unguarded, {std::string_view{"trp0"}}).value()};
-  auto text
-    = render({"troupe_0a1b2c", accept_mark{2, 3}, group}, elements, {}, true)
-        .value();
+  auto text = render({"troupe_0a1b2c", accept_mark{2, 3}, group}, elements, {},
+                     {true, true})
+                .value();
   EXPECT_EQ(text, golden("ruleset.nft"))
     << "after a change on purpose, write this to tests/golden/ruleset.nft:\n"
     << text;
 }
 
 TEST(Ruleset, HasNoMarkWithoutOne) {
-  auto text = render({"troupe_0a1b2c", {}, group}, {}, {}, false).value();
+  auto text = render({"troupe_0a1b2c", {}, group}, {}, {}, {}).value();
   EXPECT_EQ(text.find("meta mark"), std::string::npos);
   EXPECT_EQ(text.find("before_troupe"), std::string::npos);
   EXPECT_EQ(text.find('$'), std::string::npos);
   EXPECT_EQ(text.find("add element"), std::string::npos);
+}
+
+TEST(Ruleset, MakesOnlyTheChainsOfTheUserThatAreNotThere) {
+  auto make = [](missing_chains x) {
+    return render({"troupe_0a1b2c", {}, group}, {}, {}, x).value();
+  };
+  EXPECT_EQ(make({}).find("troupe_user"), std::string::npos);
+  auto text = make({.input = true});
+  EXPECT_NE(text.find("chain before_troupe_input {"), std::string::npos);
+  EXPECT_EQ(text.find("chain before_troupe {"), std::string::npos);
+  text = make({.forward = true});
+  EXPECT_NE(text.find("chain before_troupe {"), std::string::npos);
+  EXPECT_EQ(text.find("before_troupe_input"), std::string::npos);
 }
 
 TEST(Ruleset, DeclaresEverySetAsItsSchemaSays) {
@@ -77,15 +90,15 @@ TEST(Ruleset, RefusesOtherTableNames) {
   for (auto name :
        {"", "troupe_", "troupe_user", "troupe_0a1b2", "filter",
         "troupe_0a1b2c; flush ruleset", "troupe_0a1b2C", "troupe_0a1b2c\n"})
-    EXPECT_TRUE(fails_with(ec::invalid_argument,
-                           render({name, {}, group}, {}, {}, false)))
+    EXPECT_TRUE(
+      fails_with(ec::invalid_argument, render({name, {}, group}, {}, {}, {})))
       << name;
 }
 
 TEST(Ruleset, RefusesGroupsThatAreNotOnlyOurs) {
   for (auto bad : {0U, group + 1})
     EXPECT_TRUE(fails_with(ec::invalid_argument,
-                           render({"troupe_0a1b2c", {}, bad}, {}, {}, false)));
+                           render({"troupe_0a1b2c", {}, bad}, {}, {}, {})));
 }
 
 TEST(Ruleset, SplitsLongListsOfElements) {
@@ -94,7 +107,7 @@ TEST(Ruleset, SplitsLongListsOfElements) {
     elements.push_back(make_element(set_id::publish4_any, {protocol::tcp, i},
                                     {ip("10.1.0.2"), uint16_t{80}})
                          .value());
-  auto text = render({"troupe_0a1b2c", {}, group}, elements, {}, false).value();
+  auto text = render({"troupe_0a1b2c", {}, group}, elements, {}, {}).value();
   auto count = size_t{0};
   for (auto at = text.find("add element"); at != std::string::npos;
        at = text.find("add element", at + 1))

@@ -41,6 +41,9 @@ public:
   /// Takes a pin's mount away and leaves its file.
   virtual void unmount_pin(const std::string& path) = 0;
 
+  /// Linux 6.2 was the first to rename links that are up.
+  virtual bool renames_running_links() = 0;
+
   /// Waits up to some seconds for what the kernel does in its own time.
   virtual bool eventually(const std::function<bool()>& condition) = 0;
 };

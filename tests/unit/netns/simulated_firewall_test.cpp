@@ -67,13 +67,63 @@ TEST_F(SimulatedFirewall, ListsForeignChains) {
   EXPECT_EQ(kernel_->forward_blockers().value(), std::vector{chain});
 }
 
-TEST_F(SimulatedFirewall, RemembersWhatWasFlushed) {
-  auto filter = netns::conntrack_filter{};
-  filter.address = ip("10.1.0.2");
-  ASSERT_TRUE(works(kernel_->flush_conntrack(filter)));
-  auto flushed = world_->view().namespaces[0].flushed;
-  ASSERT_EQ(flushed.size(), 1U);
-  EXPECT_EQ(flushed[0].address, filter.address);
+TEST_F(SimulatedFirewall, TracksConnectionsUntilTheyAreFlushed) {
+  auto x = netns::connection_info{};
+  x.proto = protocol::udp;
+  x.client = ip("192.0.2.2");
+  x.host = ip("192.0.2.1");
+  x.host_port = 53;
+  x.server = ip("10.1.0.2");
+  x.server_port = 5353;
+  x.answered = true;
+  auto is_flushed_by = [&](auto change) {
+    EXPECT_TRUE(works(world_->track("", x)));
+    auto filter = netns::conntrack_filter{};
+    filter.proto = protocol::udp;
+    filter.host_port = 53;
+    change(filter);
+    EXPECT_TRUE(works(kernel_->flush_conntrack({&filter, 1})));
+    auto gone = kernel_->connections().value().empty();
+    filter = {};
+    filter.address = x.client;
+    EXPECT_TRUE(works(kernel_->flush_conntrack({&filter, 1})));
+    EXPECT_TRUE(kernel_->connections().value().empty());
+    return gone;
+  };
+  EXPECT_TRUE(is_flushed_by([](auto&) {}));
+  EXPECT_TRUE(is_flushed_by([&](auto& f) {
+    f.address = x.server;
+    f.server = x.server;
+    f.server_port = 5353;
+    f.host_address = x.host;
+  }));
+  EXPECT_FALSE(is_flushed_by([&](auto& f) {
+    f.address = x.host;
+  }));
+  EXPECT_FALSE(is_flushed_by([&](auto& f) {
+    f.server = x.host;
+  }));
+  EXPECT_FALSE(is_flushed_by([&](auto& f) {
+    f.host_address = x.server;
+  }));
+  EXPECT_FALSE(is_flushed_by([](auto& f) {
+    f.server_port = 53;
+  }));
+  EXPECT_FALSE(is_flushed_by([](auto& f) {
+    f.host_port = 54;
+  }));
+  EXPECT_FALSE(is_flushed_by([](auto& f) {
+    f.proto = protocol::tcp;
+  }));
+  EXPECT_FALSE(is_flushed_by([](auto& f) {
+    f.family = ip_family::v6;
+  }));
+  EXPECT_FALSE(is_flushed_by([](auto& f) {
+    f.untranslated = true;
+  }));
+  EXPECT_FALSE(is_flushed_by([](auto& f) {
+    f.unanswered = true;
+  }));
 }
 
 TEST_F(SimulatedFirewall, AFailedChangeChangesNothingALostAnswerEverything) {

@@ -21,6 +21,11 @@ constexpr auto pins = "/run/test/netns";
 
 class simulated_machine : public machine {
 public:
+  explicit simulated_machine(bool is_old) : is_old_(is_old) {
+    if (is_old)
+      world_->set_release(6, 1);
+  }
+
   std::unique_ptr<netns::kernel> open() override {
     return open_simulated_kernel(world_);
   }
@@ -38,6 +43,9 @@ public:
   void unmount_pin(const std::string& path) override {
     EXPECT_TRUE(works(world_->unmount_pin(path.substr(path.rfind('/') + 1))));
   }
+  bool renames_running_links() override {
+    return !is_old_;
+  }
   bool eventually(const std::function<bool()>& condition) override {
     return condition();
   }
@@ -46,17 +54,23 @@ private:
   std::shared_ptr<simulated_world> world_
     = std::make_shared<simulated_world>(pins);
   int next_process_ = 100;
+  bool is_old_ = false;
 };
 
 std::unique_ptr<machine> make_machine(std::string&) {
-  return std::make_unique<simulated_machine>();
+  return std::make_unique<simulated_machine>(false);
+}
+
+std::unique_ptr<machine> make_old_machine(std::string&) {
+  return std::make_unique<simulated_machine>(true);
 }
 
 } // namespace
 
-INSTANTIATE_TEST_SUITE_P(Simulated, KernelContract,
-                         ::testing::Values(contract_param{"simulated",
-                                                          make_machine}));
+INSTANTIATE_TEST_SUITE_P(
+  Simulated, KernelContract,
+  ::testing::Values(contract_param{"simulated", make_machine},
+                    contract_param{"simulated_linux_6_1", make_old_machine}));
 
 INSTANTIATE_TEST_SUITE_P(Simulated, FirewallContract,
                          ::testing::Values(contract_param{"simulated",
@@ -149,6 +163,9 @@ TEST_F(SimulatedWorld, ReplacesAPinByAnotherNamespace) {
   auto now = kernel_->namespaces().value().front().second;
   EXPECT_NE(now.inode, ns_.inode);
   EXPECT_TRUE(works(kernel_->enter(now)));
+  // What its maker keeps open lives on until it ends.
+  EXPECT_TRUE(works(kernel_->link_index("v0")));
+  kernel_ = open_simulated_kernel(world_);
   EXPECT_FALSE(kernel_->link_index("v0"));
   EXPECT_TRUE(fails_with(ENOENT, world_->replace_pin("none")));
 }

@@ -122,6 +122,27 @@ TEST_F(Full, OpensOnAFullDiskAndRemoves) {
   }
 }
 
+// However little space is left, down to a part of what LMDB writes at once,
+// which is a short write and no error of the system's.
+TEST_F(Full, OpensWithAnySpaceLeft) {
+  auto count = 0U;
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    count = fill_store(**store);
+    fill_disk();
+  }
+  const auto filled = std::filesystem::file_size(disk() + "/other");
+  for (auto left = uintmax_t{0}; left <= 256 * 1024 && left <= filled;
+       left += 12 * 1024) {
+    std::filesystem::resize_file(disk() + "/other", filled - left);
+    auto store = open();
+    ASSERT_TRUE(store) << left << " bytes left: " << store.error().message;
+    EXPECT_EQ((*store)->load()->networks.size(), count) << left;
+    EXPECT_TRUE(commit(**store, removals(--count, 1))) << left;
+  }
+}
+
 TEST_F(Full, CannotStartAnewOnAFullDisk) {
   fill_disk();
   auto store = open();

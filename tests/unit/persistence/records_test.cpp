@@ -28,32 +28,68 @@ TEST(ToEdit, RemovesWithoutAText) {
   EXPECT_FALSE(to_edit(remove_sandbox_record{}));
 }
 
-TEST(AddRecord, RefusesARecordUnderAnotherKey) {
-  auto text = *to_edit(make_network(1))->text;
+/// Reads a record into an otherwise empty snapshot.
+snapshot read(table in, const std::string& text,
+              environment where = environment::durable) {
   auto content = snapshot{};
-  EXPECT_TRUE(add_record(content, table::networks, id_text(1), text));
-  auto done = add_record(content, table::networks, id_text(2), text);
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, ec::internal);
-  EXPECT_NE(done.error().message.find("networks/" + id_text(2)),
+  add_record(content, where, in, id_text(1), text);
+  return content;
+}
+
+TEST(AddRecord, ARecordHasTheIdOfItsKey) { // By which it can be removed.
+  auto content = read(table::networks, *to_edit(make_network(2))->text);
+  ASSERT_EQ(content.networks.size(), 1u);
+  EXPECT_EQ(content.networks[0].id.value, id_text(1));
+  ASSERT_EQ(content.problems.size(), 1u);
+  EXPECT_NE(content.problems[0].find("networks/" + id_text(1)),
             std::string::npos);
 }
 
-TEST(AddRecord, NamesTheRecordItDoesNotUnderstand) {
-  auto content = snapshot{};
-  for (const char* text : {"", "[]", "{", R"({"id":5})", R"({"ipv4":"x"})"}) {
-    auto done = add_record(content, table::endpoints, id_text(3), text);
-    ASSERT_FALSE(done) << text;
-    EXPECT_EQ(done.error().message.rfind("read endpoints/", 0), 0u);
-    EXPECT_FALSE(done.error().hint.empty());
+TEST(AddRecord, TellsWhatItDoesNotUnderstandAndKeepsTheRest) {
+  for (const char* text :
+       {"", "[]", "{", "null", R"({"id":5})",
+        R"({"ipv4":"x","name":"web","ports":[{"proto":"quic"}]})"}) {
+    auto content = read(table::endpoints, text);
+    ASSERT_EQ(content.endpoints.size(), 1u) << text;
+    EXPECT_EQ(content.endpoints[0].id.value, id_text(1)) << text;
+    ASSERT_FALSE(content.problems.empty()) << text;
+    for (const auto& x : content.problems)
+      EXPECT_TRUE(x.starts_with("record endpoints/" + id_text(1))) << x;
   }
+  auto content = read(table::endpoints, R"({"ipv4":"x","name":"web"})");
+  EXPECT_EQ(content.endpoints[0].name, "web");
+}
+
+TEST(AddRecord, NothingIsBuiltForHalfANetwork) {
+  for (const char* text : {"", R"({"driver":"bridge","pools":[{"subnet":7}]})"})
+    EXPECT_EQ(read(table::networks, text).networks[0].driver, "") << text;
+}
+
+TEST(AddRecord, AnEndpointIsEphemeralWhereItLies) {
+  auto ephemeral = *to_edit(make_endpoint(1, true))->text;
+  EXPECT_FALSE(read(table::endpoints, ephemeral).endpoints[0].ephemeral);
+  EXPECT_TRUE(
+    read(table::endpoints, "{}", environment::runtime).endpoints[0].ephemeral);
 }
 
 TEST(AddRecord, IgnoresUnknownAndDefaultsMissingFields) {
-  auto content = snapshot{};
-  auto text = R"({"id":")" + id_text(1) + R"(","colour":"red"})";
-  ASSERT_TRUE(add_record(content, table::networks, id_text(1), text));
+  auto content
+    = read(table::networks, R"({"id":")" + id_text(1) + R"(","colour":"red"})");
+  EXPECT_TRUE(content.problems.empty());
   EXPECT_EQ(content.networks[0].driver, "bridge");
+}
+
+TEST(KeepUnknown, KeepsWhatCouldNotBeRead) {
+  auto stored = to_json(make_endpoint(1));
+  stored["ports"] = json::array({{{"proto", "quic"}, {"port", 80}}});
+  stored["priority"] = "high";
+  auto changed = make_endpoint(1);
+  changed.priority = 7;
+  auto kept = parse_json(
+    keep_unknown(table::endpoints, dump(stored), dump(to_json(changed))));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ((*kept)["ports"], stored["ports"]);
+  EXPECT_EQ((*kept)["priority"], 7); // Somebody has changed it.
 }
 
 TEST(KeepUnknown, CarriesOverMembersOfANewerVersion) {

@@ -41,12 +41,12 @@ TEST(PlanPorts, RefusesWhatLeadsNowhere) {
 }
 
 TEST(PlanPorts, BoundsTheNumberOfPorts) {
-  auto wish = *parse_port_spec("1-4096");
+  auto wish = *parse_port_spec("1-65535:1-65535");
   auto plan = plan_ports({&wish, 1}, both, {});
   ASSERT_TRUE(plan.has_value());
-  EXPECT_EQ(plan->groups.size(), 4'096U);
-  wish = *parse_port_spec("1-4097");
-  EXPECT_FALSE(plan_ports({&wish, 1}, both, {}).has_value());
+  EXPECT_EQ(plan->groups.size(), 65'535U);
+  auto wishes = std::vector{wish, *parse_port_spec("1/udp")};
+  EXPECT_FALSE(plan_ports(wishes, both, {}).has_value());
 }
 
 TEST(PlanPorts, ChecksWishesThatDidNotComeFromText) {
@@ -87,7 +87,7 @@ TEST(WithExposed, AddsWhatNobodyNamed) {
   EXPECT_EQ(to_string(all[3]), "443/tcp");
 }
 
-TEST(ProxyTarget, IsNeededWhereRulesDoNotReach) {
+TEST(ProxyTarget, IsWhereTheRulesLeadFromOthers) {
   struct row {
     std::string host;
     port_targets targets;
@@ -95,9 +95,9 @@ TEST(ProxyTarget, IsNeededWhereRulesDoNotReach) {
   };
   auto rows = std::vector<row>{
     {"0.0.0.0", both, both.ipv4},   {"127.0.0.1", both, both.ipv4},
-    {"127.3.2.1", both, both.ipv4}, {"10.0.0.1", both, {}},
+    {"127.3.2.1", both, both.ipv4}, {"10.0.0.1", both, both.ipv4},
     {"::", both, both.ipv6},        {"::1", both, both.ipv6},
-    {"fd00::1", both, {}},          {"::", v4_only, both.ipv4},
+    {"fd00::1", both, both.ipv6},   {"::", v4_only, both.ipv4},
     {"fd00::1", v4_only, both.ipv4}};
   for (const auto& x : rows) {
     auto binding = port_binding{protocol::tcp, 80, ip(x.host), 8080};

@@ -43,6 +43,46 @@ TEST_F(PortBookRestart, ClosesWhatNobodyRestored) {
   EXPECT_TRUE(host.held().empty());
 }
 
+TEST_F(PortBookRestart, ARangeThatCannotBeHeldIsRefusedAtOnce) {
+  host.limits.descriptors = 1'024;
+  open_book();
+  auto refused
+    = book->publish(endpoint(), wishes({"1000-1999:1000-1999"}), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ec::unavailable);
+  EXPECT_NE(refused.error().message.find("1000 ports: each needs an open file"),
+            std::string::npos)
+    << refused.error().message;
+  EXPECT_TRUE(host.held().empty());
+  EXPECT_TRUE(
+    book->publish(endpoint(), wishes({"1000-1255:1000-1255"}), options));
+  host.limits.descriptors = 1'000'000;
+  // There are not as many automatic ports.
+  refused = book->publish(endpoint(), wishes({"1-60000"}), options);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("automatic host ports"),
+            std::string::npos)
+    << refused.error().message;
+}
+
+TEST_F(PortBookRestart, OnePortThatIsTakenLeavesTheOthers) {
+  auto before
+    = *book->publish(endpoint(), wishes({"8080:80", "8081:81"}), options);
+  host.kill_proxy();
+  host.occupy(protocol::tcp, ip("0.0.0.0"), 8081);
+  restart();
+  auto refused = book->restore_possible(endpoint(), before);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(to_string(refused[0].binding), "0.0.0.0:8081->81/tcp");
+  EXPECT_EQ(refused[0].why.code, ec::conflict);
+  EXPECT_EQ(book->bindings(endpoint().id).size(), before.size() - 1);
+  EXPECT_TRUE(book->finish_restore().has_value());
+  host.vacate(protocol::tcp, ip("0.0.0.0"), 8081);
+  EXPECT_TRUE(
+    book->restore_possible(endpoint(), {&refused[0].binding, 1}).empty());
+  EXPECT_EQ(book->bindings(endpoint().id), before);
+}
+
 TEST_F(PortBookRestart, LeavesEverythingWhenAPortIsTaken) {
   auto before
     = *book->publish(endpoint(), wishes({"8080:80", "8081:81"}), options);

@@ -114,6 +114,36 @@ TEST(HostRules, ComparesKeysOfSetsAndMaps) {
   EXPECT_EQ(check_rules(records, {"rubbish"}).size(), 2U);
 }
 
+TEST(HostRules, WantConnectionsExplained) {
+  auto records = persistence::snapshot{};
+  auto& net = records.networks.emplace_back();
+  net.pools.emplace_back().subnet = *prefix::parse("10.1.0.0/24");
+  auto& who = records.endpoints.emplace_back();
+  who.id.value = std::string(64, 'e');
+  who.addresses = {*interface_address::parse("10.1.0.2/24")};
+  auto& join = records.joins.emplace_back();
+  join.endpoint = who.id;
+  join.bindings = {{protocol::udp, 5353, {}, 53}};
+  auto x = netns::audit_connection{};
+  x.proto = 17;
+  x.client = *ip_address::parse("192.0.2.2");
+  x.client_port = 40000;
+  x.host = *ip_address::parse("192.0.2.1");
+  x.host_port = 53;
+  x.server = *ip_address::parse("10.1.0.2");
+  x.server_port = 5353;
+  EXPECT_TRUE(check_connections(records, {x}).empty());
+  join.bindings[0].host_ip = *ip_address::parse("192.0.2.9");
+  EXPECT_EQ(check_connections(records, {x}),
+            std::vector<std::string>{
+              "connection from 192.0.2.2:40000 to 192.0.2.1:53 leads to "
+              "10.1.0.2:5353, which no published port explains"});
+  join.bindings.clear();
+  EXPECT_EQ(check_connections(records, {x}).size(), 1U);
+  x.server = *ip_address::parse("172.17.0.2"); // Not ours.
+  EXPECT_TRUE(check_connections(records, {x}).empty());
+}
+
 TEST(HostRules, KnowsOptionsByLabelAndShortForm) {
   EXPECT_EQ(
     option_of({{"com.docker.network.bridge.name", "br9"}}, "bridge.name"),

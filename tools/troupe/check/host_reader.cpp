@@ -32,8 +32,11 @@ read_file(const std::string& path, const char* kind) {
   }
 }
 
-result<void> add_records(const std::string& directory, const char* kind,
-                         persistence::snapshot& to) {
+result<void>
+add_records(const std::string& directory, persistence::environment where,
+            persistence::snapshot& to) {
+  const auto* kind
+    = where == persistence::environment::durable ? "durable" : "runtime";
   const auto path = directory + "/" + std::string{persistence::data_file};
   if (::access(path.c_str(), R_OK) != 0)
     return fail(os_failure(errno, "read " + path));
@@ -42,10 +45,8 @@ result<void> add_records(const std::string& directory, const char* kind,
     return fail(std::move(file.error()));
   for (size_t i = 0; i < persistence::record_tables; ++i)
     for (const auto& [key, text] : file->found.records[i])
-      if (auto added = persistence::add_record(
-            to, static_cast<persistence::table>(i), key, text);
-          !added)
-        return added;
+      persistence::add_record(to, where, static_cast<persistence::table>(i),
+                              key, text);
   return {};
 }
 
@@ -76,11 +77,14 @@ read_host(const std::string& state_dir, const std::string& run_dir) {
   const auto pins = run_dir + "/netns";
   auto seen = testing::host_view{};
   seen.owner = instance::of(run_dir);
-  if (auto read = add_records(state_dir + "/durable", "durable", seen.records);
+  using persistence::environment;
+  if (auto read
+      = add_records(state_dir + "/durable", environment::durable, seen.records);
       !read)
     return fail(std::move(read.error()));
   // After a reboot there is none until the daemon starts.
-  auto read = add_records(run_dir + "/runtime", "runtime", seen.records);
+  auto read
+    = add_records(run_dir + "/runtime", environment::runtime, seen.records);
   if (!read && read.error().os_error != ENOENT)
     return fail(std::move(read.error()));
   auto kernel
@@ -89,6 +93,9 @@ read_host(const std::string& state_dir, const std::string& run_dir) {
     return fail(std::move(kernel.error()));
   seen.kernel = std::move(*kernel);
   seen.mounts = read_mounts(pins);
+  // Where none can be listed none is found wrong.
+  if (auto connections = netns::read_audit_connections())
+    seen.connections = std::move(*connections);
   return seen;
 }
 

@@ -1,0 +1,67 @@
+#include "troupe/netns/rights.hpp"
+
+#include "troupe/netns/unique_fd.hpp"
+
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace troupe::netns {
+
+namespace {
+
+struct need {
+  unsigned capability;
+  const char* name;
+};
+
+constexpr auto needs = std::array{
+  need{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, // Links, addresses, rules.
+  need{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, // Namespaces and their mounts.
+};
+
+constexpr auto hint
+  = "run as root, or with the capabilities of tools/systemd/trouped.service";
+
+// Capabilities count where the namespace belongs to our user namespace or to
+// one below it; the kernel tells the owner of no other.
+bool owns(const char* path) {
+  auto fd = unique_fd{::open(path, O_RDONLY | O_CLOEXEC)};
+  if (!fd)
+    return true; // Without /proc it is for the first operation to say.
+  auto owner = unique_fd{::ioctl(fd.get(), NS_GET_USERNS)};
+  return owner || errno != EPERM;
+}
+
+} // namespace
+
+result<void> check_rights() {
+  auto header = __user_cap_header_struct{_LINUX_CAPABILITY_VERSION_3, 0};
+  auto sets = std::array<__user_cap_data_struct, 2>{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0)
+    return fail(os_failure(errno, "read capabilities"));
+  auto missing = std::string{};
+  for (const auto& [capability, name] : needs)
+    if ((sets[capability / 32].effective & (1U << (capability % 32))) == 0)
+      missing.append(missing.empty() ? "" : " and ").append(name);
+  if (!missing.empty())
+    return fail(ec::forbidden, "check rights: this process has no " + missing,
+                hint);
+  for (auto path : {"/proc/self/ns/net", "/proc/self/ns/mnt"})
+    if (!owns(path))
+      return fail(ec::forbidden,
+                  std::string{"check rights: "} + path
+                    + " belongs to another user namespace, where the "
+                      "capabilities of this process do not count",
+                  hint);
+  return {};
+}
+
+} // namespace troupe::netns
