@@ -33,24 +33,4 @@ void overrule_commit(Self* self, const context_ptr& context, const error& why,
             next, next);
 }
 
-/// What concerns both environments is two commits, one after the other: the
-/// first decides, and start-up drops what the second has left behind, because
-/// nothing in the first explains it. `ok(done&)` or `failed(error)` as above.
-template <class Self, class Ok, class Failed>
-void commit_both_for_sure(Self* self, const context_ptr& context,
-                          commit_changes first, commit_changes second, Ok ok,
-                          Failed failed) {
-  auto go_on = [=](done& x) mutable {
-    if (second.changes.empty())
-      return ok(x);
-    auto over = [ok](auto&&) mutable {
-      auto outcome = done{};
-      ok(outcome);
-    };
-    commit_for_sure(self, context, second, over, over);
-  };
-  commit_for_sure(self, context, std::move(first), std::move(go_on),
-                  std::move(failed));
-}
-
 } // namespace troupe

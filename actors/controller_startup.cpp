@@ -288,24 +288,26 @@ void controller_state::probe_kernel() {
       warnings.push_back("this kernel has no " + x);
     }
   };
+  // With an argument: CAF 0.17 dereferences a null pointer for functions
+  // without any.
   const auto probe
-    = [probe = context->parts.probe_kernel, tell_about,
-       controller = controller_actor{self}](caf::event_based_actor*) {
+    = [probe = context->parts.probe_kernel, tell_about](
+        caf::event_based_actor*, const controller_actor& controller) {
         tell(controller, run_later{[tell_about, found = probe()] {
                tell_about(found);
              }});
       };
   if (context->spawn_detached)
-    self->system().spawn<caf::detached>(probe);
+    self->system().spawn<caf::detached>(probe, controller_actor{self});
   else
-    self->system().spawn(probe);
+    self->system().spawn(probe, controller_actor{self});
 }
 
 /// Removes what the kernel did not want to give up at start. What the objects
 /// lack they mend themselves, with the regular comparison.
 void controller_state::finish_cleaning() {
-  diagnose_then([this](result<doctor_report> found) {
-    if (found && !found->findings.empty())
+  diagnose_then([this](result<diagnosis> found) {
+    if (found && found->has_leftovers())
       sweep_leftovers(*found, [] {});
   });
 }

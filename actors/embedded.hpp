@@ -6,6 +6,7 @@
 #include "troupe/netns/audit.hpp"
 #include "troupe/netns/firewall/firewalld.hpp"
 #include "troupe/netns/kernel.hpp"
+#include "troupe/netns/path_probe.hpp"
 #include "troupe/netns/probe.hpp"
 #include "troupe/netns/watch.hpp"
 #include "troupe/persistence/store.hpp"
@@ -25,7 +26,18 @@ struct embedded_parts {
   std::function<result<std::unique_ptr<netns::event_source>>()> open_watch;
   /// Reads the kernel for the doctor; empty: the doctor compares store and
   /// actors only.
-  std::function<result<netns::audit_view>()> read_audit;
+  std::function<result<netns::audit_view>(
+    std::span<const netns::promised_network>)>
+    read_audit;
+  /// The same of `obstructions` alone, for the status; empty: it tells none.
+  std::function<result<std::vector<netns::obstruction>>(
+    std::span<const netns::promised_network>)>
+    read_obstructions;
+  /// Sends packets for the doctor, as `netns::send_path_probes`; empty: none
+  /// are sent.
+  std::function<result<std::vector<std::string>>(
+    std::span<const netns::path_probe>)>
+    send_path_probes;
   /// The host's ports; empty: nothing can be published.
   std::function<std::unique_ptr<drivers::port_book>()> make_ports;
   /// May this process do all this? Asked before anything else; empty: yes.

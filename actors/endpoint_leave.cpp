@@ -41,18 +41,13 @@ void endpoint_state::part(bool remove, promise<done> reply) {
 }
 
 void endpoint_state::commit_leave(bool remove, promise<done> reply) {
-  auto first = commit_changes{{persistence::remove_join_record{spec->id}}};
-  auto second = commit_changes{};
+  auto changes = std::vector<persistence::change>{
+    persistence::remove_join_record{spec->id}};
   if (remove || spec->ephemeral)
-    first.changes.emplace_back(
+    changes.emplace_back(
       persistence::remove_endpoint_record{spec->id, spec->ephemeral});
-  // The endpoint's record decides: a join without one is nothing.
-  if (remove && !spec->ephemeral) {
-    second.changes = {first.changes.front()};
-    first.changes.erase(first.changes.begin());
-  }
-  commit_both_for_sure(
-    self, context, std::move(first), std::move(second),
+  commit_for_sure(
+    self, context, commit_changes{std::move(changes)},
     [=, this](done&) {
       raze_then_finish(remove, reply);
     },

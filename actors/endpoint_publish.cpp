@@ -1,20 +1,12 @@
 #include "troupe/actors/admission.hpp"
 #include "troupe/actors/commit.hpp"
 #include "troupe/actors/endpoint_state.hpp"
-#include "troupe/actors/log.hpp"
 #include "troupe/actors/port_changes.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <utility>
 
 namespace troupe {
-
-namespace {
-
-/// What keeps the records from being written may be over after this time.
-constexpr auto write_delay = std::chrono::milliseconds{1'000};
-
-} // namespace
 
 // -- changes of the published ports -------------------------------------------
 
@@ -23,14 +15,10 @@ constexpr auto write_delay = std::chrono::milliseconds{1'000};
 void endpoint_state::change_ports(const std::vector<port_spec>& ports,
                                   bool publish,
                                   promise<endpoint_status> reply) {
-  if (ports.empty() && !stale)
+  if (ports.empty())
     return refuse_ports({ec::invalid_argument, "no port is given", "", 0},
                         reply);
   auto work = [=, this] {
-    if (ports.empty())
-      return write_records([=, this] {
-        answer_change(reply);
-      });
     publish ? publish_ports(ports, reply) : unpublish_ports(ports, reply);
   };
   if (!joined)
@@ -118,23 +106,12 @@ void endpoint_state::retract_but(std::vector<port_binding> kept, Next next) {
             retract_ports{*network, *spec, std::move(kept)}, next, next);
 }
 
-/// The wishes, with the endpoint. Those of an endpoint that lives and dies with
-/// its sandbox lie beside its join and change in the same commit.
+/// What the store is to know of the endpoint's ports.
 commit_changes
-endpoint_state::wish_records(const endpoint_spec& wanted,
+endpoint_state::port_records(const endpoint_spec& wanted,
                              const std::vector<port_binding>& all) const {
   auto result = commit_changes{{wanted}};
-  if (joined && spec->ephemeral)
-    result.changes.emplace_back(join_record(all));
-  return result;
-}
-
-/// What became of them, where that is another commit; else empty. Bindings that
-/// no wish explains are nothing: start-up drops them.
-commit_changes
-endpoint_state::binding_records(const std::vector<port_binding>& all) const {
-  auto result = commit_changes{};
-  if (joined && !spec->ephemeral)
+  if (joined)
     result.changes.emplace_back(join_record(all));
   return result;
 }
@@ -148,29 +125,20 @@ void endpoint_state::adopt_ports(const endpoint_spec& wanted,
           {{"network", network->name}});
 }
 
-/// The records follow, the wishes last: from then on it has happened. If they
-/// cannot, the ports go back.
+/// The record follows; if it cannot, the ports go back.
 void endpoint_state::commit_ports(const endpoint_spec& wanted,
                                   std::vector<port_binding> all,
                                   promise<endpoint_status> reply) {
-  auto failed = [=, this](error why) {
-    take_ports_back(std::move(why), reply);
-  };
-  auto commit_wishes = [=, this](auto&&) {
-    ask<done>(
-      self, context->store, context->step_deadline(), wish_records(wanted, all),
-      [=, this](done&) {
-        const auto suits = link_suits(wanted);
-        adopt_ports(wanted, all, "publish");
-        suits ? answer_change(reply) : suit_link(reply);
-      },
-      failed);
-  };
-  auto first = binding_records(all);
-  if (first.changes.empty())
-    return commit_wishes(done{});
-  ask<done>(self, context->store, context->step_deadline(), std::move(first),
-            commit_wishes, failed);
+  ask<done>(
+    self, context->store, context->step_deadline(), port_records(wanted, all),
+    [=, this](done&) {
+      const auto suits = link_suits(wanted);
+      adopt_ports(wanted, all, "publish");
+      suits ? answer_change(reply) : suit_link(reply);
+    },
+    [=, this](error why) {
+      take_ports_back(std::move(why), reply);
+    });
 }
 
 /// The link of an endpoint with ports is another: what it sends to its own port
@@ -210,68 +178,29 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
     finish);
 }
 
-/// Back to the ports of before. Of two commits the first may have been done,
-/// and one that may still come is overwritten.
+/// Back to the ports of before. A commit that may still come is overwritten,
+/// and so is one of both environments, of which the first may have been
+/// written.
 void endpoint_state::take_ports_back(error why,
                                      promise<endpoint_status> reply) {
   auto fail_now = [=, this](auto&&) {
     refuse_ports(why, reply);
   };
-  auto retract_new = [=, this] {
+  auto retract_new = [=, this](auto&&) {
     retract_but(bindings, fail_now);
   };
-  if (why.code != ec::timeout && binding_records(bindings).changes.empty())
-    return retract_new();
-  write_records(retract_new);
-}
-
-/// Writes what holds over what may be in the store. What cannot be written now
-/// is written later, in a turn of its own; the next start would see through it
-/// as well.
-void endpoint_state::write_records(std::function<void()> next) {
-  stale = false;
-  auto failed = [this](const error& why) {
-    log().warn("{}: write its ports: {}; tried again later", title(),
-               why.message);
-    stale = true;
-  };
-  auto finish = [=, this] {
-    if (stale)
-      tell_after(endpoint_actor{self}, write_delay, troupe::change_ports{});
-    next();
-  };
-  auto write_wishes = [=, this] {
-    ask<done>(
-      self, context->store, context->step_deadline(),
-      wish_records(*spec, bindings),
-      [=](done&) {
-        finish();
-      },
-      [=](const error& why) {
-        failed(why);
-        finish();
-      });
-  };
-  auto first = binding_records(bindings);
-  if (first.changes.empty())
-    return write_wishes();
-  ask<done>(
-    self, context->store, context->step_deadline(), std::move(first),
-    [=](done&) {
-      write_wishes();
-    },
-    [=](const error& why) {
-      failed(why);
-      write_wishes();
-    });
+  if (why.code != ec::timeout && (!joined || spec->ephemeral))
+    return retract_new(done{});
+  ask<done>(self, context->store, context->step_deadline(),
+            port_records(*spec, bindings), retract_new, retract_new);
 }
 
 /// The record first: from then on the ports are given back, sooner or later.
 void endpoint_state::retract(const endpoint_spec& wanted,
                              std::vector<port_binding> kept,
                              promise<endpoint_status> reply) {
-  commit_both_for_sure(
-    self, context, wish_records(wanted, kept), binding_records(kept),
+  commit_for_sure(
+    self, context, port_records(wanted, kept),
     [=, this](done&) {
       const auto suits = link_suits(wanted);
       adopt_ports(wanted, kept, "unpublish");

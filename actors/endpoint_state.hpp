@@ -56,9 +56,8 @@ struct endpoint_state {
   void end_change();
   void publish_more(endpoint_spec wanted, const std::vector<port_spec>& ports,
                     promise<endpoint_status> reply);
-  commit_changes wish_records(const endpoint_spec& wanted,
+  commit_changes port_records(const endpoint_spec& wanted,
                               const std::vector<port_binding>& all) const;
-  commit_changes binding_records(const std::vector<port_binding>& all) const;
   void adopt_ports(const endpoint_spec& wanted, std::vector<port_binding> all,
                    const char* action);
   void commit_ports(const endpoint_spec& wanted, std::vector<port_binding> all,
@@ -67,7 +66,6 @@ struct endpoint_state {
   void answer_change(promise<endpoint_status> reply);
   void suit_link(promise<endpoint_status> reply);
   void take_ports_back(error why, promise<endpoint_status> reply);
-  void write_records(std::function<void()> next);
   void retract(const endpoint_spec& wanted, std::vector<port_binding> kept,
                promise<endpoint_status> reply);
   template <class Next>
@@ -107,7 +105,6 @@ struct endpoint_state {
   bool joined = false;
   bool has_turn = false; ///< Of the sandbox, for a change of the ports.
   bool starting = false; ///< Its record is not there yet.
-  bool stale = false;    ///< The store may know other ports than there are.
   bool ended = false;
   bool quits_when_idle = false;
   turn_queue turns;

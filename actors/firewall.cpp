@@ -1,5 +1,6 @@
 #include "troupe/actors/firewall.hpp"
 
+#include "troupe/actors/firewall_check.hpp"
 #include "troupe/actors/firewall_jobs.hpp"
 #include "troupe/actors/log.hpp"
 
@@ -98,16 +99,15 @@ void try_again_later(pointer self) {
   auto& state = state_of(self);
   if (std::exchange(state.retrying, true))
     return;
-  tell_after(firewall_actor{self}, retry_delay, check_firewall{});
+  tell_after(firewall_actor{self}, retry_delay, check_firewall{.retry = true});
 }
 
 void try_ports_again_later(pointer self) {
   auto& state = state_of(self);
   if (state.unrestored.empty() || std::exchange(state.retrying_ports, true))
     return;
-  auto ports_only = check_firewall{};
-  ports_only.elements = false;
-  tell_after(firewall_actor{self}, port_retry_delay, ports_only);
+  tell_after(firewall_actor{self}, port_retry_delay,
+             check_firewall{.elements = false, .retry = true});
 }
 
 /// Nobody waits for connections to be forgotten. A moment later it is one walk
@@ -290,59 +290,31 @@ void unprotect(pointer self, const unprotect_endpoint& msg,
                });
 }
 
-/// What of the connections differs.
-void compare_connections(firewall_work& work, bool repair,
-                         std::vector<std::string>& found) {
-  auto stale = work.stale_connections();
-  if (!stale) {
-    found.push_back("firewall: " + stale.error().message);
-    return;
-  }
-  std::ranges::move(*stale, std::back_inserter(found));
-  if (repair && !stale->empty())
-    if (auto done = work.review_connections(); !done)
-      found.push_back("firewall: " + done.error().message);
-}
-
-/// Brings back what is missing. The report says what was.
-result<void> mend(firewall_work& work, std::vector<std::string>& found) {
-  if (!found.empty() || work.is_distrusted())
-    if (auto done = work.load(); !done)
-      return done;
-  if (auto done = work.repair_ports(); !done)
-    found.push_back(done.error().message);
-  return {};
-}
-
-result<mend_report> check(firewall_work& work, const check_firewall& msg) {
-  // Perhaps it is there by now; if not, the status keeps saying so.
-  if (work.missing() && msg.repair)
-    (void)work.load();
-  // From now on until a load has worked: what is listed now, or fails to be,
-  // shows no rule that is gone.
-  if (msg.changed)
-    work.distrust();
-  auto found
-    = msg.elements ? work.differences() : result<std::vector<std::string>>{};
-  if (!found && !(msg.repair && work.is_distrusted()))
-    return fail(std::move(found.error()));
+/// Looks after the process that holds the ports, once a second.
+mend_report
+look_after_proxy(firewall_state& state, const system_context& context) {
   auto report = mend_report{};
-  if (found)
-    report.differences = std::move(*found);
-  auto& lines = report.differences;
-  if (lines.empty() && work.is_distrusted())
-    lines.emplace_back(msg.changed ? "firewall: somebody changed its rules"
-                                   : "firewall: its rules may be missing");
-  if (msg.repair)
-    if (auto done = mend(work, lines); !done)
-      return fail(std::move(done.error()));
-  if (msg.connections)
-    compare_connections(work, msg.repair, lines);
-  if (!msg.repair)
+  if (!state.work || state.work->ports() == nullptr)
     return report;
-  if (auto done = work.pay_connections(); !done)
-    lines.push_back("firewall: " + done.error().message);
+  if (auto what = state.work->ports()->look_after_proxy(); !what.empty()) {
+    log().warn("published ports: {}", what);
+    publish(context, "firewall", "repair", {}, {}, {{"reason", what}});
+    report.differences.push_back(std::move(what));
+  }
   return report;
+}
+
+/// What the user should know.
+firewall_notes notes_of(firewall_state& state) {
+  if (!state.work)
+    return firewall_notes{{state.problem.message}};
+  auto notes = notes_of(*state.work);
+  if (state.firewalld)
+    if (auto untold = state.firewalld->problem(); !untold.empty())
+      notes.warnings.push_back(std::move(untold));
+  std::ranges::move(describe(state.unrestored),
+                    std::back_inserter(notes.warnings));
+  return notes;
 }
 
 /// Runs `work(driver, reply)` with the driver of the network. Without a kernel
@@ -374,6 +346,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     [=](const unprotect_network& msg) -> caf::result<done> {
       if (!state_of(self).work)
         return to_caf(state_of(self).problem);
+      state_of(self).work->forwarding().forget(msg.network);
       auto reply = promise<done>{self};
       state_of(self).work->forget(msg.network);
       submit_final(self, {msg.network.value, {}},
@@ -421,7 +394,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     },
     [=](const check_firewall& msg) -> caf::result<mend_report> {
       auto& state = state_of(self);
-      if (msg.repair)
+      if (msg.retry) // Others come as they like, and must not add one.
         (msg.elements ? state.retrying : state.retrying_ports) = false;
       if (!state.work)
         return to_caf(state.problem);
@@ -443,22 +416,15 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
         restore_ports(*state.work, *context, state.unrestored);
         try_ports_again_later(self);
       }
-      std::ranges::move(describe(state.unrestored), std::back_inserter(found));
+      for (const auto& x : describe(state.unrestored))
+        report->unmended.push_back(of_ports(x));
       return to_caf(std::move(report));
     },
+    [=](const check_proxy&) -> caf::result<mend_report> {
+      return look_after_proxy(state_of(self), *context);
+    },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
-      auto& state = state_of(self);
-      if (!state.work)
-        return firewall_notes{{state.problem.message}};
-      const auto untold
-        = state.firewalld ? state.firewalld->problem() : std::string{};
-      auto notes = firewall_notes{
-        state.work->warnings(state.firewalld && untold.empty())};
-      if (!untold.empty())
-        notes.warnings.push_back(untold);
-      std::ranges::move(describe(state.unrestored),
-                        std::back_inserter(notes.warnings));
-      return notes;
+      return notes_of(state_of(self));
     },
     [=](const flush_firewall&) -> caf::result<done> {
       flush(self);

@@ -41,7 +41,7 @@ result<firewall_job> prepare(firewall_work& work, const drivers::driver& driver,
   auto job = job_of(driver, network);
   work.know(driver, network);
   if (job)
-    if (auto open = work.open_forwarding(driver, network); !open)
+    if (auto open = work.forwarding().open(driver, network); !open)
       return fail(std::move(open.error()));
   return job;
 }
@@ -175,8 +175,11 @@ restore(firewall_work& work, const system_context& context,
     x.is_final = true; // The records say so.
   note(jobs.empty() ? work.load() : work.apply(std::move(jobs)));
   // With the rules in place; without forwarding is not without isolation.
-  for (const auto& x : msg.networks)
-    note(work.open_forwarding(*driver_of(context, x), x));
+  for (const auto& x : msg.networks) {
+    const auto driver = driver_of(context, x);
+    work.forwarding().note(*driver, x); // Tried again, whatever happens now.
+    note(work.forwarding().open(*driver, x));
+  }
   if (!msg.networks.empty())
     note(work.review_connections());
   if (work.missing())

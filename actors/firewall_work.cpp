@@ -14,10 +14,11 @@ namespace troupe {
 
 namespace {
 
-using netns::sysctl;
-
 /// Each is a walk through the whole table of connections, 0.3 ms.
 constexpr size_t most_walks = 32;
+
+/// Who wants the elements that say what we did to the host's forwarding.
+constexpr auto forwarding_owner = "forwarding";
 
 drivers::publisher publisher_of(const endpoint_spec& endpoint) {
   auto result = drivers::publisher{endpoint.id, endpoint.name, {}, {}};
@@ -55,8 +56,13 @@ firewall_work::firewall_work(std::unique_ptr<netns::kernel> kernel,
                              std::unique_ptr<drivers::port_book> ports,
                              netns::firewall::settings rules,
                              forwarding_policy forwarding)
-  : kernel_{std::move(kernel)}, ports_{std::move(ports)},
-    rules_{std::move(rules)}, policy_{forwarding} {
+  : kernel_{std::move(kernel)}, ports_{std::move(ports)}, rules_{std::move(
+                                                            rules)},
+    forwarding_{
+      *kernel_, forwarding, rules_,
+      [this](firewall_book::elements wanted, bool is_final) {
+        return apply({{forwarding_owner, std::move(wanted), is_final}});
+      }} {
 }
 
 // -- elements -----------------------------------------------------------------
@@ -134,125 +140,8 @@ result<void> firewall_work::remove() {
   return done;
 }
 
-// -- forwarding ---------------------------------------------------------------
-
-namespace {
-
-/// Who wants the elements that say what we did to the host's forwarding.
-constexpr auto forwarding_owner = "forwarding";
-
-std::string_view name_of_forwarding(ip_family family) {
-  return family == ip_family::v4 ? "net.ipv4.ip_forward"
-                                 : "net.ipv6.conf.all.forwarding";
-}
-
-sysctl key_of_forwarding(ip_family family) {
-  return family == ip_family::v4 ? sysctl::ipv4_forwarding
-                                 : sysctl::ipv6_forwarding;
-}
-
-} // namespace
-
-result<void> firewall_work::open_forwarding(const drivers::driver& driver,
-                                            const network_spec& network) {
-  for (auto family : {ip_family::v4, ip_family::v6}) {
-    if (!driver.needs_forwarding(network, family))
-      continue;
-    auto now = kernel_->read_sysctl(key_of_forwarding(family), "all");
-    if (!now)
-      return fail(std::move(now.error()));
-    if (*now != 0) {
-      router_.insert(family);
-      continue;
-    }
-    const auto name = name_of_forwarding(family);
-    if (!policy_.may_switch_on)
-      return fail(
-        ec::forbidden,
-        fmt::format("network {}: the host does not forward {} packets",
-                    quoted(network.name),
-                    family == ip_family::v4 ? "IPv4" : "IPv6"),
-        fmt::format("sysctl -w {}=1, or start with --ip-forward, or "
-                    "make the network internal",
-                    name));
-    if (auto done = switch_forwarding_on(family, quoted(network.name)); !done)
-      return done;
-  }
-  return {};
-}
-
-result<void>
-firewall_work::switch_forwarding_on(ip_family family, const std::string& why) {
-  auto undo = netns::undo_stack{};
-  // Where somebody only has switched it off meanwhile, the host is a router.
-  if (policy_.drop_others && !router_.contains(family)) {
-    undo.push([this, before = book_.of(forwarding_owner)] {
-      (void)apply({{forwarding_owner, before, true}});
-    });
-    if (auto done = drop_others(family); !done)
-      return done;
-  }
-  if (family == ip_family::v6)
-    if (auto done = keep_advertised_routes(undo); !done)
-      return done;
-  const auto key = key_of_forwarding(family);
-  if (auto done = drivers::change_sysctl(*kernel_, undo, key, "all", 1); !done)
-    return done;
-  undo.commit();
-  const auto name = name_of_forwarding(family);
-  log().warn("network {}: switched {} on", why, name);
-  forwarding_.push_back(
-    fmt::format("{} was switched on for network {}", name, why));
-  return {};
-}
-
-/// A host that forwards does not listen to router advertisements, and forgets
-/// the routes that it has from them, unless its links say 2.
-result<void> firewall_work::keep_advertised_routes(netns::undo_stack& undo) {
-  auto links = kernel_->links();
-  if (!links)
-    return fail(std::move(links.error()));
-  for (const auto& x : *links) {
-    if ((x.group & ~1U) == rules_.group)
-      continue;
-    auto now = kernel_->read_sysctl(sysctl::ipv6_accept_ra, x.name);
-    if (!now || *now != 1)
-      continue; // A link without IPv6, or one that went.
-    auto done = drivers::change_sysctl(*kernel_, undo, sysctl::ipv6_accept_ra,
-                                       x.name, 2);
-    if (!done && !drivers::is_missing(done.error()))
-      return done;
-    log().warn("set net.ipv6.conf.{}.accept_ra to 2: a host that forwards "
-               "would lose its routes from router advertisements",
-               x.name);
-    forwarding_.push_back(fmt::format("net.ipv6.conf.{}.accept_ra was set to "
-                                      "2, so that routes from router "
-                                      "advertisements stay",
-                                      x.name));
-  }
-  return {};
-}
-
-result<void> firewall_work::drop_others(ip_family family) {
-  auto closed = netns::firewall::make_element(
-    netns::firewall::set_id::no_router, {family});
-  if (!closed)
-    return fail(std::move(closed.error()));
-  auto wanted = book_.of(forwarding_owner);
-  if (std::ranges::find(wanted, *closed) != wanted.end())
-    return {};
-  wanted.push_back(std::move(*closed));
-  return apply({{forwarding_owner, std::move(wanted)}});
-}
-
 void firewall_work::recall_forwarding() {
-  auto there = kernel_->list_elements(rules_.table);
-  if (!there || !policy_.drop_others)
-    return;
-  std::erase_if(*there, [](const auto& x) {
-    return x.set != netns::firewall::set_id::no_router;
-  });
-  book_.replace(forwarding_owner, std::move(*there));
+  book_.replace(forwarding_owner, forwarding_.recall());
 }
 
 // -- ports --------------------------------------------------------------------
@@ -467,21 +356,10 @@ result<std::vector<std::string>> firewall_work::stale_connections() {
   return result;
 }
 
-std::vector<std::string> firewall_work::warnings(bool firewalld_knows) {
-  auto result = forwarding_;
+std::vector<std::string> firewall_work::warnings() const {
+  auto result = forwarding_.notes();
   if (missing_)
     result.push_back("no firewall: " + missing_->message);
-  if (!loaded_)
-    return result;
-  auto blockers = kernel_->forward_blockers();
-  if (!blockers)
-    return result;
-  for (const auto& x : *blockers)
-    if (!firewalld_knows || x.table != "firewalld")
-      result.push_back(
-        fmt::format("chain {} of table {} {} drops what our rules accept; see "
-                    "docs/firewall.md",
-                    x.chain, x.family, x.table));
   return result;
 }
 

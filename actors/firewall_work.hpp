@@ -2,13 +2,12 @@
 
 #include "troupe/actors/connection_book.hpp"
 #include "troupe/actors/firewall_book.hpp"
+#include "troupe/actors/forwarding.hpp"
 #include "troupe/actors/plumbing.hpp"
 #include "troupe/drivers/ports/port_book.hpp"
-#include "troupe/netns/undo_stack.hpp"
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,13 +21,6 @@ struct firewall_job {
   bool is_final = false;
 };
 
-/// What may be done about the host's forwarding.
-struct forwarding_policy {
-  bool may_switch_on = true;
-  /// What we switched on is for our networks alone.
-  bool drop_others = true;
-};
-
 /// What the FIREWALL actor does: keeps the wanted elements and the host ports,
 /// and brings the kernel to them.
 /// @thread_safety Blocks; on the thread that made it.
@@ -38,6 +30,9 @@ public:
   firewall_work(std::unique_ptr<netns::kernel> kernel,
                 std::unique_ptr<drivers::port_book> ports,
                 netns::firewall::settings rules, forwarding_policy forwarding);
+
+  firewall_work(const firewall_work&) = delete;
+  firewall_work& operator=(const firewall_work&) = delete;
 
   /// Brings the kernel to what these owners want, all in one transaction. On
   /// error all of them want what they wanted before, but those whose job is
@@ -59,13 +54,10 @@ public:
     return !loaded_ && !missing_ && !book_.empty();
   }
 
-  /// Makes sure that the host forwards what the network needs. Where it is
-  /// switched on, packets between links that are not ours are dropped first,
-  /// and links that have their default route from router advertisements go on
-  /// listening to them. Errors: `forbidden` if the host does not forward and we
-  /// may not change that.
-  result<void>
-  open_forwarding(const drivers::driver& driver, const network_spec& network);
+  /// What the host forwards.
+  class forwarding& forwarding() {
+    return forwarding_;
+  }
 
   /// Publishes the endpoint's ports that are not published yet. Others hold
   /// them after `finish_publish` at the latest, which must follow unless
@@ -150,9 +142,8 @@ public:
     return missing_;
   }
 
-  /// What the user should know, e.g. chains of others that drop our packets.
-  /// @param firewalld_knows It lets pass what our bridges send and get.
-  std::vector<std::string> warnings(bool firewalld_knows);
+  /// What the user should know, e.g. that there are no rules.
+  std::vector<std::string> warnings() const;
 
   const firewall_book& book() const {
     return book_;
@@ -171,9 +162,6 @@ public:
 private:
   result<void> remove();
   result<void> change(const firewall_book::changes& changes);
-  result<void> switch_forwarding_on(ip_family family, const std::string& why);
-  result<void> keep_advertised_routes(netns::undo_stack& undo);
-  result<void> drop_others(ip_family family);
   void note_release(const endpoint_spec& endpoint, const result<void>& done);
   std::vector<port_binding>
   forget_but(const endpoint_spec& endpoint, std::vector<port_binding> bindings,
@@ -185,7 +173,7 @@ private:
   std::unique_ptr<netns::kernel> kernel_;
   std::unique_ptr<drivers::port_book> ports_;
   netns::firewall::settings rules_;
-  forwarding_policy policy_;
+  class forwarding forwarding_;
   firewall_book book_;
   bool loaded_ = false;        ///< The kernel has what the book says.
   bool worked_ = false;        ///< Rules were loaded once.
@@ -195,8 +183,6 @@ private:
   connection_book::filters owed_;
   bool owes_review_ = false; ///< The connections of an earlier run.
   std::optional<error> missing_;
-  std::vector<std::string> forwarding_; ///< What was switched on, and why.
-  std::set<ip_family> router_;          ///< The host forwarded these before us.
 };
 
 } // namespace troupe

@@ -57,8 +57,14 @@ embedded_parts real_parts(const settings& how) {
     [=]() -> result<std::unique_ptr<netns::event_source>> {
       return netns::watch::open(pins, {table, senders});
     },
-    [=] {
-      return netns::read_audit(pins, table);
+    [=](std::span<const netns::promised_network> networks) {
+      return netns::read_audit(pins, networks, table);
+    },
+    [](std::span<const netns::promised_network> networks) {
+      return netns::read_obstructions(networks);
+    },
+    [=](std::span<const netns::path_probe> ways) {
+      return netns::send_path_probes(pins, ways);
     },
     [how] {
       return std::make_unique<drivers::port_book>(netns::make_port_sockets(),

@@ -1,6 +1,5 @@
 #include "troupe/actors/store.hpp"
 
-#include <algorithm>
 #include <iterator>
 
 namespace troupe {
@@ -27,12 +26,6 @@ struct store_state {
 };
 
 namespace {
-
-bool spans_both(const std::vector<persistence::change>& changes) {
-  return std::ranges::any_of(changes, [&](const auto& x) {
-    return environment_of(x) != environment_of(changes.front());
-  });
-}
 
 void answer(std::vector<waiting_commit>& batch, const result<void>& outcome) {
   for (auto& commit : batch)
@@ -80,11 +73,6 @@ store(store_actor::stateful_pointer<store_state> self, context_ptr context) {
       if (state.waiting.size() >= queue_limit)
         return to_caf(
           error{ec::unavailable, "commit: the store is busy", "", 0});
-      if (spans_both(msg.changes))
-        return to_caf(error{ec::internal,
-                            "commit: one operation must not change both "
-                            "environments, which is not atomic",
-                            "", 0});
       auto reply = promise<done>{self};
       if (state.waiting.empty())
         tell(store_actor{self}, flush_store{});

@@ -33,11 +33,19 @@ struct port_flags {
   bool isolated = false; ///< Talks to non-isolated ports only.
   bool hairpin = false;  ///< Frames may leave where they came in.
   bool learning = true;  ///< Learns source addresses.
+  bool flood = true;     ///< Frames for unknown addresses leave here, too.
+  bool broadcast_flood = true; ///< So do broadcasts.
+  bool multicast_flood = true; ///< So do multicasts that nobody asked for.
+  bool locked = false;         ///< Only known source addresses may send.
 
   static constexpr auto fields() {
     return std::tuple{field{"isolated", &port_flags::isolated},
                       field{"hairpin", &port_flags::hairpin},
-                      field{"learning", &port_flags::learning}};
+                      field{"learning", &port_flags::learning},
+                      field{"flood", &port_flags::flood},
+                      field{"broadcast_flood", &port_flags::broadcast_flood},
+                      field{"multicast_flood", &port_flags::multicast_flood},
+                      field{"locked", &port_flags::locked}};
   }
 };
 
@@ -55,6 +63,10 @@ struct link_info {
   std::optional<port_flags> port; ///< If the master is a bridge.
   /// Bridges: learns from frames to 01:80:c2:00:00:0x, which no rule sees.
   bool learns_link_local = false;
+  bool port_blocked = false;   ///< It could forward frames and does not.
+  bool arp = true;             ///< Asks for addresses of neighbours.
+  bool stp = false;            ///< Bridge: speaks the spanning tree protocol.
+  bool vlan_filtering = false; ///< Bridge: knows ports by VLAN.
 };
 
 /// Counters of one link.
@@ -100,6 +112,12 @@ struct link_change {
   std::optional<std::string> alias; ///< At most 255 bytes.
   std::optional<std::string> name;
   std::optional<bool> learns_link_local; ///< Bridges only.
+  std::optional<bool> arp;
+  std::optional<bool> stp;            ///< Of a bridge.
+  std::optional<bool> vlan_filtering; ///< Of a bridge.
+
+  /// Of a bridge port; false lets it forward frames, true is EINVAL.
+  std::optional<bool> port_blocked;
 };
 
 /// Who made a route or rule, as the kernel notes it (rtnetlink(7)); zero in a
@@ -125,7 +143,7 @@ struct route_info {
   uint32_t table = main_table;
   uint8_t protocol = made_by_admin;
   route_type type = route_type::unicast;
-  std::optional<ip_address> source; ///< Of packets without one; IPv4.
+  std::optional<ip_address> source = {}; ///< Of packets without one; IPv4.
 
   auto operator<=>(const route_info&) const = default;
   bool operator==(const route_info&) const = default;
@@ -366,8 +384,11 @@ public:
   virtual result<std::vector<placed_address>> all_addresses() = 0;
 
   /// Tells the neighbours who has an address, so that they forget whom they
-  /// knew before: a gratuitous ARP request or an unsolicited neighbour
-  /// advertisement. Errors: ENODEV; ENETDOWN.
+  /// knew before. IPv4: a gratuitous ARP request, through any link; of a
+  /// bridge it goes to all ports, and opening the namespace behind one for it
+  /// would cost more. IPv6: an unsolicited neighbour advertisement, through
+  /// the link that has the address. Errors: ENODEV; ENETDOWN (IPv4);
+  /// EADDRNOTAVAIL (IPv6).
   virtual result<void> announce(const neighbour_info& x) = 0;
 
   /// Errors: EEXIST; ENETUNREACH (gateway not on-link); ENETDOWN; ENODEV.

@@ -4,6 +4,7 @@
 
 #include <linux/if_addr.h>
 #include <linux/net_namespace.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 
 namespace troupe::netns {
@@ -58,6 +59,22 @@ std::optional<kernel_event> read_rule_event(const nlmsghdr& message) {
   return event;
 }
 
+// What is switched on cuts no traffic; each new link tells its settings, too.
+std::optional<kernel_event> read_settings_event(const nlmsghdr& message) {
+  auto body = body_of<netconfmsg>(message);
+  auto attributes = netlink_attributes<NETCONFA_MAX>::of(message, body);
+  auto index
+    = attributes.value<int>(NETCONFA_IFINDEX, NETCONFA_IFINDEX_DEFAULT);
+  auto is_link = index > 0 && body.ncm_family == AF_INET;
+  if (attributes.value<int>(NETCONFA_FORWARDING, 1) != 0
+      || (!is_link && index != NETCONFA_IFINDEX_ALL))
+    return std::nullopt;
+  auto event = kernel_event{};
+  event.what = kernel_event::kind::settings_changed;
+  event.index = is_link ? index : 0;
+  return event;
+}
+
 } // namespace
 
 std::optional<kernel_event> read_event(const nlmsghdr& message) {
@@ -73,6 +90,8 @@ std::optional<kernel_event> read_event(const nlmsghdr& message) {
     return read_route_event(message);
   case RTM_DELRULE:
     return read_rule_event(message);
+  case RTM_NEWNETCONF:
+    return read_settings_event(message);
   default:
     return std::nullopt;
   }

@@ -147,6 +147,7 @@ private:
   std::map<std::string, unique_fd> kept_; // Namespaces, by their pins.
   unique_fd ns_;
   netlink_socket socket_;
+  unique_fd packet_; ///< For ARP. Kept: to close one takes the kernel 15 ms.
   sysctls sysctls_;
   std::optional<netlink_socket> firewall_;
   uint32_t firewall_port_ = 0; ///< Of that socket.

@@ -6,6 +6,9 @@
 #include <cerrno>
 #include <set>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 namespace troupe::netns {
 
 namespace {
@@ -141,7 +144,26 @@ result<std::vector<placed_address>> netlink_kernel::all_addresses() {
 }
 
 result<void> netlink_kernel::announce(const neighbour_info& x) {
-  return send_announcement(ns_.get(), x);
+  auto open = [&](int family, int protocol) {
+    return open_in(
+      ns_.get(),
+      [&] {
+        return unique_fd{::socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol)};
+      },
+      "announce " + to_string(x.address));
+  };
+  if (x.address.is_v6()) {
+    auto socket = open(AF_INET6, IPPROTO_ICMPV6);
+    return socket ? send_advertisement(socket->get(), x)
+                  : fail(std::move(socket.error()));
+  }
+  if (!packet_) {
+    auto socket = open(AF_PACKET, 0);
+    if (!socket)
+      return fail(std::move(socket.error()));
+    packet_ = std::move(*socket);
+  }
+  return send_arp(packet_.get(), x);
 }
 
 result<void> netlink_kernel::each_route(
@@ -150,6 +172,8 @@ result<void> netlink_kernel::each_route(
   for (auto family : {ip_family::v4, ip_family::v6}) {
     auto message = ask_routes(family, table, index);
     auto found = std::vector<known_route>{};
+    // Else the kernel tells all routes of the host, whatever is asked.
+    socket_.set_strict(index != 0);
     auto done = socket_.dump(
       message,
       [&] {
@@ -159,6 +183,7 @@ result<void> netlink_kernel::each_route(
         if (auto route = read_route(answer, family, table))
           found.push_back(std::move(*route));
       });
+    socket_.set_strict(false);
     // A table that never held a route does not exist yet; nor may the link.
     if (!done.ok() && done.error != ENOENT && done.error != ENODEV)
       return done.fail("list routes");

@@ -53,26 +53,74 @@ void put_link_local_learning(netlink_message& message, bool on) {
               {reinterpret_cast<const uint8_t*>(&options), sizeof options});
 }
 
-// Kernels before 5.0 have no such option: they learn.
-bool learns_link_local(const nlattr* info) {
-  auto kinds = netlink_attributes<IFLA_INFO_MAX>::within(info);
-  if (kinds.text(IFLA_INFO_KIND) != "bridge")
-    return false;
-  auto bridge
-    = netlink_attributes<IFLA_BR_MAX>::within(kinds.find(IFLA_INFO_DATA));
-  auto options = bridge.value<br_boolopt_multi>(IFLA_BR_MULTI_BOOLOPT);
-  return (options.optval >> uint32_t{BR_BOOLOPT_NO_LL_LEARN} & 1U) == 0;
-}
-
 std::optional<port_flags> read_port(const nlattr* info) {
   auto kinds = netlink_attributes<IFLA_INFO_MAX>::within(info);
   if (kinds.text(IFLA_INFO_SLAVE_KIND) != "bridge")
     return std::nullopt;
   auto port = netlink_attributes<IFLA_BRPORT_MAX>::within(
     kinds.find(IFLA_INFO_SLAVE_DATA));
-  return port_flags{port.value<uint8_t>(IFLA_BRPORT_ISOLATED) != 0,
-                    port.value<uint8_t>(IFLA_BRPORT_MODE) != 0,
-                    port.value<uint8_t>(IFLA_BRPORT_LEARNING) != 0};
+  auto is_set = [&](int flag, bool missing = true) {
+    return port.value<uint8_t>(flag, missing ? 1 : 0) != 0;
+  };
+  return port_flags{
+    is_set(IFLA_BRPORT_ISOLATED, false), is_set(IFLA_BRPORT_MODE, false),
+    is_set(IFLA_BRPORT_LEARNING),        is_set(IFLA_BRPORT_UNICAST_FLOOD),
+    is_set(IFLA_BRPORT_BCAST_FLOOD),     is_set(IFLA_BRPORT_MCAST_FLOOD),
+    is_set(IFLA_BRPORT_LOCKED, false)};
+}
+
+// Without a carrier the kernel itself disables a port.
+bool is_blocked(const ifinfomsg& body, const nlattr* info) {
+  auto port = netlink_attributes<IFLA_BRPORT_MAX>::within(
+    netlink_attributes<IFLA_INFO_MAX>::within(info).find(IFLA_INFO_SLAVE_DATA));
+  return (body.ifi_flags & IFF_UP) != 0 && (body.ifi_flags & IFF_RUNNING) != 0
+         && port.value<uint8_t>(IFLA_BRPORT_STATE, BR_STATE_FORWARDING)
+              != BR_STATE_FORWARDING;
+}
+
+void read_bridge(const nlattr* info, link_info& link) {
+  auto bridge = netlink_attributes<IFLA_BR_MAX>::within(
+    netlink_attributes<IFLA_INFO_MAX>::within(info).find(IFLA_INFO_DATA));
+  link.stp = bridge.value<uint32_t>(IFLA_BR_STP_STATE) != 0;
+  link.vlan_filtering = bridge.value<uint8_t>(IFLA_BR_VLAN_FILTERING) != 0;
+  // Kernels before 5.0 have no such option: they learn.
+  auto options = bridge.value<br_boolopt_multi>(IFLA_BR_MULTI_BOOLOPT);
+  link.learns_link_local
+    = (options.optval >> uint32_t{BR_BOOLOPT_NO_LL_LEARN} & 1U) == 0;
+}
+
+bool has_bridge_details(const link_change& change) {
+  return change.stp || change.vlan_filtering || change.learns_link_local;
+}
+
+bool has_details(const link_change& change) {
+  return has_bridge_details(change) || change.port_blocked;
+}
+
+// What only the kind of a link, or that of its master, understands.
+void put_details(netlink_message& message, const link_change& change) {
+  if (!has_details(change))
+    return;
+  message.nest(IFLA_LINKINFO, [&] {
+    if (has_bridge_details(change)) {
+      message.put_text(IFLA_INFO_KIND, "bridge");
+      message.nest(IFLA_INFO_DATA, [&] {
+        if (change.stp)
+          message.put_u32(IFLA_BR_STP_STATE, *change.stp ? 1 : 0);
+        if (change.vlan_filtering)
+          message.put_u8(IFLA_BR_VLAN_FILTERING,
+                         *change.vlan_filtering ? 1 : 0);
+        if (change.learns_link_local)
+          put_link_local_learning(message, *change.learns_link_local);
+      });
+    }
+    if (change.port_blocked) {
+      message.put_text(IFLA_INFO_SLAVE_KIND, "bridge");
+      message.nest(IFLA_INFO_SLAVE_DATA, [&] {
+        message.put_u8(IFLA_BRPORT_STATE, BR_STATE_FORWARDING);
+      });
+    }
+  });
 }
 
 } // namespace
@@ -140,9 +188,13 @@ netlink_message change_link(int index, const link_change& change) {
   auto body = link_body(index);
   if (change.up)
     raise(body, *change.up);
-  // What belongs to one kind of link is taken in this message only.
-  auto message = netlink_message{
-    change.learns_link_local ? RTM_NEWLINK : RTM_SETLINK, 0, body};
+  if (change.arp) {
+    body.ifi_flags |= *change.arp ? 0 : IFF_NOARP;
+    body.ifi_change |= IFF_NOARP;
+  }
+  // RTM_SETLINK does not look at the details.
+  auto message
+    = netlink_message{has_details(change) ? RTM_NEWLINK : RTM_SETLINK, 0, body};
   if (change.name)
     message.put_text(IFLA_IFNAME, *change.name);
   if (change.mac)
@@ -157,13 +209,7 @@ netlink_message change_link(int index, const link_change& change) {
     message.put(IFLA_IFALIAS,
                 {reinterpret_cast<const uint8_t*>(change.alias->data()),
                  change.alias->size()});
-  if (change.learns_link_local)
-    message.nest(IFLA_LINKINFO, [&] {
-      message.put_text(IFLA_INFO_KIND, "bridge");
-      message.nest(IFLA_INFO_DATA, [&] {
-        put_link_local_learning(message, *change.learns_link_local);
-      });
-    });
+  put_details(message, change);
   return message;
 }
 
@@ -175,6 +221,10 @@ netlink_message change_port(int index, const port_flags& flags) {
     message.put_u8(IFLA_BRPORT_ISOLATED, flags.isolated ? 1 : 0);
     message.put_u8(IFLA_BRPORT_MODE, flags.hairpin ? 1 : 0);
     message.put_u8(IFLA_BRPORT_LEARNING, flags.learning ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_UNICAST_FLOOD, flags.flood ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_BCAST_FLOOD, flags.broadcast_flood ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_MCAST_FLOOD, flags.multicast_flood ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_LOCKED, flags.locked ? 1 : 0);
   });
   return message;
 }
@@ -248,7 +298,10 @@ link_info read_link(const nlmsghdr& message) {
   result.group = attributes.value<uint32_t>(IFLA_GROUP);
   result.alias = attributes.text(IFLA_IFALIAS);
   result.port = read_port(info);
-  result.learns_link_local = learns_link_local(info);
+  result.port_blocked = result.port && is_blocked(body, info);
+  result.arp = (body.ifi_flags & IFF_NOARP) == 0;
+  if (result.kind == "bridge")
+    read_bridge(info, result);
   return result;
 }
 

@@ -242,7 +242,10 @@ std::optional<placed_address> read_address(const nlmsghdr& message) {
 }
 
 netlink_message new_route(const route_info& x) {
-  return route_message(RTM_NEWROUTE, make, x);
+  // Each link has one of its own to the same groups.
+  auto flags
+    = x.type == route_type::multicast ? NLM_F_CREATE | NLM_F_APPEND : make;
+  return route_message(RTM_NEWROUTE, flags, x);
 }
 
 netlink_message remove_route(const route_info& x) {

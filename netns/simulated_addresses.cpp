@@ -143,8 +143,14 @@ result<void> model::announce(space& ns, const neighbour_info& x) {
   auto found = link(ns, x.index, operation);
   if (!found)
     return fail(std::move(found.error()));
-  if (!(*found)->info.up)
-    return fail(os_failure(ENETDOWN, about(operation, (*found)->info.name)));
+  auto has_it = std::ranges::any_of((*found)->addresses, [&](const auto& y) {
+    return y.address == x.address;
+  });
+  auto refusal = !(*found)->info.up && x.address.is_v4() ? ENETDOWN
+                 : x.address.is_v6() && !has_it          ? EADDRNOTAVAIL
+                                                         : 0;
+  if (refusal != 0)
+    return fail(os_failure(refusal, about(operation, (*found)->info.name)));
   if (ns.announced.size() == most_announced)
     ns.announced.erase(ns.announced.begin());
   ns.announced.push_back(x);

@@ -173,7 +173,14 @@ private:
     if (info.port)
       text += std::string{" port"} + (info.port->isolated ? " isolated" : "")
               + (info.port->hairpin ? " hairpin" : "")
-              + (info.port->learning ? " learning" : "");
+              + (info.port->learning ? " learning" : "")
+              + (info.port->flood ? "" : " no-flood")
+              + (info.port->broadcast_flood ? "" : " no-broadcast")
+              + (info.port->multicast_flood ? "" : " no-multicast")
+              + (info.port->locked ? " locked" : "")
+              + (info.port_blocked ? " blocked" : "");
+    text += std::string{info.arp ? "" : " noarp"} + (info.stp ? " stp" : "")
+            + (info.vlan_filtering ? " vlans" : "");
     if (!x.peer.empty())
       text += " peer " + x.peer;
     if (info.learns_link_local)

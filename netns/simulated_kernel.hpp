@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -149,6 +150,18 @@ public:
 
   /// `ip route flush table main`, and of the tables that are not the kernel's.
   result<void> flush_routes(const std::string& ns);
+
+  /// `ip route del`, of a route that the kernel made for an address of this
+  /// link. Errors: ENODEV; ESRCH.
+  result<void> drop_route(const std::string& ns, const std::string& link,
+                          const prefix& destination);
+
+  /// `bridge link set dev LINK state 0`. Errors: ENODEV; EOPNOTSUPP.
+  result<void> block_port(const std::string& ns, const std::string& link);
+
+  /// `sysctl -w`. Errors: as `kernel::set_sysctl`.
+  result<void> write_sysctl(const std::string& ns, sysctl key,
+                            const std::string& interface, int value);
 
   /// `nft flush ruleset`.
   result<void> flush_ruleset(const std::string& ns);

@@ -213,6 +213,7 @@ private:
   void follow_ports(space& ns, int bridge);
   result<void> set_mac(space& ns, link_state& link, const mac_address& mac);
   result<void> set_mtu(space& ns, link_state& link, uint32_t mtu_bytes);
+  static result<void> set_details(link_state& link, const link_change& change);
   result<void> rename(space& ns, link_state& link, const std::string& name);
   mac_address next_mac();
 

@@ -120,7 +120,7 @@ void append_kernel_routes(const link_state& link, const interface_address& x,
     route.destination = destination;
     route.table = table;
     route.type = type;
-    if (!v4 && type == route_type::unicast)
+    if (!v4 && type != route_type::local)
       route.metric = ipv6_address_metric;
     auto is_same = [&](route_info y) {
       y.source = route.source;
@@ -142,6 +142,9 @@ void append_kernel_routes(const link_state& link, const interface_address& x,
     add(x.subnet(), main_table, route_type::unicast);
   if (v4 && x.length < 31)
     add(prefix{x.subnet().last(), bits}, local_table, route_type::broadcast);
+  if (!v4 && !link.loopback)
+    add(prefix{*ip_address::parse("ff00::"), 8}, local_table,
+        route_type::multicast);
 }
 
 bool comes_before(const rule_info& x, const rule_info& y) {

@@ -73,9 +73,8 @@ public:
   virtual ~store() = default;
 
   /// Writes all changes of an environment in one transaction, durable first;
-  /// returns when they are safe. A single operation changes one environment
-  /// only, so it is atomic (the STORE actor sees to it); a batch of operations
-  /// may span both. On error the durable ones may have been written.
+  /// returns when they are safe. Changes of one environment are atomic; where
+  /// there are both, an error may leave the durable ones written.
   /// Errors: `unavailable` (full; removals still work), `internal`.
   virtual result<void> commit(std::span<const change> changes) = 0;
 

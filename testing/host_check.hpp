@@ -26,6 +26,10 @@ struct host_view {
   std::vector<netns::audit_connection> connections{};
 };
 
+/// What the networks on record promise of packets, for the audit.
+std::vector<netns::promised_network>
+promises_of(const persistence::snapshot& records, const instance& owner);
+
 /// Compares the kernel with what follows from the records: per bridge network
 /// one bridge with the gateways' addresses and its rules; per sandbox one pin;
 /// per join one link on the bridge, one interface and its guard; per published

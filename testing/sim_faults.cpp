@@ -50,13 +50,8 @@ store_effect(fault_kind what, uint64_t salt) {
     return effect::crash_before;
   case fault_kind::store_crash_after:
     return effect::crash_after;
-  case fault_kind::store_power_loss: { // A batch of commits may be there half.
-    constexpr effect all[]
-      = {effect::crash_before, effect::crash_after, effect::crash_between};
-    return all[salt % std::size(all)];
-  }
-  case fault_kind::store_full: // The disk is, or the run directory.
-    return salt % 2 == 0 ? effect::fail : effect::fail_runtime;
+  case fault_kind::store_power_loss: // The commit is there wholly or not.
+    return salt % 2 == 0 ? effect::crash_before : effect::crash_after;
   default:
     return effect::fail;
   }

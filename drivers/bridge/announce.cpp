@@ -20,8 +20,9 @@ announce_inside(netns::kernel& inside, const wanted_endpoint& wanted) {
     return fail(ec::not_found,
                 "announce " + wanted.interface + ": it has other addresses");
   for (const auto& x : wanted.paths.addresses)
-    if (auto done = inside.announce({*index, x.address, wanted.mac}); !done)
-      return done;
+    if (x.address.is_v6())
+      if (auto done = inside.announce({*index, x.address, wanted.mac}); !done)
+        return done;
   return {};
 }
 
@@ -37,9 +38,16 @@ announce_bridge_endpoint(netns::kernel& kernel, const wanted_endpoint& wanted) {
     if (!done && !is_missing(done.error()))
       return done;
   }
-  return kernel.enter(wanted.ns).and_then([&](const auto& inside) {
-    return announce_inside(*inside, wanted);
-  });
+  auto inside = kernel.enter(wanted.ns);
+  if (!inside)
+    return fail(std::move(inside.error()));
+  if (auto done = announce_inside(**inside, wanted); !done)
+    return done;
+  for (const auto& x : wanted.paths.addresses)
+    if (x.address.is_v4())
+      if (auto done = kernel.announce({*bridge, x.address, wanted.mac}); !done)
+        return done;
+  return {};
 }
 
 } // namespace troupe::drivers

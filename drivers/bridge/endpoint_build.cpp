@@ -1,5 +1,6 @@
 #include "troupe/drivers/bridge/endpoint.hpp"
 #include "troupe/drivers/bridge/endpoint_job.hpp"
+#include "troupe/drivers/inside/overlaps.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <fmt/format.h>

@@ -90,6 +90,8 @@ result<void> endpoint_job::mend_host_end(const link_info& link) {
   change.master = bridge_;
   change.mtu_bytes = wanted_.mtu_bytes;
   change.up = true;
+  change.arp = true;
+  change.port_blocked = false;
   if (auto done = change_link(host_, undo_, link, change); !done)
     return done;
   // A port that has just joined has the default flags.
@@ -107,6 +109,7 @@ result<void> endpoint_job::mend_peer(const link_info& link) {
   change.name = wanted_.interface;
   change.mac = wanted_.mac;
   change.mtu_bytes = wanted_.mtu_bytes;
+  change.arp = true;
   if (auto done = change_link(*inside_, undo_, link, change); !done)
     return done;
   if (auto done = quieten(); !done)
@@ -121,8 +124,11 @@ result<void> endpoint_job::mend_peer(const link_info& link) {
     return done;
   if (auto done = mend_paths(*inside_, undo_, wanted_.paths, link.index); !done)
     return done;
-  undo_.commit(); // What others added is no reason to undo what was mended.
-  return refuse_overlaps();
+  auto done = refuse_overlaps();
+  // What others added is no reason to undo what was mended.
+  if (!done && done.error().code == ec::conflict && done.error().os_error == 0)
+    undo_.commit();
+  return done;
 }
 
 result<void> endpoint_job::replace(const link_info& old) {

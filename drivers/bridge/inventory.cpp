@@ -142,7 +142,9 @@ result<void> remove_orphan(netns::kernel& inside, const wanted_paths& paths) {
 
 // What an endpoint leaves in a sandbox that stays.
 result<void> tidy_sandbox(netns::kernel& kernel, const endpoint_plan& plan) {
-  if (plan.where.ns.path.empty())
+  // A host end that is still there is another daemon's.
+  if (plan.where.ns.path.empty()
+      || kernel.link_index(host_end_name(plan.endpoint.id)))
     return {};
   auto inside = kernel.enter(plan.where.ns);
   if (!inside)
@@ -153,6 +155,22 @@ result<void> tidy_sandbox(netns::kernel& kernel, const endpoint_plan& plan) {
   keep_first(first, remove_paths(**inside, paths));
   if (plan.network.enable_ipv6)
     keep_first(first, close_loopback(**inside));
+  return first;
+}
+
+// Whose the removed links were is not known: the rules tell.
+result<void> tidy_all_sandboxes(netns::kernel& kernel) {
+  auto pins = kernel.namespaces();
+  if (!pins)
+    return fail(std::move(pins.error()));
+  auto first = result<void>{};
+  for (const auto& [name, ns] : *pins) {
+    auto inside = kernel.enter(ns);
+    if (inside)
+      keep_first(first, remove_stale_paths(**inside));
+    else if (!is_missing(inside.error()))
+      keep_first(first, fail(std::move(inside.error())));
+  }
   return first;
 }
 
@@ -221,6 +239,8 @@ result<void> remove_bridge_objects(netns::kernel& kernel, const instance& owner,
       keep_first(first, remove_found_bridge(kernel, owner, *link));
   }
   keep_first(first, delete_links(kernel, owner, pairs));
+  // Also for those that a first try removed.
+  keep_first(first, tidy_all_sandboxes(kernel));
   return first;
 }
 

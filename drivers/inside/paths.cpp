@@ -282,23 +282,6 @@ mend_rules(kernel& inside, undo_stack& undo, const wanted_paths& wanted) {
   return {};
 }
 
-bool overlaps(const wanted_paths& wanted, const interface_address& other) {
-  auto theirs = other.subnet();
-  return std::ranges::any_of(wanted.addresses, [&](const auto& x) {
-    auto ours = x.subnet();
-    return ours.contains(theirs.address()) || theirs.contains(ours.address());
-  });
-}
-
-// The addresses of endpoints, as their rules tell them.
-std::set<ip_address> endpoint_addresses(std::span<const rule_info> rules) {
-  auto result = std::set<ip_address>{};
-  for (const auto& x : rules)
-    if (x.made_by == made_by_troupe && x.priority == own && x.from)
-      result.insert(x.from->address());
-  return result;
-}
-
 } // namespace
 
 uint32_t table_of(const endpoint_id& id) {
@@ -446,54 +429,65 @@ result<void> remove_paths(kernel& inside, const wanted_paths& wanted) {
     return {};
   const auto all = rules_of(wanted);
   auto first = result<void>{};
-  auto left = size_t{0};
-  for (const auto& x : *present) {
-    auto is_shared = x.priority == neighbours;
-    auto goes
-      = is_mine(x) || (!is_shared && std::ranges::find(all, x) != all.end());
-    if (!goes) {
-      left += x.made_by == made_by_troupe && !is_shared ? 1 : 0;
-      continue;
-    }
+  auto remove = [&](const rule_info& x) {
     auto done = inside.del_rule(x);
-    if (!done && !is_missing(done.error()) && first)
+    // One that is gone already must really be: nobody would look again.
+    if (!done && is_missing(done.error())) {
+      auto now = inside.rules();
+      if (now && std::ranges::find(*now, x) == now->end())
+        return;
+    }
+    if (!done && first)
       first = std::move(done);
-  }
+  };
+  auto is_anothers = [&](const rule_info& x) {
+    return x.made_by == made_by_troupe && x.priority != neighbours
+           && !is_mine(x) && std::ranges::find(all, x) == all.end();
+  };
+  const auto is_last = std::ranges::none_of(*present, is_anothers);
   for (const auto& x : *present)
-    if (left == 0 && x.made_by == made_by_troupe && x.priority == neighbours)
-      (void)inside.del_rule(x);
+    if (x.made_by == made_by_troupe && !is_mine(x) && !is_anothers(x)
+        && (x.priority != neighbours || is_last))
+      remove(x);
+  // Those of its table go last: they tell a retry that there is more to do.
+  if (first)
+    for (const auto& x : *present)
+      if (is_mine(x))
+        remove(x);
   return first;
 }
 
-std::vector<std::string>
-find_overlaps(std::span<const named_address> all,
-              std::span<const rule_info> rules, const wanted_paths& wanted) {
-  auto result = std::vector<std::string>{};
-  const auto endpoints = endpoint_addresses(rules);
-  for (const auto& x : all)
-    if (x.interface != wanted.interface && overlaps(wanted, x.address)
-        && !endpoints.contains(x.address.address))
-      result.push_back(fmt::format("interface {} of the sandbox has {}",
-                                   x.interface, to_string(x.address)));
-  return result;
-}
-
-result<std::vector<std::string>>
-read_overlaps(kernel& inside, const wanted_paths& wanted) {
-  auto all = inside.all_addresses();
-  if (!all)
-    return fail(std::move(all.error()));
-  auto suspects = std::vector<named_address>{};
-  for (const auto& x : *all)
-    if (overlaps(wanted, x.address))
-      if (auto link = inside.link(x.index))
-        suspects.push_back({link->name, x.address});
-  if (suspects.empty())
-    return std::vector<std::string>{};
+result<void> remove_stale_paths(kernel& inside) {
   auto rules = inside.rules();
   if (!rules)
     return fail(std::move(rules.error()));
-  return find_overlaps(suspects, *rules, wanted);
+  std::erase_if(*rules, [](const rule_info& x) {
+    return x.made_by != made_by_troupe;
+  });
+  if (rules->empty())
+    return {};
+  auto addresses = inside.all_addresses();
+  if (!addresses)
+    return fail(std::move(addresses.error()));
+  auto has_one_in = [&](const prefix& subnet) {
+    return std::ranges::any_of(*addresses, [&](const auto& x) {
+      return subnet.contains(x.address.address);
+    });
+  };
+  auto tables = std::set<uint32_t>{main_table, 0};
+  for (const auto& x : *rules)
+    if (x.from && has_one_in(*x.from))
+      tables.insert(x.table);
+  for (const auto& x : *rules) {
+    auto is_live = tables.contains(x.table) && (!x.from || has_one_in(*x.from))
+                   && (!x.to || has_one_in(*x.to))
+                   && (x.priority != neighbours || tables.size() > 2);
+    if (is_live)
+      continue;
+    if (auto done = inside.del_rule(x); !done && !is_missing(done.error()))
+      return done;
+  }
+  return {};
 }
 
 } // namespace troupe::drivers

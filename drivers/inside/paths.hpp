@@ -75,21 +75,9 @@ result<void> mend_paths(netns::kernel& inside, netns::undo_stack& undo,
 /// Removes the endpoint's rules; its routes go with its interface.
 result<void> remove_paths(netns::kernel& inside, const wanted_paths& wanted);
 
-/// An address and the name of its interface.
-struct named_address {
-  std::string interface;
-  interface_address address;
-};
-
-/// Addresses of other interfaces that are in the endpoint's subnets, or have
-/// them in theirs, but for those of other endpoints, which `rules` name: one
-/// line each. Pure.
-std::vector<std::string> find_overlaps(std::span<const named_address> all,
-                                       std::span<const netns::rule_info> rules,
-                                       const wanted_paths& wanted);
-
-/// Reads what that needs.
-result<std::vector<std::string>>
-read_overlaps(netns::kernel& inside, const wanted_paths& wanted);
+/// Removes rules of endpoints that are not there any more, without knowing
+/// them: those from addresses that no link has, and to tables that no rule from
+/// an address leads to.
+result<void> remove_stale_paths(netns::kernel& inside);
 
 } // namespace troupe::drivers

@@ -168,9 +168,11 @@ bool encode(const std::vector<part>& wanted, std::initializer_list<value> xs,
   if (xs.size() != wanted.size())
     return false;
   auto i = wanted.begin();
-  return std::ranges::all_of(xs, [&](const value& x) {
+  const auto fits = std::ranges::all_of(xs, [&](const value& x) {
     return std::visit(encoder{*i++, out}, x);
   });
+  out.resize(fits ? size_of(wanted) : 0); // A value alone has no padding.
+  return fits;
 }
 
 const std::string_view* bad_interface(std::initializer_list<value> xs) {

@@ -149,6 +149,8 @@ size_t padded_size_of(part x) {
 }
 
 size_t size_of(std::span<const part> xs) {
+  if (xs.size() == 1) // A value alone has no padding.
+    return size_of(xs.front());
   auto result = size_t{0};
   for (auto x : xs)
     result += padded_size_of(x);

@@ -45,16 +45,16 @@ BUGS = [
     tell(owner, endpoint_gone{spec->id});
 """),
     ("addresses used again after a restart", "actors/network_book.cpp",
-     """  for (const auto& address : endpoint.addresses) {
-    auto* pool = pool_for(address.address);
+     """  for (const auto& x : endpoint.addresses) {
+    auto* pool = pool_for(x.address);
     if (pool == nullptr)
-      return fail(ec::conflict, "restore""",
-     """  for (const auto& address : endpoint.addresses) {
+      problems""",
+     """  for (const auto& x : endpoint.addresses) {
     if (BUG)
       continue;
-    auto* pool = pool_for(address.address);
+    auto* pool = pool_for(x.address);
     if (pool == nullptr)
-      return fail(ec::conflict, "restore"""),
+      problems"""),
     ("alias of another daemon taken for ours", "drivers/tags.cpp",
      """  if (!alias.starts_with(lead))
     return {};
@@ -179,6 +179,13 @@ void controller_state::create(sandbox_spec spec,"""),
      """    if (ns.path.empty() && why.code == ec::conflict)
 """,
      """    if (BUG || (ns.path.empty() && why.code == ec::conflict))
+"""),
+    ("overflow of the kernel's events ignored", "actors/controller_watch.cpp",
+     """  if (x.what.what == kind::overflow) {
+""",
+     """  if (BUG && x.what.what == kind::overflow)
+    return;
+  if (x.what.what == kind::overflow) {
 """),
 ]
 

@@ -85,9 +85,11 @@ void read(const nlmsghdr& x) {
   constexpr auto some_set = firewall::set_id::publish4_any;
   (void)read_link(x);
   (void)read_statistics(x);
-  (void)read_address(x, 1);
-  (void)read_route(x, ip_family::v4);
-  (void)read_route(x, ip_family::v6);
+  (void)read_address(x);
+  (void)read_route(x, ip_family::v4, 0);
+  (void)read_route(x, ip_family::v6, main_table);
+  (void)read_rule(x);
+  (void)read_neighbour(x);
   (void)read_event(x);
   (void)read_changed_nsid(x);
   (void)read_nsid(x);

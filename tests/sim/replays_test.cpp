@@ -1,6 +1,7 @@
 // What the fault lab has found once, cut down to what it needs.
 
 #include "troupe/testing/sim_run.hpp"
+#include "troupe/tests/sim/lost_events.hpp"
 
 #include <gtest/gtest.h>
 
@@ -186,6 +187,10 @@ TEST(Replay, APublishedPortDoesNotTakeTheDefaultRouteBack) {
               .then(publish_ports{"n0", "s0", {port}})
               .wrong(),
             "");
+}
+
+TEST(LostEvents, AreMadeUpFor) {
+  EXPECT_EQ(test::check_lost_events(), "");
 }
 
 } // namespace

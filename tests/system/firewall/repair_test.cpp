@@ -341,8 +341,8 @@ TEST_F(FirewallRepair, ThePageAgreesWithTheRunningSystem) {
   // What differs from daemon to daemon.
   for (const auto& [own, shown] :
        {std::pair{rules.table, std::string{"troupe_0a1b2c"}},
-        std::pair{"iifgroup " + std::to_string(rules.group) + "/31",
-                  std::string{"iifgroup 1946157058/31"}}})
+        std::pair{"ifgroup " + std::to_string(rules.group) + "/31",
+                  std::string{"ifgroup 1946157058/31"}}})
     for (auto at = live.find(own); at != std::string::npos;
          at = live.find(own, at + shown.size()))
       live.replace(at, own.size(), shown);

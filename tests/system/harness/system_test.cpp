@@ -46,6 +46,10 @@ void system_test::expect_same_descriptors() {
     return xs;
   };
   auto wanted = without_mounts(descriptors_);
+  // Sandboxes that were there then are gone, and what kept them open.
+  std::erase_if(wanted, [](const std::string& x) {
+    return x.find("/netns/") != std::string::npos || x.starts_with("net:[");
+  });
   auto left = std::multiset<std::string>{};
   // A socket that the daemon has just closed may still be listed.
   for (auto i = 0; i < 100; ++i) {

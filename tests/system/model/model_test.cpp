@@ -40,6 +40,7 @@ scope mended() {
   result.v6 = false;
   result.many_networks = false;
   result.old_flows = false;
+  result.unused_host_ports = false;
   return result;
 }
 

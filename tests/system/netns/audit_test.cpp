@@ -91,6 +91,7 @@ TEST_F(Audit, SeesInsideThePins) {
   ASSERT_OK((*inside)->add_address(eth0, v6));
   auto route = route_info{};
   route.index = eth0;
+  route.protocol = made_by_troupe; // Those of others are not told.
   route.gateway = ip_address::parse("10.1.0.1").value();
   ASSERT_OK((*inside)->add_route(route));
   route.family = ip_family::v6;

@@ -88,10 +88,11 @@ TEST_F(NetlinkRoutes, Ipv6IsOffUntilItIsEnabled) {
   auto wanted = address("fd00:1::5/64");
   auto refused = inside->add_address(eth0, wanted);
   EXPECT_ERRNO(refused, EACCES);
-  if (test::kernel_is_at_least(6, 3)) // Older ones say the number only.
+  if (test::kernel_is_at_least(6, 3)) { // Older ones say the number only.
     EXPECT_NE(refused.error().message.find("IPv6 is disabled"),
               std::string::npos)
       << refused.error().message;
+  }
   enable_ipv6();
   ASSERT_OK(inside->add_address(eth0, wanted));
   EXPECT_EQ(*inside->addresses(eth0), std::vector{wanted});

@@ -3,6 +3,8 @@
 
 #include "troupe/tests/system/publish/fixture.hpp"
 
+#include <optional>
+
 namespace troupe::test {
 
 namespace {
@@ -28,8 +30,14 @@ protected:
     for (const auto& x : seen.at("spec").at("addresses"))
       own_.push_back(ip(without_length(x.get<std::string>())));
     ASSERT_EQ(own_.size(), 4U);
-    service_.add(keys_["web"], 80);
-    service_.start();
+    service_.emplace();
+    service_->add(keys_["web"], 80);
+    service_->start();
+  }
+
+  void TearDown() override {
+    service_.reset(); // Its sockets keep the namespace alive.
+    Publish::TearDown();
   }
 
   void expect_reachable(uint16_t port = 8080) {
@@ -73,7 +81,7 @@ protected:
   }
 
   std::vector<ip_address> own_;
-  echo_service service_;
+  std::optional<echo_service> service_;
 };
 
 } // namespace
@@ -111,16 +119,19 @@ TEST_F(TwoNetworks, UntilOneOfThemIsLeft) {
   EXPECT_EQ(doctor(), "");
   ran = daemon().troupe({"detach", "a", "web"});
   ASSERT_EQ(ran.code, 0) << ran.err;
-  EXPECT_EQ(inside({"ip", "rule", "show", "protocol", "116"}).out, "");
-  EXPECT_EQ(inside({"ip", "-6", "rule", "show", "protocol", "116"}).out, "");
-  EXPECT_EQ(
-    inside({"ip", "route", "show", "table", "all", "protocol", "116"}).out, "");
+  for (const auto& words : std::vector<std::vector<std::string>>{
+         {"ip", "rule"},
+         {"ip", "-6", "rule"},
+         {"ip", "route", "show", "table", "all"},
+         {"ip", "-6", "route", "show", "table", "all"}})
+    EXPECT_EQ(inside(words).out.find("proto 116"), std::string::npos);
 }
 
 TEST_F(TwoNetworks, RoutesOfTheContainerStayAndPortsAnswer) {
   for (const auto& words : std::vector<std::vector<std::string>>{
          {"ip", "link", "add", "tun0", "type", "bridge"},
          {"ip", "link", "set", "tun0", "up"},
+         {"sysctl", "-qw", "net.ipv6.conf.tun0.disable_ipv6=0"},
          {"ip", "route", "add", "default", "dev", "tun0", "metric", "10"},
          {"ip", "-6", "route", "add", "default", "dev", "tun0", "metric",
           "10"}}) {
@@ -150,18 +161,17 @@ TEST_F(TwoNetworks, AnAddressThatComesBackIsReachedAtOnce) {
   attach("c", "watcher");
   auto join = [&](const char* name, const char* mac,
                   const std::vector<std::string>& wanted) {
-    auto words = std::vector<std::string>{"attach", "c", name, "--mac", mac};
+    auto words = std::vector<std::string>{"attach", "c",     name, "--name",
+                                          name,     "--mac", mac};
     words.insert(words.end(), wanted.begin(), wanted.end());
     auto ran = daemon().troupe(words);
     ASSERT_EQ(ran.code, 0) << ran.err;
   };
   join("old", "02:00:00:00:00:51", {});
-  auto list = must("GET", "/v1/networks/c/endpoints");
   auto addresses = std::vector<std::string>{};
-  for (const auto& x : list)
-    if (x.value("sandbox_name", "") == "old")
-      for (const auto& y : x.at("spec").at("addresses"))
-        addresses.push_back(without_length(y.get<std::string>()));
+  auto seen = must("GET", "/v1/networks/c/endpoints/old");
+  for (const auto& x : seen.at("spec").at("addresses"))
+    addresses.push_back(without_length(x.get<std::string>()));
   ASSERT_EQ(addresses.size(), 2U);
   auto ping_all = [&](const char* when) {
     for (const auto& address : addresses)

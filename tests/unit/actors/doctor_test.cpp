@@ -1,115 +1,12 @@
-#include "troupe/actors/doctor.hpp"
-#include "troupe/actors/pins.hpp"
-#include "troupe/drivers/inside/paths.hpp"
-#include "troupe/tests/unit/drivers/fixture.hpp"
+#include "troupe/tests/unit/actors/doctor_world.hpp"
 
 namespace troupe::test {
 
 namespace {
 
-constexpr uint64_t inode = 4'026'532'001;
-
-/// A network, a sandbox and an endpoint joined to it, the same in all views.
-struct healthy_world : testing::Test {
-  healthy_world() {
-    network = network_dual('a');
-    auto driver = drivers::make("bridge", owner);
-    bridge = driver->network_interface(network);
-
-    endpoint.id.value = id_of('e');
-    endpoint.network = network.id;
-    endpoint.name = "c1";
-    endpoint.addresses = {cidr("10.1.0.2/16"), cidr("fd00:1::2/64")};
-    endpoint.mac = mac_address::parse("02:42:0a:01:00:02").value();
-    host_end = driver->host_interface(endpoint);
-
-    sandbox.id.value = id_of('5');
-    sandbox.name = "box";
-    sandbox.netns_inode = inode;
-
-    views.store = {{network},
-                   {endpoint},
-                   {sandbox},
-                   {{endpoint.id, network.id, sandbox.id, "eth0", {}}}};
-    views.networks = {{network, bridge, {endpoint.id}, "ready"}};
-    auto status = endpoint_status{};
-    status.spec = endpoint;
-    status.network_name = network.name;
-    status.sandbox = sandbox.id;
-    views.endpoints = {status};
-    views.sandboxes.resize(1);
-    views.sandboxes[0].spec = sandbox;
-    fill_kernel();
-  }
-
-  void fill_kernel() {
-    auto link = netns::audit_link{};
-    link.name = bridge;
-    link.up = true;
-    link.group = owner.link_group();
-    link.addresses = {cidr("10.1.0.1/16"), cidr("fd00:1::1/64")};
-    views.kernel.links = {link};
-    link.name = host_end;
-    link.master = bridge;
-    link.addresses.clear();
-    views.kernel.links.push_back(link);
-    auto inside = netns::audit_link{};
-    inside.name = "eth0";
-    inside.up = true;
-    inside.mac = *endpoint.mac;
-    inside.addresses = endpoint.addresses;
-    inside.index = 2;
-    auto pin = netns::audit_pin{};
-    pin.name = pin_name(sandbox.id);
-    pin.inode = inode;
-    pin.links = {inside};
-    pin.gateway = ip("10.1.0.1");
-    pin.gateway_v6 = ip("fd00:1::1");
-    const auto paths = drivers::want_paths({network, endpoint, {{}, "eth0"}});
-    pin.routes = drivers::routes_of(paths, inside.index);
-    pin.rules = drivers::rules_of(paths);
-    views.kernel.pins = {pin};
-  }
-
-  /// The one finding there must be: `object: problem -> repair`.
-  std::string finding() {
-    auto found = diagnose(views, owner);
-    auto text = std::string{};
-    for (const auto& x : found) {
-      EXPECT_FALSE(x.repaired);
-      text += (text.empty() ? "" : "\n") + x.object + ": " + x.problem + " -> "
-              + x.repair;
-    }
-    return text;
-  }
-
-  netns::audit_link& bridge_link() {
-    return views.kernel.links[0];
-  }
-  netns::audit_link& host_link() {
-    return views.kernel.links[1];
-  }
-  netns::audit_pin& pin() {
-    return views.kernel.pins[0];
-  }
-
-  network_spec network;
-  endpoint_spec endpoint;
-  sandbox_spec sandbox;
-  std::string bridge;
-  std::string host_end;
-  doctor_views views;
-  const std::string network_title
-    = "network net-a (" + std::string(12, 'a') + "): ";
-  const std::string endpoint_title
-    = "endpoint net-a/c1 (" + std::string(12, 'e') + "): ";
-  const std::string sandbox_title
-    = "sandbox box (" + std::string(12, '5') + "): ";
-};
-
 TEST_F(healthy_world, HasNoFindings) {
   EXPECT_EQ(finding(), "");
-  EXPECT_TRUE(diagnose({}, owner).empty());
+  EXPECT_TRUE(diagnose({}, owner).findings.empty());
 }
 
 // -- store against actors -----------------------------------------------------
@@ -169,6 +66,82 @@ TEST_F(healthy_world, BridgeIsDown) {
             network_title + "bridge " + bridge + " is down -> set it up");
 }
 
+TEST_F(healthy_world, ABridgeOfOursThatSomebodyChanged) {
+  using link = netns::audit_link;
+  bridge_link().arp = false;
+  EXPECT_NE(finding().find("ARP is off"), std::string::npos);
+  bridge_link().arp = true;
+  for (auto flag : {&link::stp, &link::vlan_filtering}) {
+    bridge_link().*flag = true;
+    EXPECT_NE(finding(), "");
+    bridge_link().group = 0; // A user's bridge is the user's.
+    EXPECT_EQ(finding(), "");
+    bridge_link().group = owner.link_group();
+    bridge_link().*flag = false;
+  }
+  bridge_link().master = "vrf0";
+  EXPECT_NE(finding().find("is part of vrf0"), std::string::npos);
+}
+
+TEST_F(healthy_world, APortThatSomebodyClosed) {
+  using link = netns::audit_link;
+  for (auto flag : {&link::arp, &link::floods, &link::blocked, &link::locked}) {
+    host_link().*flag = !(host_link().*flag);
+    EXPECT_TRUE(finding().starts_with(endpoint_title)) << finding();
+    host_link().*flag = !(host_link().*flag);
+  }
+  EXPECT_EQ(finding(), "");
+}
+
+// Ours to mend, the host's by permission, others' never.
+TEST_F(healthy_world, WhatIsNotOursHasACommandAndNoRepair) {
+  using whose = netns::obstruction::owner;
+  auto repairs = [&] {
+    auto result = std::vector<bool>{};
+    for (const auto& x : diagnose(views, owner).findings)
+      result.push_back(!x.repair.empty());
+    return result;
+  };
+  views.kernel.obstructions = {{whose::ours, "network", "a", ""},
+                               {whose::setting, "host", "b", "sysctl"},
+                               {whose::others, "host", "c", "ip rule del"}};
+  EXPECT_EQ(repairs(), (std::vector{true, true, false}));
+  views.ip_forward = false;
+  EXPECT_EQ(repairs(), (std::vector{true, false, false}));
+  EXPECT_EQ(diagnose(views, owner).findings.back().command, "ip rule del");
+}
+
+TEST_F(healthy_world, LeftoversAreNamedForTheirRemoval) {
+  EXPECT_FALSE(diagnose(views, owner).has_leftovers());
+  auto link = host_link();
+  link.name = "trp9";
+  views.kernel.links.push_back(link);
+  auto stray = pin();
+  stray.name = "999999999999";
+  views.kernel.pins.push_back(stray);
+  auto seen = diagnose(views, owner);
+  EXPECT_EQ(seen.links, std::vector<std::string>{"trp9"});
+  EXPECT_EQ(seen.pins, std::vector<std::string>{"999999999999"});
+}
+
+TEST_F(healthy_world, PromisesWaysToGatewaysAndPorts) {
+  views.store.joins[0].bindings = {{protocol::tcp, 80, ip("0.0.0.0"), 8080}};
+  auto promises = promises_of(views.store, owner);
+  ASSERT_EQ(promises.size(), 1U);
+  EXPECT_EQ(promises[0].bridge, bridge);
+  EXPECT_TRUE(promises[0].leaves_ipv4);
+  ASSERT_EQ(promises[0].members.size(), 1U);
+  EXPECT_EQ(promises[0].members[0].published.size(), 1U);
+  auto text = std::string{};
+  for (const auto& x : ways_of(views.store, owner))
+    text += x.what + "\n";
+  EXPECT_NE(text.find("to its gateway 10.1.0.1"), std::string::npos) << text;
+  EXPECT_NE(text.find("to its gateway fd00:1::1"), std::string::npos) << text;
+  EXPECT_NE(text.find("from the host to it"), std::string::npos) << text;
+  EXPECT_NE(text.find("published port 127.0.0.1, port 8080"), std::string::npos)
+    << text;
+}
+
 TEST_F(healthy_world, BridgeLacksItsAddress) {
   bridge_link().addresses.pop_back();
   EXPECT_EQ(finding(), network_title + "bridge " + bridge
@@ -187,80 +160,6 @@ TEST_F(healthy_world, BridgeIsNotToHaveItsAddress) {
   EXPECT_EQ(finding(), "");
   set("false");
   EXPECT_NE(finding(), "");
-}
-
-// -- firewall -----------------------------------------------------------------
-
-/// What nft prints of a table with the elements that the records want, but
-/// those of the guard.
-struct printed_rules : healthy_world {
-  printed_rules() {
-    network.options["spoof_guard"] = "false";
-    views.store.networks = {network};
-    views.networks[0].spec = network;
-    views.store.joins[0].bindings = {{protocol::tcp, 80, ip("0.0.0.0"), 8080}};
-    const auto b = "\"" + bridge + "\"";
-    const auto pair = R"({"concat":[)" + b + "," + b + "]}";
-    const auto in_nat = R"({"goto":{"target":"in_nat"}})";
-    elements
-      = {{"map", "within", "[" + pair + R"(,{"accept":null}])"},
-         {"set", "hairpin", pair},
-         {"set", "networks", b},
-         {"map", "enter",
-          R"([{"concat":["ipv4",)" + b + "]}," + in_nat
-            + R"(],[{"concat":["ipv6",)" + b + "]}," + in_nat + "]"},
-         {"set", "masquerade_from",
-          R"({"concat":["ipv4",)" + b + R"(]},{"concat":["ipv6",)" + b + "]}"},
-         {"set", "self4", R"({"concat":["10.1.0.2","10.1.0.2"]})"},
-         {"map", "publish4_any",
-          R"([{"concat":["tcp",8080]},{"concat":["10.1.0.2",80]}])"},
-         {"set", "unguarded", "\"" + host_end + "\""}};
-  }
-
-  struct set {
-    std::string kind, name, elements;
-  };
-
-  void print() {
-    auto text = std::string{R"({"nftables":[{"metainfo":{"version":"1"}})"};
-    for (const auto& x : elements)
-      text += ",{\"" + x.kind + R"(":{"name":")" + x.name + R"(","elem":[)"
-              + x.elements + "]}}";
-    views.kernel.rules = {text + "]}"};
-  }
-
-  std::vector<set> elements;
-};
-
-TEST_F(printed_rules, AreWhatTheRecordsWant) {
-  print();
-  EXPECT_EQ(finding(), "");
-}
-
-TEST_F(printed_rules, LackAPort) {
-  elements[6].elements.clear();
-  print();
-  EXPECT_EQ(finding(), "firewall: publish4_any tcp . 8080 : 10.1.0.2 . 80 is "
-                       "missing -> load the rules anew");
-}
-
-TEST_F(printed_rules, HaveAnElementMore) {
-  elements[2].elements += R"(,"docker0")";
-  print();
-  EXPECT_EQ(finding(), "firewall: networks docker0 belongs to nobody -> load "
-                       "the rules anew");
-}
-
-TEST_F(printed_rules, AreAllGone) {
-  views.kernel.rules.emplace();
-  EXPECT_NE(finding().find("firewall: within " + bridge), std::string::npos);
-}
-
-TEST_F(printed_rules, AreNoJson) {
-  print();
-  views.kernel.rules->push_back("Error: no");
-  EXPECT_EQ(finding(), "firewall: nft prints something else than its tables -> "
-                       "load the rules anew");
 }
 
 // -- endpoint against kernel --------------------------------------------------
@@ -347,13 +246,13 @@ TEST_F(healthy_world, RoutesAndRulesOfAnEndpoint) {
   for (size_t i = 0; i < whole.routes.size(); ++i) {
     pin().routes.erase(pin().routes.begin() + static_cast<ptrdiff_t>(i));
     EXPECT_NE(finding().find("interface eth0: route "), std::string::npos);
-    EXPECT_EQ(diagnose(views, owner).size(), 1U);
+    EXPECT_EQ(diagnose(views, owner).findings.size(), 1U);
     pin() = whole;
   }
   for (size_t i = 0; i < whole.rules.size(); ++i) {
     pin().rules.erase(pin().rules.begin() + static_cast<ptrdiff_t>(i));
     EXPECT_NE(finding().find("interface eth0: rule "), std::string::npos);
-    EXPECT_EQ(diagnose(views, owner).size(), 1U);
+    EXPECT_EQ(diagnose(views, owner).findings.size(), 1U);
     pin() = whole;
   }
 }
@@ -365,7 +264,7 @@ TEST_F(healthy_world, SubnetOnAnotherInterfaceOfTheSandbox) {
   pin().links.push_back(other);
   EXPECT_NE(finding().find("interface tun0 of the sandbox has 10.1.7.7/24"),
             std::string::npos);
-  EXPECT_EQ(diagnose(views, owner).size(), 1U);
+  EXPECT_EQ(diagnose(views, owner).findings.size(), 1U);
 }
 
 TEST_F(healthy_world, DefaultRoutes) {

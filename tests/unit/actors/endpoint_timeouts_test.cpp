@@ -96,6 +96,9 @@ play_driver(driver_actor::pointer self, std::shared_ptr<script> play) {
         return promise<done>{self};
       return done{};
     },
+    [](const announce_endpoint&) -> caf::result<done> {
+      return done{};
+    },
     [=](const raze_endpoint&) {
       return note("raze");
     },

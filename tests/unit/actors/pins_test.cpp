@@ -62,8 +62,6 @@ TEST(ReconcilePins, MakesLostOnesAnew) {
   auto gone = recorded('a', 999);
   auto unmounted = recorded('b', machine.sandbox(std::string(12, 'b')).inode);
   auto replaced = recorded('c', machine.sandbox(std::string(12, 'c')).inode);
-  machine.kernel
-    = netns::open_simulated_kernel(machine.world); // A new process.
   ASSERT_TRUE(machine.world->unmount_pin(pin_name(unmounted.id)));
   ASSERT_TRUE(machine.world->replace_pin(pin_name(replaced.id)));
   auto report
@@ -93,7 +91,8 @@ TEST(ReconcilePins, RemovesWhatNobodyWants) {
 TEST(ReconcilePins, FindsLostOnesAgain) {
   auto machine = host{};
   // One that this process made, one that it saw pinned, one with a process.
-  auto made = recorded('a', machine.sandbox(std::string(12, 'a')).inode);
+  auto made = recorded(
+    'a', machine.kernel->create_namespace(std::string(12, 'a'))->inode);
   auto other = netns::open_simulated_kernel(machine.world);
   auto seen
     = recorded('b', other->create_namespace(std::string(12, 'b'))->inode);

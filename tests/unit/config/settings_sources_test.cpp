@@ -67,6 +67,7 @@ TEST(LoadSettings, ReadsEveryKeyFromTheEnvironmentAndFromFlags) {
                 {"TROUPE_MAX_REQUESTS", "13"},
                 {"TROUPE_MAX_QUEUE", "14"},
                 {"TROUPE_IP_FORWARD", "false"},
+                {"TROUPE_IP_FORWARD_NO_DROP", "true"},
                 {"TROUPE_ACCEPT_MARK", "0x2/0x3"},
                 {"TROUPE_PROXY_PROGRAM", "/p"},
                 {"TROUPE_READY_NAMESPACES", "15"},
@@ -87,6 +88,7 @@ TEST(LoadSettings, ReadsEveryKeyFromTheEnvironmentAndFromFlags) {
   EXPECT_EQ(*from_environment, *from_flags);
   EXPECT_EQ(from_flags->max_queue, 14);
   EXPECT_FALSE(from_flags->ip_forward);
+  EXPECT_TRUE(from_flags->ip_forward_no_drop);
   EXPECT_EQ(from_flags->accept_mark, "0x2/0x3");
   EXPECT_EQ(from_flags->proxy_program, "/p");
   EXPECT_EQ(from_flags->ready_namespaces, 15);

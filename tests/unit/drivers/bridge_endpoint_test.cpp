@@ -1,3 +1,5 @@
+#include "troupe/drivers/bridge/names.hpp"
+
 #include "bridge_fixture.hpp"
 
 namespace troupe::test {
@@ -145,7 +147,7 @@ TEST_F(BridgeEndpoint, LearnsNothingOnABridgeThatTheUserNamed) {
   auto end = machine.link("", "trp000000000001");
   ASSERT_TRUE(end.info.port);
   EXPECT_FALSE(end.info.port->learning);
-  EXPECT_EQ(end.bound, std::vector{*plan.endpoint.mac});
+  EXPECT_EQ(end.bound, std::vector{drivers::endpoint_mac(plan.endpoint)});
   EXPECT_TRUE(complaints().empty());
   // It comes back with its port.
   auto change = netns::link_change{};
@@ -154,7 +156,7 @@ TEST_F(BridgeEndpoint, LearnsNothingOnABridgeThatTheUserNamed) {
   ASSERT_TRUE(create());
   end = machine.link("", "trp000000000001");
   EXPECT_FALSE(end.info.port->learning);
-  EXPECT_EQ(end.bound, std::vector{*plan.endpoint.mac});
+  EXPECT_EQ(end.bound, std::vector{drivers::endpoint_mac(plan.endpoint)});
 }
 
 TEST_F(BridgeEndpoint, LearnsWhereItMaySendAsAnybody) {

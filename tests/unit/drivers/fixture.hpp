@@ -63,9 +63,10 @@ struct host {
     = std::make_shared<netns::simulated_world>();
   std::unique_ptr<netns::kernel> kernel = netns::open_simulated_kernel(world);
 
-  /// Makes a sandbox as the namespace actor does.
+  /// Makes a sandbox as the namespace actor does, which is another process's:
+  /// `kernel` does not keep it open.
   netns::namespace_ref sandbox(const std::string& name) {
-    return kernel->create_namespace(name).value();
+    return netns::open_simulated_kernel(world)->create_namespace(name).value();
   }
 
   std::string print() const {

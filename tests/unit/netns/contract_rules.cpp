@@ -194,6 +194,9 @@ TEST_P(KernelContract, AnnouncesThroughALinkThatIsUp) {
   auto there = make_namespace("a");
   make_veth("v0", there);
   auto eth0 = there.kernel->link_index("eth0").value();
+  ASSERT_TRUE(works(there.kernel->add_address(eth0, cidr("fd00::9/64"))));
+  auto elsewhere = neighbour_info{eth0, ip("fd00::7"), {}};
+  EXPECT_TRUE(fails_with(EADDRNOTAVAIL, there.kernel->announce(elsewhere)));
   for (auto text : {"10.0.0.9", "fd00::9"}) {
     auto x = neighbour_info{eth0, ip(text), mac("02:42:0a:00:00:02")};
     EXPECT_TRUE(works(there.kernel->announce(x)));

@@ -56,8 +56,9 @@ TEST_F(PortBook, TellsTheProxyWhereConnectionsGo) {
   ASSERT_EQ(served.size(), 2U);
   EXPECT_EQ(served[0].target, ip("172.19.0.2"));
   EXPECT_EQ(served[0].target_port, 80);
-  // The firewall leads to it: held only.
-  EXPECT_FALSE(served[1].target.has_value());
+  // The firewall leads to it, but for who comes from a loopback address.
+  EXPECT_EQ(served[1].target, ip("172.19.0.2"));
+  EXPECT_EQ(served[1].target_port, 81);
 }
 
 TEST_F(PortBook, TakesBothFamiliesWithOneSocket) {
