@@ -63,7 +63,19 @@ void sandbox_state::fail_start(error why, bool uncommit,
 
 // -- remove -------------------------------------------------------------------
 
+bool sandbox_state::is_adopted() const {
+  return !spec.netns_path.empty() || spec.use_host_namespace;
+}
+
+/// In the namespace of somebody else, which lives on, things are removed while
+/// records tell where they are: nobody would look there after a crash.
 void sandbox_state::drop(promise<done> reply) {
+  raze_adopted([=, this] {
+    drop_records(reply);
+  });
+}
+
+void sandbox_state::drop_records(promise<done> reply) {
   auto changes = std::vector<persistence::change>{};
   for (const auto& [id, who] : members) {
     changes.emplace_back(persistence::remove_join_record{id});
@@ -79,6 +91,10 @@ void sandbox_state::drop(promise<done> reply) {
     [=, this](error why) mutable {
       reply.deliver(with_context(std::move(why), "remove " + title()));
       settle();
+      // What was removed inside comes back.
+      if (is_adopted())
+        for (const auto& [id, who] : members)
+          tell(who.handle, check_endpoint{});
     });
 }
 
@@ -93,15 +109,10 @@ void sandbox_state::close_after_drop(promise<done> reply) {
                                settle();
                                self->quit();
                              }};
-  auto close = [=, this] { // on two threads
-    close_pin(one_less);
-    dismiss_endpoints(one_less);
-  };
-  if (spec.netns_path.empty() && !spec.use_host_namespace) {
+  if (!is_adopted())
     announce_doomed();
-    return close();
-  }
-  raze_adopted(close);
+  close_pin(one_less); // on two threads
+  dismiss_endpoints(one_less);
 }
 
 /// Lets go of the namespace, then goes on.
@@ -122,7 +133,7 @@ void sandbox_state::close_pin(std::function<void()> next) {
 
 /// The namespace of somebody else lives on: its links are removed one by one.
 void sandbox_state::raze_adopted(std::function<void()> next) {
-  if (members.empty())
+  if (!is_adopted() || members.empty())
     return next();
   auto one_less = count_down{members.size(), std::move(next)};
   for (const auto& x : table.all()) {

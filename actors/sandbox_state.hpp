@@ -33,7 +33,9 @@ struct sandbox_state {
   void start(promise<sandbox_status> reply);
   void commit_start(promise<sandbox_status> reply);
   void fail_start(error why, bool uncommit, promise<sandbox_status> reply);
+  bool is_adopted() const; ///< Its namespace is somebody else's.
   void drop(promise<done> reply);
+  void drop_records(promise<done> reply);
   void close_after_drop(promise<done> reply);
   void raze_adopted(std::function<void()> next);
   void announce_doomed();

@@ -34,16 +34,18 @@ result<void>
 add_missing_addresses(netns::kernel& kernel, netns::undo_stack& undo, int index,
                       std::span<const interface_address> wanted);
 
-/// The routes that the kernel made for these addresses of a link and that
-/// somebody has deleted: to the address, to its subnet, to all groups (IPv6).
-/// An on-link route of another protocol is as good.
-result<std::vector<netns::route_info>>
-lost_routes(netns::kernel& kernel, int index,
-            std::span<const interface_address> addresses);
+/// Adds a route. One that leads there already is as good.
+result<void> add_route(netns::kernel& kernel, netns::undo_stack& undo,
+                       const netns::route_info& wanted);
 
-/// Adds them again. Comes last of all steps: nobody wants its inverse.
-result<void> restore_routes(netns::kernel& kernel, int index,
-                            std::span<const interface_address> addresses);
+/// Removes a route.
+result<void> drop_route(netns::kernel& kernel, netns::undo_stack& undo,
+                        const netns::route_info& x);
+
+/// True if one of `present` leads where `wanted` does. One of the kernel's own
+/// may have another protocol and metric: somebody put it back by hand.
+bool has_route(std::span<const netns::route_info> present,
+               const netns::route_info& wanted);
 
 /// Makes `gateway` through `index` our default route of its family, instead of
 /// another one of ours. Those that others made stay.

@@ -1,5 +1,6 @@
 #include "troupe/testing/sim_run.hpp"
 
+#include "troupe/config/model/json.hpp"
 #include "troupe/testing/invariants.hpp"
 #include "troupe/testing/request_log.hpp"
 #include "troupe/testing/sim_faults.hpp"
@@ -262,6 +263,9 @@ private:
       note("quiet: repair");
       if (auto repaired = system_.call(run_doctor{true}); !repaired)
         say("repair: " + repaired.error().message);
+      else
+        for (const auto& x : std::get<doctor_report>(*repaired).findings)
+          note("found: " + dump(to_json(x)));
       return;
     case 1:
       note("quiet: restart");

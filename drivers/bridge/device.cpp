@@ -1,5 +1,6 @@
 #include "troupe/drivers/bridge/device.hpp"
 
+#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/bridge/host_bridge.hpp"
 #include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/steps.hpp"
@@ -91,7 +92,7 @@ set_sysctls(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
 // bridge takes over what `default` says, which need not be the same.
 result<void>
 open_forwarding(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
-  auto is_closed = lacks_forwarding(k, wanted);
+  auto is_closed = lacks_forwarding(k, wanted.name, wanted);
   if (!is_closed)
     return fail(std::move(is_closed.error()));
   if (!*is_closed)
@@ -132,7 +133,7 @@ result<void> mend(kernel& k, undo_stack& undo, const instance& owner,
   change.up = true;
   if (auto done = change_link(k, undo, link, change); !done)
     return done;
-  return restore_routes(k, link.index, wanted.addresses);
+  return restore_routes(k, undo, link.index, wanted.addresses);
 }
 
 // A request whose answer got lost may have made the bridge. Without an alias
@@ -225,12 +226,13 @@ find_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
   return maybe{};
 }
 
-result<bool> lacks_forwarding(kernel& k, const wanted_bridge& wanted) {
+result<bool> lacks_forwarding(kernel& k, const std::string& name,
+                              const wanted_bridge& wanted) {
   if (!wanted.forwards_ipv4)
     return false;
-  for (const auto& [name, value] :
-       {std::pair{std::string{"all"}, 0}, {wanted.name, 1}}) {
-    auto now = k.read_sysctl(sysctl::ipv4_forwarding, name);
+  for (const auto& [whose, value] :
+       {std::pair{std::string{"all"}, 0}, {name, 1}}) {
+    auto now = k.read_sysctl(sysctl::ipv4_forwarding, whose);
     if (!now)
       return fail(std::move(now.error()));
     if (*now == value)

@@ -149,11 +149,13 @@ result<void> endpoint_job::refuse_overlaps() {
   auto found = read_overlaps(*inside_, wanted_.paths);
   if (!found)
     return fail(std::move(found.error()));
-  if (found->empty())
+  if (found->renamed)
+    return fail(os_failure(EEXIST, "add link " + wanted_.name));
+  if (found->others.empty())
     return {};
   return fail(
     ec::conflict,
-    fmt::format("{}: it overlaps the endpoint's subnet", found->front()),
+    fmt::format("{}: it overlaps the endpoint's subnet", found->others.front()),
     "take that address away, or choose another subnet");
 }
 

@@ -41,7 +41,8 @@ private:
   /// none on the peer: in a namespace that others made it would be on.
   result<void> quieten();
 
-  /// Errors: `conflict` if another interface has the subnet or an address.
+  /// Errors: `conflict` if another interface has the subnet or an address;
+  /// EEXIST if the endpoint's own is there under another name.
   result<void> refuse_overlaps();
 
   /// Opens the namespace, once.
@@ -65,7 +66,8 @@ private:
   result<void> replace_orphan(const error& taken);
 
   result<void> mend_host_end(const netns::link_info& link);
-  result<void> mend_peer(const netns::link_info& link);
+  result<void> mend_peer(const netns::link_info& link, int host_end);
+  result<void> remove_others(int host_end);
 
   /// The host end is there, its peer is not in the namespace: puts the old
   /// pair aside, builds a new one, deletes the old one last.

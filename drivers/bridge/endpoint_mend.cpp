@@ -2,6 +2,7 @@
 #include "troupe/drivers/bridge/host_end.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/steps.hpp"
+#include "troupe/drivers/tags.hpp"
 
 #include <fmt/format.h>
 
@@ -43,7 +44,7 @@ result<void> endpoint_job::mend(const error& taken) {
     return replace(**host_end);
   if (auto done = mend_host_end(**host_end); !done)
     return done;
-  return mend_peer(**peer);
+  return mend_peer(**peer, (*host_end)->index);
 }
 
 result<void> endpoint_job::replace_orphan(const error& taken) {
@@ -104,7 +105,7 @@ result<void> endpoint_job::mend_host_end(const link_info& link) {
   return bind_mac(link.index);
 }
 
-result<void> endpoint_job::mend_peer(const link_info& link) {
+result<void> endpoint_job::mend_peer(const link_info& link, int host_end) {
   auto change = netns::link_change{};
   change.name = wanted_.interface;
   change.mac = wanted_.mac;
@@ -125,10 +126,29 @@ result<void> endpoint_job::mend_peer(const link_info& link) {
   if (auto done = mend_paths(*inside_, undo_, wanted_.paths, link.index); !done)
     return done;
   auto done = refuse_overlaps();
+  if (!done && done.error().os_error == EEXIST) {
+    if (done = remove_others(host_end); done)
+      done = refuse_overlaps();
+  }
   // What others added is no reason to undo what was mended.
   if (!done && done.error().code == ec::conflict && done.error().os_error == 0)
     undo_.commit();
   return done;
+}
+
+// Pairs from before, renamed, that this one stands for.
+result<void> endpoint_job::remove_others(int host_end) {
+  auto links = host_.links();
+  if (!links)
+    return fail(std::move(links.error()));
+  for (const auto& x : *links) {
+    if (x.kind != "veth" || x.index == host_end
+        || tagged_id(owner_, x.alias) != wanted_.id)
+      continue;
+    if (auto gone = host_.del_link(x.index); !gone && !is_missing(gone.error()))
+      return gone;
+  }
+  return {};
 }
 
 result<void> endpoint_job::replace(const link_info& old) {

@@ -1,6 +1,7 @@
 #include "troupe/drivers/bridge/host_bridge.hpp"
 
 #include "troupe/drivers/bridge/marks.hpp"
+#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <fmt/format.h>
@@ -127,7 +128,7 @@ use_host_bridge(kernel& k, undo_stack& undo, const instance& owner,
   if (auto done = add_missing_addresses(k, undo, bridge.index, mark->addresses);
       !done)
     return done;
-  return restore_routes(k, bridge.index, mark->addresses);
+  return restore_routes(k, undo, bridge.index, mark->addresses);
 }
 
 result<void> release_host_bridge(kernel& k, const instance& owner,

@@ -3,6 +3,7 @@
 #include "troupe/drivers/bridge/host_end.hpp"
 #include "troupe/drivers/differences.hpp"
 #include "troupe/drivers/inside/overlaps.hpp"
+#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <algorithm>
@@ -134,7 +135,7 @@ result<void> compare_peer(kernel& inside, differences& found,
     return fail(std::move(overlaps.error()));
   for (const auto& line : compare_paths(*paths, wanted.paths, *index))
     found.note(line);
-  for (const auto& line : *overlaps)
+  for (const auto& line : overlaps->others)
     found.note(line);
   return {};
 }
@@ -181,7 +182,7 @@ inspect_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
       !done)
     return fail(std::move(done.error()));
   if (is_ours) {
-    auto is_closed = lacks_forwarding(k, wanted);
+    auto is_closed = lacks_forwarding(k, link.name, wanted);
     if (!is_closed)
       return fail(std::move(is_closed.error()));
     found.expect(!*is_closed, "IPv4 forwarding is off");

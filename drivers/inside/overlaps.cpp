@@ -1,5 +1,7 @@
 #include "troupe/drivers/inside/overlaps.hpp"
 
+#include "troupe/drivers/steps.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +14,7 @@ using netns::rule_info;
 
 namespace {
 
-bool overlaps(const wanted_paths& wanted, const interface_address& other) {
+bool touches(const wanted_paths& wanted, const interface_address& other) {
   auto theirs = other.subnet();
   return std::ranges::any_of(wanted.addresses, [&](const auto& x) {
     auto ours = x.subnet();
@@ -37,29 +39,42 @@ find_overlaps(std::span<const named_address> all,
   auto result = std::vector<std::string>{};
   const auto endpoints = endpoint_addresses(rules);
   for (const auto& x : all)
-    if (x.interface != wanted.interface && overlaps(wanted, x.address)
+    if (x.interface != wanted.interface && touches(wanted, x.address)
         && !endpoints.contains(x.address.address))
       result.push_back(fmt::format("interface {} of the sandbox has {}",
                                    x.interface, to_string(x.address)));
   return result;
 }
 
-result<std::vector<std::string>>
+result<subnet_overlaps>
 read_overlaps(kernel& inside, const wanted_paths& wanted) {
   auto all = inside.all_addresses();
   if (!all)
     return fail(std::move(all.error()));
   auto suspects = std::vector<named_address>{};
-  for (const auto& x : *all)
-    if (overlaps(wanted, x.address))
-      if (auto link = inside.link(x.index))
-        suspects.push_back({link->name, x.address});
+  for (const auto& x : *all) {
+    if (!touches(wanted, x.address))
+      continue;
+    auto link = inside.link(x.index);
+    if (link)
+      suspects.push_back({link->name, x.address});
+    else if (!is_missing(link.error()))
+      return fail(std::move(link.error()));
+  }
   if (suspects.empty())
-    return std::vector<std::string>{};
+    return subnet_overlaps{};
   auto rules = inside.rules();
   if (!rules)
     return fail(std::move(rules.error()));
-  return find_overlaps(suspects, *rules, wanted);
+  auto result = subnet_overlaps{find_overlaps(suspects, *rules, wanted), false};
+  const auto endpoints = endpoint_addresses(*rules);
+  result.renamed = std::ranges::any_of(suspects, [&](const auto& x) {
+    return x.interface != wanted.interface
+           && std::ranges::find(wanted.addresses, x.address)
+                != wanted.addresses.end()
+           && endpoints.contains(x.address.address);
+  });
+  return result;
 }
 
 } // namespace troupe::drivers

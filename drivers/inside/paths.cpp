@@ -1,6 +1,7 @@
 #include "troupe/drivers/inside/paths.hpp"
 
 #include "troupe/config/model/gateway.hpp"
+#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <fmt/format.h>
@@ -15,7 +16,6 @@ namespace troupe::drivers {
 
 using netns::kernel;
 using netns::local_table;
-using netns::made_by_kernel;
 using netns::made_by_troupe;
 using netns::main_table;
 using netns::route_info;
@@ -99,35 +99,6 @@ bool has_family(const wanted_paths& wanted, ip_family family) {
   });
 }
 
-// What the kernel makes for an address on a link that is up.
-std::vector<route_info>
-kernel_routes_of(const interface_address& x, int index) {
-  auto v4 = x.address.is_v4();
-  auto base = route_info{};
-  base.family = x.address.family();
-  base.index = index;
-  base.protocol = made_by_kernel;
-  if (v4)
-    base.source = x.address;
-  auto local = base;
-  local.destination = prefix{x.address, bits_of(x.address)};
-  local.table = local_table;
-  local.type = route_type::local;
-  auto result = std::vector{local};
-  if (x.length == bits_of(x.address))
-    return result;
-  base.destination = x.subnet();
-  if (!v4)
-    base.metric = 256;
-  result.push_back(base);
-  if (!v4 || x.length == 31)
-    return result;
-  local.destination = prefix{x.subnet().last(), bits_of(x.address)};
-  local.type = route_type::broadcast;
-  result.push_back(local);
-  return result;
-}
-
 // Those of its own table.
 std::vector<route_info> table_routes_of(const wanted_paths& wanted, int index) {
   auto result = std::vector<route_info>{};
@@ -149,23 +120,10 @@ std::vector<route_info> table_routes_of(const wanted_paths& wanted, int index) {
   return result;
 }
 
-// Of two addresses in a subnet only the first is told as the source.
-bool is_same(route_info x, const route_info& y) {
-  x.source = y.source;
-  if (x.protocol == made_by_kernel)
-    x.metric = y.metric, x.protocol = y.protocol;
-  return x == y;
-}
-
-bool contains(std::span<const route_info> all, const route_info& wanted) {
-  return std::ranges::any_of(all, [&](const route_info& x) {
-    return is_same(wanted, x);
-  });
-}
-
 std::string describe(const route_info& x) {
   auto text = std::string{x.type == route_type::local       ? "local "
                           : x.type == route_type::broadcast ? "broadcast "
+                          : x.type == route_type::multicast ? "multicast "
                                                             : ""};
   text += x.destination ? to_string(*x.destination) : "default";
   if (x.gateway)
@@ -202,18 +160,27 @@ unwanted_rules(std::span<const rule_info> present,
   return result;
 }
 
-result<void> add_route(kernel& inside, undo_stack& undo, const route_info& x) {
-  undo.push([&inside, x] {
-    (void)inside.del_route(x);
-  });
-  auto done = inside.add_route(x);
-  // Somebody else's is there, or the lost answer of a request that was done.
-  if (!done && done.error().os_error == EEXIST) {
-    auto present = inside.link_routes(x.index);
-    if (present && contains(*present, x))
-      return {};
+// To its own table, which leads nowhere but through its interface: what leads
+// through another one is left from before.
+result<void>
+add_table_route(kernel& inside, undo_stack& undo, const route_info& x) {
+  auto done = add_route(inside, undo, x);
+  if (done || done.error().os_error != EEXIST)
+    return done;
+  auto links = inside.links();
+  if (!links)
+    return fail(std::move(links.error()));
+  for (const auto& link : *links) {
+    auto present = inside.link_routes(link.index);
+    if (!present)
+      return fail(std::move(present.error()));
+    for (const auto& old : *present)
+      if (old.table == x.table && old.family == x.family
+          && old.destination == x.destination && old.index != x.index)
+        if (auto gone = drop_route(inside, undo, old); !gone)
+          return gone;
   }
-  return done;
+  return add_route(inside, undo, x);
 }
 
 result<void> add_rule(kernel& inside, undo_stack& undo, const rule_info& x) {
@@ -228,38 +195,6 @@ result<void> add_rule(kernel& inside, undo_stack& undo, const rule_info& x) {
     (void)inside.del_rule(x);
   });
   return done;
-}
-
-// The kernel gives a local IPv6 route that others make another metric and
-// does not take it away with its address: the address is made again instead.
-result<void> add_address_again(kernel& inside, undo_stack& undo, int index,
-                               const interface_address& x) {
-  undo.push([&inside, index, x] {
-    (void)inside.add_address(index, x);
-  });
-  auto gone = inside.del_address(index, x);
-  if (!gone && gone.error().os_error != EADDRNOTAVAIL)
-    return gone;
-  return inside.add_address(index, x);
-}
-
-result<void> mend_address_routes(kernel& inside, undo_stack& undo,
-                                 std::span<const route_info> present,
-                                 const wanted_paths& wanted, int index) {
-  for (const auto& address : wanted.addresses)
-    for (const auto& x : kernel_routes_of(address, index)) {
-      if (contains(present, x))
-        continue;
-      auto is_whole = x.family == ip_family::v6 && x.type == route_type::local;
-      auto done = is_whole ? add_address_again(inside, undo, index, address)
-                           : add_route(inside, undo, x);
-      if (!done)
-        return done;
-      // With the address its subnet came back.
-      if (is_whole)
-        break;
-    }
-  return {};
 }
 
 result<void>
@@ -347,10 +282,7 @@ std::vector<rule_info> rules_of(const wanted_paths& wanted) {
 }
 
 std::vector<route_info> routes_of(const wanted_paths& wanted, int index) {
-  auto result = std::vector<route_info>{};
-  for (const auto& address : wanted.addresses)
-    std::ranges::copy(kernel_routes_of(address, index),
-                      std::back_inserter(result));
+  auto result = address_routes(index, wanted.addresses);
   std::ranges::copy(table_routes_of(wanted, index), std::back_inserter(result));
   for (const auto& gateway : wanted.defaults)
     result.push_back(default_route_to(gateway, index));
@@ -360,7 +292,7 @@ std::vector<route_info> routes_of(const wanted_paths& wanted, int index) {
 result<void> build_paths(kernel& inside, undo_stack& undo,
                          const wanted_paths& wanted, int index) {
   for (const auto& x : table_routes_of(wanted, index))
-    if (auto done = add_route(inside, undo, x); !done)
+    if (auto done = add_table_route(inside, undo, x); !done)
       return done;
   for (const auto& x : rules_of(wanted))
     if (auto done = add_rule(inside, undo, x); !done)
@@ -373,15 +305,15 @@ result<void> build_paths(kernel& inside, undo_stack& undo,
 
 result<void> mend_paths(kernel& inside, undo_stack& undo,
                         const wanted_paths& wanted, int index) {
+  auto done = restore_routes(inside, undo, index, wanted.addresses);
+  if (!done)
+    return done;
   auto present = inside.link_routes(index);
   if (!present)
     return fail(std::move(present.error()));
-  auto done = mend_address_routes(inside, undo, *present, wanted, index);
-  if (!done)
-    return done;
   for (const auto& x : table_routes_of(wanted, index))
-    if (!contains(*present, x))
-      if (done = add_route(inside, undo, x); !done)
+    if (!has_route(*present, x))
+      if (done = add_table_route(inside, undo, x); !done)
         return done;
   if (done = mend_rules(inside, undo, wanted); !done)
     return done;
@@ -395,7 +327,7 @@ std::vector<std::string> compare_paths(const present_paths& present,
                                        const wanted_paths& wanted, int index) {
   auto result = std::vector<std::string>{};
   for (const auto& x : routes_of(wanted, index))
-    if (!contains(present.routes, x))
+    if (!has_route(present.routes, x))
       result.push_back("route " + describe(x) + " is missing");
   const auto all = rules_of(wanted);
   for (const auto& x : all)

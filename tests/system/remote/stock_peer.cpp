@@ -81,7 +81,7 @@ public:
 
   void look_up() {
     for (const auto* name : {"SpawnServ", "ConfigServ", "secret", "BASP"}) {
-      auto text = caf::atom_from_string(name);
+      auto text = caf::atom_from_string(std::string{name});
       auto found = system_.middleman().remote_lookup(text, door_->node());
       std::cout << name << (found ? " found" : " nothing") << "\n";
     }

@@ -147,7 +147,7 @@ TEST_F(FirewallWork, ForwardingIsOpenedOnlyWhereThatIsAllowed) {
   network.internal = false;
   EXPECT_TRUE(work->forwarding().open(*driver, network));
   EXPECT_EQ(forwards(), 1);
-  EXPECT_EQ(work->warnings(false).size(), 1U);
+  EXPECT_EQ(work->warnings().size(), 1U);
 }
 
 // -- forwarding ---------------------------------------------------------------
@@ -235,7 +235,7 @@ TEST_F(Forwarding, KeepsRoutesFromRouterAdvertisements) {
   EXPECT_EQ(accept_ra("eth0"), 2);
   EXPECT_EQ(accept_ra("eth1"), 0);
   auto told = false;
-  for (const auto& x : work->warnings(false))
+  for (const auto& x : work->warnings())
     told |= x.find("net.ipv6.conf.eth0.accept_ra") != std::string::npos;
   EXPECT_TRUE(told);
 }

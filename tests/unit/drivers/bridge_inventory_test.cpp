@@ -110,7 +110,8 @@ TEST_F(BridgeInventory, DoomsTheOlderOfTwoPairsWithOneId) {
   disturb(outside, change);
   change.name = "stolen1";
   ASSERT_TRUE(machine.world->change_link("box", "eth0", change));
-  auto inside = machine.kernel->enter(plan.where.ns).value();
+  // Without them it would get its name back.
+  ASSERT_TRUE(machine.world->flush_addresses("box", "stolen1"));
   ASSERT_TRUE(machine.world->flush_routes("box"));
   ASSERT_TRUE(create());
   EXPECT_EQ(found("stolen0").what, kind::doomed);

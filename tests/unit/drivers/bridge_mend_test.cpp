@@ -145,6 +145,17 @@ TEST_F(BridgeMend, RestoresADeletedPair) {
   EXPECT_EQ(complaints(), std::vector<std::string>{});
 }
 
+TEST_F(BridgeMend, FindsAPairThatWasRenamedAtBothEnds) {
+  const auto before = machine.print();
+  auto change = netns::link_change{};
+  change.name = "stolen0";
+  ASSERT_TRUE(machine.world->change_link("", outside, change));
+  change.name = "stolen1";
+  ASSERT_TRUE(machine.world->change_link("box", "eth0", change));
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.print(), before);
+}
+
 TEST_F(BridgeMend, LeavesWhatOthersAdded) {
   auto inside = machine.kernel->enter(plan.where.ns).value();
   auto index = inside->link_index("eth0").value();

@@ -311,6 +311,21 @@ TEST_F(BridgeNetwork, IsMendedAfterAnyChange) {
   EXPECT_EQ(machine.print(), wanted);
 }
 
+TEST_F(BridgeNetwork, IsMendedUnderAnotherNameWhereTheHostForwards) {
+  ASSERT_TRUE(
+    machine.kernel->set_sysctl(netns::sysctl::ipv4_forwarding, "all", 1));
+  ASSERT_TRUE(create());
+  const auto wanted = machine.print();
+  auto change = netns::link_change{};
+  change.name = "stolen";
+  disturb(change);
+  EXPECT_EQ(complaints(),
+            std::vector<std::string>{"br-aaaaaaaaaaaa: name is stolen, not "
+                                     "br-aaaaaaaaaaaa"});
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.print(), wanted);
+}
+
 TEST_F(BridgeNetwork, IsRemovedUnderAnyName) {
   auto before = machine.print();
   ASSERT_TRUE(create());

@@ -129,13 +129,13 @@ TEST(EndpointFlags, BecomeASpec) {
             "--mac \"00:00:00:00:00:00\": all zero");
 }
 
-TEST(TextTable, AlignsColumnsAndHidesControlBytes) {
+TEST(TextTable, AlignsColumnsAndEscapesControlBytes) {
   auto table = text_table{{"A", "LONG", "C"}};
   table.add({"x\n\x1b", "", "é"});
   table.add({"1", "2", "3"});
-  EXPECT_EQ(table.text(), "A     LONG   C\n"
-                          "x??   -      é\n"
-                          "1     2      3\n");
+  EXPECT_EQ(table.text(), "A             LONG   C\n"
+                          "\"x\\x0a\\x1b\"   -      é\n"
+                          "1             2      3\n");
 }
 
 TEST(Texts, ShowTimesAndDurations) {
