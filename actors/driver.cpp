@@ -31,7 +31,7 @@ struct driver_state {
   std::unique_ptr<drivers::driver> driver;
   std::vector<waiting_raze> razes;
   /// Endpoints whose links should be gone: namespaces that die, razes that
-  /// failed.
+  /// failed, endpoints that could not be made.
   std::vector<drivers::endpoint_plan> doomed;
   /// Networks whose removal failed.
   std::vector<network_spec> doomed_networks;
@@ -244,10 +244,17 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
       return done{};
     },
     [self](const build_endpoint& msg) -> caf::result<done> {
-      spare(state_of(self), msg.plan.endpoint.id);
-      return do_work(self, [&](auto& driver, auto& kernel) {
+      auto& state = state_of(self);
+      spare(state, msg.plan.endpoint.id);
+      auto made = with_driver(self, [&](auto& driver, auto& kernel) {
         return driver.create_endpoint(kernel, msg.plan);
       });
+      if (made)
+        return done{};
+      // Should the driver have been kept from undoing it.
+      state.doomed.push_back(msg.plan);
+      watch_doomed(self);
+      return to_caf(std::move(made.error()));
     },
     [self](announce_endpoint& msg) -> caf::result<done> {
       announce(self, msg);

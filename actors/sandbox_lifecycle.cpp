@@ -70,9 +70,22 @@ bool sandbox_state::is_adopted() const {
 /// In the namespace of somebody else, which lives on, things are removed while
 /// records tell where they are: nobody would look there after a crash.
 void sandbox_state::drop(promise<done> reply) {
-  raze_adopted([=, this] {
-    drop_records(reply);
+  if (!is_adopted() || members.empty())
+    return drop_records(reply);
+  raze_adopted([=, this](result<void> razed) mutable {
+    if (razed)
+      return drop_records(reply);
+    stay(std::move(razed.error()), reply);
   });
+}
+
+void sandbox_state::stay(error why, promise<done> reply) {
+  reply.deliver(with_context(std::move(why), "remove " + title()));
+  settle();
+  // What was removed inside comes back.
+  if (is_adopted())
+    for (const auto& [id, who] : members)
+      tell(who.handle, check_endpoint{});
 }
 
 void sandbox_state::drop_records(promise<done> reply) {
@@ -89,12 +102,7 @@ void sandbox_state::drop_records(promise<done> reply) {
       close_after_drop(reply);
     },
     [=, this](error why) mutable {
-      reply.deliver(with_context(std::move(why), "remove " + title()));
-      settle();
-      // What was removed inside comes back.
-      if (is_adopted())
-        for (const auto& [id, who] : members)
-          tell(who.handle, check_endpoint{});
+      stay(std::move(why), reply);
     });
 }
 
@@ -132,15 +140,20 @@ void sandbox_state::close_pin(std::function<void()> next) {
 }
 
 /// The namespace of somebody else lives on: its links are removed one by one.
-void sandbox_state::raze_adopted(std::function<void()> next) {
-  if (!is_adopted() || members.empty())
-    return next();
-  auto one_less = count_down{members.size(), std::move(next)};
+void sandbox_state::raze_adopted(std::function<void(result<void>)> next) {
+  auto first = std::make_shared<result<void>>();
+  auto one_less = count_down{members.size(), [=] {
+                               next(std::move(*first));
+                             }};
   for (const auto& x : table.all()) {
     const auto& who = members.at(x.id);
     ask<done>(self, who.driver, context->step_deadline(),
               raze_endpoint{{*who.network, *who.endpoint, slot_of(x).where}},
-              one_less, one_less);
+              one_less, [=](error why) mutable {
+                if (*first)
+                  *first = fail(std::move(why));
+                one_less();
+              });
   }
 }
 

@@ -37,7 +37,8 @@ struct sandbox_state {
   void drop(promise<done> reply);
   void drop_records(promise<done> reply);
   void close_after_drop(promise<done> reply);
-  void raze_adopted(std::function<void()> next);
+  void stay(error why, promise<done> reply);
+  void raze_adopted(std::function<void(result<void>)> next);
   void announce_doomed();
   void close_pin(std::function<void()> next);
   void dismiss_endpoints(std::function<void()> next);

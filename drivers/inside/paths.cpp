@@ -69,7 +69,8 @@ void append_rules(const wanted_paths& wanted, const interface_address& x,
   second.from = from;
   auto last = make_rule(family, bound, wanted.table);
   last.output = wanted.interface;
-  for (auto& rule : {skip, first, second, last})
+  // That of its own table tells that there is more: it comes first.
+  for (auto& rule : {second, skip, first, last})
     if (std::ranges::find(out, rule) == out.end())
       out.push_back(rule);
 }

@@ -60,7 +60,7 @@ public:
   std::string check_recovery();
 
   /// Deletes everything; the machine is as at the beginning.
-  std::string check_empty();
+  std::string check_empty(const fault& x);
 
 private:
   void plan(const fault& x);

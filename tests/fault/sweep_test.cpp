@@ -64,7 +64,7 @@ protected:
     single_faults() += hit ? 1 : 0;
     if (is_chosen(x)) {
       auto wrong = it.check_outcome(x);
-      report(x, wrong + it.check_empty());
+      report(x, wrong + it.check_empty(x));
     }
     return hit;
   }
@@ -75,7 +75,7 @@ protected:
     single_faults() += hit ? 1 : 0;
     if (hit && is_chosen(x)) {
       auto wrong = it.check_recovery();
-      report(x, wrong + it.check_empty());
+      report(x, wrong + it.check_empty(x));
     }
     return hit;
   }
@@ -119,7 +119,7 @@ protected:
       if (!wrong.empty())
         for (const auto& other : others)
           wrong.insert(0, "  then in the recovery " + to_string(other) + "\n");
-      report(x, wrong + it.check_empty());
+      report(x, wrong + it.check_empty(x));
     }
     ++crashes_in_recovery();
     return series::again;
