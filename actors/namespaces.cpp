@@ -83,7 +83,7 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
     },
     [=](const close_namespace& msg) -> caf::result<done> {
       auto closed = with_kernel([&](auto& kernel) {
-        return to_done(unpin(kernel, pin_name(msg.sandbox)));
+        return to_done(close_pin(kernel, msg));
       });
       // The store has forgotten the sandbox: nobody else would remember.
       if (!closed)

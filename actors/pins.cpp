@@ -96,6 +96,16 @@ namespace_state state_of_sandbox(netns::kernel& kernel, const pin_map& pins,
   return {spec.id, *again, true, {}};
 }
 
+/// Removes rules of endpoints that are not there any more.
+result<void> tidy(netns::kernel& kernel, const netns::namespace_ref& pin) {
+  auto inside = kernel.enter(pin);
+  if (inside)
+    return drivers::remove_stale_paths(**inside);
+  return inside.error().code == ec::not_found
+           ? result<void>{}
+           : fail(std::move(inside.error()));
+}
+
 } // namespace
 
 std::string pin_name(const sandbox_id& id) {
@@ -132,6 +142,20 @@ result<void> unpin(netns::kernel& kernel, const std::string& name) {
   return removed;
 }
 
+result<void> close_pin(netns::kernel& kernel, const close_namespace& msg) {
+  const auto name = pin_name(msg.sandbox);
+  if (msg.lives_on) {
+    auto pins = kernel.namespaces();
+    if (!pins)
+      return fail(std::move(pins.error()));
+    for (const auto& [other, pin] : *pins)
+      if (other == name)
+        if (auto done = tidy(kernel, pin); !done)
+          return done;
+  }
+  return unpin(kernel, name);
+}
+
 result<void>
 replace_default_routes(netns::kernel& host, const set_default_routes& wanted) {
   auto inside = host.enter(wanted.ns);
@@ -166,9 +190,13 @@ reconcile_pins(netns::kernel& kernel, const reconcile_namespaces& wanted) {
   }
   report.leftovers = pins.size();
   if (wanted.remove_leftovers)
-    for (const auto& [name, pin] : pins)
-      if (auto removed = unpin(kernel, name); !removed)
+    for (const auto& [name, pin] : pins) {
+      auto removed = tidy(kernel, pin);
+      if (removed)
+        removed = unpin(kernel, name);
+      if (!removed)
         return fail(std::move(removed.error()));
+    }
   return report;
 }
 

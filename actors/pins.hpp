@@ -18,6 +18,10 @@ adopt(netns::kernel& kernel, const std::string& name, const std::string& path);
 /// Removes a pin; one that is gone is fine.
 result<void> unpin(netns::kernel& kernel, const std::string& name);
 
+/// Removes the pin of a sandbox that was removed. Where the namespace lives on,
+/// rules that a failed request left there go first.
+result<void> close_pin(netns::kernel& kernel, const close_namespace& msg);
+
 /// Replaces our default routes by the given ones, family by family; a family
 /// that is right already is not touched, nor are routes that others made.
 result<void>

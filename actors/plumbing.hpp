@@ -147,6 +147,7 @@ struct prepare_namespaces {};
 
 struct close_namespace {
   sandbox_id sandbox;
+  bool lives_on = false; ///< It is somebody else's: nothing of ours stays.
 };
 
 /// Removes pins that a second look still found to belong to nobody.

@@ -52,7 +52,7 @@ void sandbox_state::fail_start(error why, bool uncommit,
     if (ns.path.empty() && why.code == ec::conflict)
       return finish(done{});
     ask<done>(self, context->namespaces, context->step_deadline(),
-              close_namespace{spec.id}, finish, finish);
+              close_namespace{spec.id, is_adopted()}, finish, finish);
   };
   if (!uncommit)
     return close(done{});
@@ -129,7 +129,7 @@ void sandbox_state::close_pin(std::function<void()> next) {
     return next();
   ask<done>(
     self, context->namespaces, context->step_deadline(),
-    close_namespace{spec.id},
+    close_namespace{spec.id, is_adopted()},
     [=](done&) {
       next();
     },

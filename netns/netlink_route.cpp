@@ -242,9 +242,10 @@ std::optional<placed_address> read_address(const nlmsghdr& message) {
 }
 
 netlink_message new_route(const route_info& x) {
-  // Each link has one of its own to the same groups.
+  // Two links may have addresses in one subnet, or groups: each has a route of
+  // its own there.
   auto flags
-    = x.type == route_type::multicast ? NLM_F_CREATE | NLM_F_APPEND : make;
+    = x.protocol == made_by_kernel ? NLM_F_CREATE | NLM_F_APPEND : make;
   return route_message(RTM_NEWROUTE, flags, x);
 }
 

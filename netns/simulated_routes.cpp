@@ -197,7 +197,8 @@ result<void> model::add_route(space& ns, route_info x) {
     return good;
   auto collides = [&x](const route_info& y) {
     return y.family == x.family && y.destination == x.destination
-           && y.table == x.table && effective_metric(y) == effective_metric(x);
+           && y.table == x.table && effective_metric(y) == effective_metric(x)
+           && (x.protocol != made_by_kernel || y.index == x.index);
   };
   if (std::ranges::any_of(ns.routes, collides)
       || (x.table >= main_table && x.table <= local_table

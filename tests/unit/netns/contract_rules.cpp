@@ -114,6 +114,26 @@ TEST_P(KernelContract, RoutesOfAddressesCanBeDeletedAndMadeAgain) {
   EXPECT_EQ(look_at_routes(host(), bridge), before);
 }
 
+TEST_P(KernelContract, TwoLinksMayHaveRoutesToOneSubnet) {
+  const auto first = make_bridge("br0");
+  const auto second = make_bridge("br1");
+  for (auto text : {"10.0.0.1/24", "fd00::1/64"})
+    ASSERT_TRUE(works(host().add_address(first, cidr(text))));
+  for (auto text : {"10.0.0.2/24", "fd00::2/64"})
+    ASSERT_TRUE(works(host().add_address(second, cidr(text))));
+  for (auto link : {first, second}) {
+    const auto before = look_at_routes(host(), link);
+    for (const auto& x : before) {
+      if (x.type != route_type::unicast)
+        continue;
+      ASSERT_TRUE(works(host().del_route(x)));
+      ASSERT_TRUE(works(host().add_route(x)));
+      EXPECT_TRUE(fails_with(EEXIST, host().add_route(x)));
+      EXPECT_EQ(look_at_routes(host(), link), before);
+    }
+  }
+}
+
 TEST_P(KernelContract, TablesAreApart) {
   auto bridge = make_bridge("br0");
   ASSERT_TRUE(works(host().add_address(bridge, cidr("10.0.0.1/24"))));
