@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter_bridge.h>
@@ -18,6 +19,9 @@ namespace {
 
 constexpr auto outsider_v4 = std::string_view{"203.0.113.1"};
 constexpr auto outsider_v6 = std::string_view{"2001:db8::1"};
+
+/// Of one network; so that the doctor comes to an end in a large one.
+constexpr auto most_samples = size_t{4'096};
 
 /// A packet, where it is seen, and what it is to a person.
 struct sample {
@@ -44,12 +48,12 @@ public:
   }
 
   std::vector<sample> take() {
-    for (const auto& x : network_.members) {
-      for (const auto& address : x.addresses)
-        take(x, address);
-      if (!samples_.empty())
-        break; // One stands for all.
-    }
+    // Rules may be about one address or one port.
+    for (auto publishes : {true, false})
+      for (const auto& x : network_.members)
+        if (x.published.empty() != publishes && samples_.size() < most_samples)
+          for (const auto& address : x.addresses)
+            take(x, address);
     // Where nobody is yet, somebody may come.
     if (network_.members.empty())
       for (const auto& x : network_.subnets)
@@ -72,9 +76,11 @@ private:
       = *ip_address::parse(address.is_v4() ? outsider_v4 : outsider_v6);
     add_both(NF_INET_FORWARD, NF_INET_FORWARD, bridge_, uplink_, address, world,
              "from containers to the outside", 0);
-    for (const auto& [proto, port] : member.published)
-      return add_both(NF_INET_FORWARD, NF_INET_FORWARD, uplink_, bridge_, world,
-                      address, "to published ports", port, proto);
+    // One at the host's addresses of both families is there twice.
+    for (const auto& [proto, port] :
+         std::set{member.published.begin(), member.published.end()})
+      add_both(NF_INET_FORWARD, NF_INET_FORWARD, uplink_, bridge_, world,
+               address, "to published ports", port, proto);
   }
 
   // A packet and the answer to it.

@@ -169,6 +169,14 @@ TEST_F(Doctor, Nft) {
           "{ type filter hook output priority 0; }' && "
           "nft add rule inet site out oifname {BR} counter drop",
           ending::named, "nft delete table inet site"},
+         {"nft add table ip site && nft 'add chain ip site forward "
+          "{ type filter hook forward priority 0; }' && "
+          "nft add rule ip site forward ip daddr {WEB4} drop",
+          ending::named, "nft delete table ip site"},
+         {"nft add table inet site && nft 'add chain inet site forward "
+          "{ type filter hook forward priority 0; }' && "
+          "nft add rule inet site forward tcp dport 80 drop",
+          ending::named, "nft delete table inet site"},
          {"nft add table inet site && nft 'add chain inet site other' && "
           "nft 'add chain inet site forward { type filter hook forward "
           "priority 0; }' && nft add rule inet site forward ct state "
