@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter_bridge.h>
@@ -77,8 +78,9 @@ private:
     add_both(NF_INET_FORWARD, NF_INET_FORWARD, bridge_, uplink_, address, world,
              "from containers to the outside", 0);
     // One at the host's addresses of both families is there twice.
-    for (const auto& [proto, port] :
-         std::set{member.published.begin(), member.published.end()})
+    const auto published = std::set<std::pair<protocol, uint16_t>>(
+      member.published.begin(), member.published.end());
+    for (const auto& [proto, port] : published)
       add_both(NF_INET_FORWARD, NF_INET_FORWARD, uplink_, bridge_, world,
                address, "to published ports", port, proto);
   }
