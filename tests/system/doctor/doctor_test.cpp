@@ -185,6 +185,24 @@ TEST_F(Doctor, Nft) {
           ending::named, "nft delete table inet site"}});
 }
 
+// What stays within a network, and frames before anybody routes them.
+TEST_F(Doctor, NftOfBridgesAndLinks) {
+  check({{"nft add table bridge site && nft 'add chain bridge site forward "
+          "{ type filter hook forward priority 10; policy drop; }'",
+          ending::named, "nft delete table bridge site"},
+         {"nft add table bridge site && nft 'add chain bridge site input "
+          "{ type filter hook input priority 0; }' && "
+          "nft add rule bridge site input iifname {PORT} ip saddr {WEB4} drop",
+          ending::named, "nft delete table bridge site"},
+         {"nft add table bridge site && nft 'add chain bridge site out "
+          "{ type filter hook postrouting priority 0; }' && "
+          "nft add rule bridge site out ether type ip6 drop",
+          ending::named, "nft delete table bridge site"},
+         {"nft add table netdev site && nft 'add chain netdev site in { type "
+          "filter hook ingress device {PORT} priority 0; policy drop; }'",
+          ending::named, "nft delete table netdev site"}});
+}
+
 TEST_F(Doctor, Iptables) {
   if (run({"iptables-nft", "-V"}).code != 0)
     GTEST_SKIP() << "no iptables-nft";
