@@ -22,6 +22,7 @@ promise_of(const network_spec& network, const drivers::driver& driver,
   result.gateways = driver.network_addresses(network);
   result.leaves_ipv4 = driver.needs_forwarding(network, ip_family::v4);
   result.leaves_ipv6 = driver.needs_forwarding(network, ip_family::v6);
+  result.is_one = driver.connects_endpoints(network);
   return result;
 }
 

@@ -37,8 +37,13 @@ std::string text_of(const json& x) {
 }
 
 /// Adds the elements of a set or map: `publish4_any tcp . 80 : 10.1.0.2 . 80`.
+/// Not those that no record tells: who switched forwarding on, and that is
+/// compared by the FIREWALL actor, who did.
 void add_elements(const json& set, lines& out) {
+  using netns::firewall::set_id;
   const auto name = set.value("name", "");
+  if (name == netns::firewall::schema_of(set_id::no_router).name)
+    return;
   for (const auto& x : set.value("elem", json::array()))
     out.insert(name + " "
                + (x.is_array() && x.size() == 2

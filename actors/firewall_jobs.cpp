@@ -96,6 +96,7 @@ void restore(firewall_work& work, const drivers::driver& driver,
              const protect_endpoint& msg, std::vector<firewall_job>& jobs,
              unrestored_map& unrestored, std::vector<std::string>& problems) {
   const auto& recorded = *msg.restored;
+  work.know(msg.endpoint);
   auto x = unrestored_endpoint{msg.network, msg.endpoint, {}};
   x.missing = work.restore(msg.endpoint, recorded);
   auto job

@@ -271,6 +271,10 @@ void firewall_work::know(const drivers::driver& driver,
   connections_.add(driver, network);
 }
 
+void firewall_work::know(const endpoint_spec& endpoint) {
+  connections_.add(endpoint);
+}
+
 void firewall_work::forget(const network_id& network) {
   connections_.remove(network);
 }

@@ -106,6 +106,9 @@ public:
   /// The network is gone.
   void forget(const network_id& network);
 
+  /// At start: the endpoint is there, and its connections are its own.
+  void know(const endpoint_spec& endpoint);
+
   /// The endpoint comes. Errors: `unavailable` when the connections of who had
   /// one of its addresses before cannot be forgotten: they would be its own.
   result<void> admit(const endpoint_spec& endpoint);

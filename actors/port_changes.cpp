@@ -6,21 +6,18 @@ namespace troupe {
 
 namespace {
 
-/// One wish per container port. A range of host ports that belongs to a single
-/// container port stays whole.
-std::vector<port_spec> single_ports(const port_spec& wish) {
-  if (wish.last_port() == wish.port)
-    return {wish};
-  auto result = std::vector<port_spec>{};
-  for (int i = 0; i <= wish.last_port() - wish.port; ++i) {
-    auto one = wish;
-    one.port = static_cast<uint16_t>(wish.port + i);
-    one.port_end = 0;
-    if (wish.host_port != 0)
-      one.host_port = static_cast<uint16_t>(wish.host_port + i);
-    one.host_port_end = 0;
-    result.push_back(one);
-  }
+/// The wish for `count` of its ports from the one at `first` on.
+port_spec part_of(const port_spec& wish, int first, int count) {
+  auto result = wish;
+  const auto last = first + count - 1;
+  result.port = static_cast<uint16_t>(wish.port + first);
+  result.port_end
+    = count > 1 ? static_cast<uint16_t>(wish.port + last) : uint16_t{0};
+  if (wish.host_port == 0)
+    return result;
+  result.host_port = static_cast<uint16_t>(wish.host_port + first);
+  result.host_port_end
+    = count > 1 ? static_cast<uint16_t>(wish.host_port + last) : uint16_t{0};
   return result;
 }
 
@@ -68,23 +65,37 @@ void explain_all(endpoint_spec& endpoint,
 
 std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
                                      const std::vector<port_binding>& removed) {
-  auto result = std::vector<port_spec>{};
-  auto is_removed = [&](const port_spec& wish) {
-    return std::ranges::any_of(removed, [&](const auto& x) {
-      return wants(wish, x) && (!wish.host_ip || *wish.host_ip == x.host_ip)
-             && (wish.host_port == 0
-                 || (wish.host_port <= x.host_port
-                     && x.host_port <= wish.last_host_port()));
-    });
+  auto sorted = removed;
+  sort_bindings(sorted); // By container port first.
+  auto is_removed = [&](const port_spec& one) {
+    auto x
+      = std::ranges::lower_bound(sorted, one.port, {}, &port_binding::port);
+    for (; x != sorted.end() && x->port == one.port; ++x)
+      if (wants(one, *x) && (!one.host_ip || *one.host_ip == x->host_ip)
+          && (one.host_port == 0
+              || (one.host_port <= x->host_port
+                  && x->host_port <= one.last_host_port())))
+        return true;
+    return false;
   };
+  auto result = std::vector<port_spec>{};
   for (const auto& wish : wishes) {
-    if (!is_removed(wish)) {
-      result.push_back(wish);
+    const auto count = wish.last_port() - wish.port + 1;
+    // A range of host ports that belongs to a single container port stays
+    // whole; of others the runs between what is removed stay.
+    if (count == 1) {
+      if (!is_removed(wish))
+        result.push_back(wish);
       continue;
     }
-    for (const auto& one : single_ports(wish))
-      if (!is_removed(one))
-        result.push_back(one);
+    auto begin = 0;
+    for (auto i = 0; i <= count; ++i) {
+      if (i < count && !is_removed(part_of(wish, i, 1)))
+        continue;
+      if (begin < i)
+        result.push_back(part_of(wish, begin, i - begin));
+      begin = i + 1;
+    }
   }
   return result;
 }

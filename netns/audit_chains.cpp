@@ -25,7 +25,8 @@ namespace {
 using bytes = std::string;
 using maybe_bytes = std::optional<bytes>;
 
-constexpr int deepest_jump = 16; // As the kernel has it.
+constexpr int deepest_jump = 16;    // As the kernel has it.
+constexpr size_t ethertype_at = 12; // In a frame's header.
 
 // Bits of `ct state`; see NF_CT_STATE_BIT of the kernel.
 constexpr uint32_t state_established = 2;
@@ -198,6 +199,9 @@ match evaluation::load_payload(const audit_attributes& x) {
     header = network_header(packet_);
   else if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
     header = transport_header(packet_);
+  else if (base == NFT_PAYLOAD_LL_HEADER && offset == ethertype_at
+           && size == sizeof(uint16_t))
+    header = bytes(ethertype_at, '\0') + *meta(NFT_META_PROTOCOL);
   auto is_known = offset + size <= header.size();
   registers_.write(
     word(x, NFTA_PAYLOAD_DREG),

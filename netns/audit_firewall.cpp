@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
+#include <set>
+#include <utility>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter_bridge.h>
@@ -19,14 +22,31 @@ namespace {
 constexpr auto outsider_v4 = std::string_view{"203.0.113.1"};
 constexpr auto outsider_v6 = std::string_view{"2001:db8::1"};
 
+/// Of one network; so that the doctor comes to an end in a large one.
+constexpr auto most_samples = size_t{4'096};
+
 /// A packet, where it is seen, and what it is to a person.
 struct sample {
   sample_packet packet;
-  int hook = 0; ///< NF_INET_…
+  int hook = 0; ///< NF_INET_…, NF_BR_… or NF_NETDEV_…
   std::string what;
+  uint8_t layer = NFPROTO_INET; ///< NFPROTO_BRIDGE, NFPROTO_NETDEV: as frame.
 };
 
 using link_map = std::map<std::string, const audit_link*>;
+
+// Of Linux 5.16 and 5.10, which older headers lack.
+constexpr auto netdev_egress = 1;
+constexpr auto inet_ingress = 5;
+
+/// Does br_netfilter show bridged packets to the rules of routers?
+bool routers_see_bridged(ip_family family) {
+  auto file = std::ifstream{
+    family == ip_family::v4 ? "/proc/sys/net/bridge/bridge-nf-call-iptables"
+                            : "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+  auto value = 0;
+  return file >> value && value != 0;
+}
 
 sample_link to_sample(const link_map& links, const std::string& name) {
   auto found = links.find(name);
@@ -39,17 +59,18 @@ class sampler {
 public:
   sampler(const link_map& links, const promised_network& network,
           const std::string& uplink)
-    : network_{network}, bridge_{to_sample(links, network.bridge)},
-      uplink_{to_sample(links, uplink)} {
+    : links_{links}, network_{network},
+      bridge_{to_sample(links, network.bridge)}, uplink_{
+                                                   to_sample(links, uplink)} {
   }
 
   std::vector<sample> take() {
-    for (const auto& x : network_.members) {
-      for (const auto& address : x.addresses)
-        take(x, address);
-      if (!samples_.empty())
-        break; // One stands for all.
-    }
+    // Rules may be about one address or one port.
+    for (auto publishes : {true, false})
+      for (const auto& x : network_.members)
+        if (x.published.empty() != publishes && samples_.size() < most_samples)
+          for (const auto& address : x.addresses)
+            take(x, address);
     // Where nobody is yet, somebody may come.
     if (network_.members.empty())
       for (const auto& x : network_.subnets)
@@ -63,18 +84,23 @@ private:
     auto gateway = std::ranges::find_if(network_.gateways, [&](const auto& x) {
       return x.address.family() == address.family();
     });
-    if (gateway != network_.gateways.end())
+    if (gateway != network_.gateways.end()) {
       add_both(NF_INET_LOCAL_OUT, NF_INET_LOCAL_IN, {}, bridge_,
                gateway->address, address, "from the host to containers", 0);
+      take_frames(member, address, gateway->address);
+    }
     if (!(address.is_v4() ? network_.leaves_ipv4 : network_.leaves_ipv6))
       return;
     auto world
       = *ip_address::parse(address.is_v4() ? outsider_v4 : outsider_v6);
     add_both(NF_INET_FORWARD, NF_INET_FORWARD, bridge_, uplink_, address, world,
              "from containers to the outside", 0);
-    for (const auto& [proto, port] : member.published)
-      return add_both(NF_INET_FORWARD, NF_INET_FORWARD, uplink_, bridge_, world,
-                      address, "to published ports", port, proto);
+    // One at the host's addresses of both families is there twice.
+    const auto published = std::set<std::pair<protocol, uint16_t>>(
+      member.published.begin(), member.published.end());
+    for (const auto& [proto, port] : published)
+      add_both(NF_INET_FORWARD, NF_INET_FORWARD, uplink_, bridge_, world,
+               address, "to published ports", port, proto);
   }
 
   // A packet and the answer to it.
@@ -99,13 +125,77 @@ private:
     samples_.push_back({there, NF_INET_POST_ROUTING, what});
   }
 
+  // The same as frames, on the link of the endpoint and on the bridge.
+  void take_frames(const promised_network::member& member,
+                   const ip_address& address, const ip_address& gateway) {
+    const auto port = to_sample(links_, member.port);
+    if (port.index == 0)
+      return;
+    const auto out = sample_packet{port, {}, address, gateway};
+    auto in = sample_packet{{}, port, gateway, address};
+    in.established = true;
+    const auto from = std::string{"from containers"};
+    const auto to = std::string{"to containers"};
+    for (auto hook : {NF_BR_PRE_ROUTING, NF_BR_LOCAL_IN})
+      samples_.push_back({out, hook, from, NFPROTO_BRIDGE});
+    for (auto hook : {NF_BR_LOCAL_OUT, NF_BR_POST_ROUTING})
+      samples_.push_back({in, hook, to, NFPROTO_BRIDGE});
+    for (const auto& link : {port, bridge_}) {
+      auto there = out;
+      there.in = link;
+      samples_.push_back({there, NF_NETDEV_INGRESS, from, NFPROTO_NETDEV});
+      auto back = in;
+      back.out = link;
+      samples_.push_back({back, netdev_egress, to, NFPROTO_NETDEV});
+    }
+    if (network_.is_one)
+      take_neighbour(member, port, address);
+  }
+
+  // To one other; where br_netfilter is on, rules for routers see that as well.
+  void take_neighbour(const promised_network::member& member,
+                      const sample_link& port, const ip_address& address) {
+    for (const auto& other : network_.members) {
+      const auto its = to_sample(links_, other.port);
+      if (&other == &member || its.index == 0)
+        continue;
+      for (const auto& x : other.addresses)
+        if (x.family() == address.family()) {
+          const auto what = std::string{"from container to container"};
+          samples_.push_back(
+            {{port, its, address, x}, NF_BR_FORWARD, what, NFPROTO_BRIDGE});
+          if (routers_see_bridged(x.family()))
+            samples_.push_back(
+              {{bridge_, bridge_, address, x}, NF_INET_FORWARD, what});
+          return;
+        }
+    }
+  }
+
+  const link_map& links_;
   const promised_network& network_;
   sample_link bridge_;
   sample_link uplink_;
   std::vector<sample> samples_;
 };
 
+/// Does it see packets of a link, whatever becomes of them?
+bool is_of_links(const audit_chain& chain) {
+  return chain.family == NFPROTO_NETDEV
+         || (chain.family == NFPROTO_INET && chain.hook == inet_ingress);
+}
+
 bool sees(const audit_chain& chain, const sample& x) {
+  if (is_of_links(chain)) {
+    const auto hook
+      = chain.family == NFPROTO_INET ? int{NF_NETDEV_INGRESS} : chain.hook;
+    const auto& link = hook == NF_NETDEV_INGRESS ? x.packet.in : x.packet.out;
+    return x.layer == NFPROTO_NETDEV && hook == x.hook
+           && std::ranges::find(chain.devices, link.name)
+                != chain.devices.end();
+  }
+  if (chain.family == NFPROTO_BRIDGE || x.layer != NFPROTO_INET)
+    return chain.family == x.layer && chain.hook == x.hook;
   auto family = x.packet.source.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6;
   return chain.hook == x.hook
          && (chain.family == NFPROTO_INET || chain.family == family);
@@ -150,10 +240,14 @@ std::string remedy(const audit_firewall& firewall, const audit_chain& chain,
   }
   auto where = fmt::format("nft insert rule {} {} {}", family_name(chain),
                            chain.table, chain.name);
+  // The links of endpoints have it even where the user has made the bridge.
+  has_group = has_group || chain.family == NFPROTO_BRIDGE;
   auto by = has_group ? fmt::format("{:#x}", network.group) : network.bridge;
   auto key = has_group ? "group" : "name";
   auto in = fmt::format("{} iif{} {} accept", where, key, by);
   auto out = fmt::format("{} oif{} {} accept", where, key, by);
+  if (is_of_links(chain))
+    return where + " accept";
   if (chain.hook == NF_INET_LOCAL_OUT || chain.hook == NF_INET_POST_ROUTING)
     return out;
   if (chain.hook == NF_INET_LOCAL_IN || chain.hook == NF_INET_PRE_ROUTING)

@@ -288,6 +288,7 @@ promise_of(const network_spec& x, const instance& owner) {
   }
   result.leaves_ipv4 = leaves(x, ip_family::v4);
   result.leaves_ipv6 = leaves(x, ip_family::v6);
+  result.is_one = connects_endpoints(x);
   return result;
 }
 

@@ -127,6 +127,11 @@ std::string host_end_of(const endpoint_id& id) {
   return "trp" + id.brief();
 }
 
+bool connects_endpoints(const network_spec& x) {
+  return !is_false(option_of(x.options, "bridge.enable_icc"))
+         && !is_false(option_of(x.options, "icc"));
+}
+
 bool is_on_bridge(const network_spec& x, ip_family family) {
   const auto is_v4 = family == ip_family::v4;
   const auto mode

@@ -19,6 +19,9 @@ std::string option_of(const text_map& options, std::string_view label);
 std::string bridge_of(const network_spec& x);
 std::string host_end_of(const endpoint_id& id);
 
+/// Do the network's endpoints reach each other directly?
+bool connects_endpoints(const network_spec& x);
+
 /// Has the bridge the gateway's address of this family?
 bool is_on_bridge(const network_spec& x, ip_family family);
 

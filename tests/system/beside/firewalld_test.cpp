@@ -2,6 +2,7 @@
 // hand, also after it has loaded itself anew, and forgets them with us.
 
 #include "troupe/tests/fixtures/slowness.hpp"
+#include "troupe/tests/system/harness/isolation.hpp"
 #include "troupe/tests/system/harness/system_test.hpp"
 
 #include <chrono>
@@ -23,6 +24,12 @@ protected:
     if (!fs::exists("/usr/sbin/firewalld")
         || !fs::exists("/usr/bin/dbus-daemon"))
       GTEST_SKIP() << "firewalld is not installed";
+    if (isolation_refusal().empty()) {
+      // Settings of this test's alone. They stay until its daemon has gone.
+      ASSERT_EQ(run({"mount", "-t", "tmpfs", "tmpfs", "/etc/firewalld"}).code,
+                0);
+      has_settings_ = true;
+    }
     system_test::SetUp();
     if (IsSkipped() || HasFatalFailure())
       return;
@@ -35,12 +42,13 @@ protected:
       ::kill(child, SIGKILL);
       wait_for(child, std::chrono::seconds{5});
     }
+    if (has_settings_) {
+      EXPECT_EQ(run({"umount", "/etc/firewalld"}).code, 0);
+    }
   }
 
   /// Starts firewalld with our zone, if it is to have that, and waits for it.
   void start_firewalld(bool with_zone = true) {
-    // Settings of this test's alone.
-    ASSERT_EQ(run({"mount", "-t", "tmpfs", "tmpfs", "/etc/firewalld"}).code, 0);
     fs::create_directories("/etc/firewalld/zones");
     fs::create_directories("/run/dbus");
     if (with_zone)
@@ -97,6 +105,8 @@ protected:
   static void drop_neighbour() {
     EXPECT_EQ(run({"ip", "link", "del", "up0"}).code, 0);
     EXPECT_EQ(run({"ip", "netns", "del", "out"}).code, 0);
+    // `ip` mounted it upon itself.
+    EXPECT_EQ(run({"umount", "/run/netns"}).code, 0);
   }
 
   static bool reaches_neighbour(const std::string& key) {
@@ -111,6 +121,7 @@ protected:
   }
 
   std::vector<pid_t> children_;
+  bool has_settings_ = false;
 };
 
 } // namespace

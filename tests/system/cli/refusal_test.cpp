@@ -130,8 +130,8 @@ TEST_F(Refusal, BadSubnets) {
     return options;
   };
   expect_refused({
-    {with({"--subnet", "10.2.0.0/16"}), failed, "demo"},
-    {with({"--subnet", "10.2.0.128/25"}), failed, "overlapping"},
+    {with({"--subnet", "10.2.0.0/16"}), conflict, "demo"},
+    {with({"--subnet", "10.2.0.128/25"}), conflict, "overlapping"},
     {with({"--subnet", "10.9.0.1/24"}), usage, "10.9.0.0/24"},
     {with({"--subnet", "10.9.0.0/33"}), usage, "10.9.0.0/33"},
     {with({"--subnet", "10.9.0/24"}), usage, "10.9.0/24"},

@@ -169,12 +169,38 @@ TEST_F(Doctor, Nft) {
           "{ type filter hook output priority 0; }' && "
           "nft add rule inet site out oifname {BR} counter drop",
           ending::named, "nft delete table inet site"},
+         {"nft add table ip site && nft 'add chain ip site forward "
+          "{ type filter hook forward priority 0; }' && "
+          "nft add rule ip site forward ip daddr {WEB4} drop",
+          ending::named, "nft delete table ip site"},
+         {"nft add table inet site && nft 'add chain inet site forward "
+          "{ type filter hook forward priority 0; }' && "
+          "nft add rule inet site forward tcp dport 80 drop",
+          ending::named, "nft delete table inet site"},
          {"nft add table inet site && nft 'add chain inet site other' && "
           "nft 'add chain inet site forward { type filter hook forward "
           "priority 0; }' && nft add rule inet site forward ct state "
           "established,related accept && nft add rule inet site forward jump "
           "other && nft add rule inet site other oifname {BR} drop",
           ending::named, "nft delete table inet site"}});
+}
+
+// What stays within a network, and frames before anybody routes them.
+TEST_F(Doctor, NftOfBridgesAndLinks) {
+  check({{"nft add table bridge site && nft 'add chain bridge site forward "
+          "{ type filter hook forward priority 10; policy drop; }'",
+          ending::named, "nft delete table bridge site"},
+         {"nft add table bridge site && nft 'add chain bridge site input "
+          "{ type filter hook input priority 0; }' && "
+          "nft add rule bridge site input iifname {PORT} ip saddr {WEB4} drop",
+          ending::named, "nft delete table bridge site"},
+         {"nft add table bridge site && nft 'add chain bridge site out "
+          "{ type filter hook postrouting priority 0; }' && "
+          "nft add rule bridge site out ether type ip6 drop",
+          ending::named, "nft delete table bridge site"},
+         {"nft add table netdev site && nft 'add chain netdev site in { type "
+          "filter hook ingress device {PORT} priority 0; policy drop; }'",
+          ending::named, "nft delete table netdev site"}});
 }
 
 TEST_F(Doctor, Iptables) {

@@ -75,16 +75,21 @@ void system_test::observe_daemon() {
   reconnect();
   // The watcher opens its last descriptor a moment after the daemon is ready,
   // and namespaces are kept ready in the background.
-  auto watches = [this] {
-    return std::ranges::any_of(descriptors_, [](const auto& x) {
-      return x.ends_with("/mountinfo");
-    });
+  // While nft runs, what it reads and writes is open.
+  auto is_at_rest = [this] {
+    return std::ranges::any_of(descriptors_,
+                               [](const auto& x) {
+                                 return x.ends_with("/mountinfo");
+                               })
+           && std::ranges::none_of(descriptors_, [](const auto& x) {
+                return x.starts_with("/memfd:");
+              });
   };
   constexpr auto calm = 5; // That many looks in a row see the same.
   auto same = 0;
   for (auto i = 0; i < 100 && same < calm; ++i) {
     auto now = descriptors_of(daemon_->pid());
-    same = now == descriptors_ && watches() ? same + 1 : 0;
+    same = now == descriptors_ && is_at_rest() ? same + 1 : 0;
     descriptors_ = std::move(now);
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }

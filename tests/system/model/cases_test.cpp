@@ -90,20 +90,20 @@ protected:
 
 } // namespace
 
-TEST_F(ModelCases, DISABLED_AnOpenFlowEndsThoughTheDaemonDiesAtTheFlush) {
+TEST_F(ModelCases, AnOpenFlowEndsThoughTheDaemonDiesAtTheFlush) {
   for (auto tcp : {false, true})
     for (auto how : {blow::crash_before, blow::crash_after})
       expect_right({attach(0, 0, 10), publish(0, 0, tcp), new_clients(),
                     dies(unpublish(0, 0, tcp), how, "flush_conntrack")});
 }
 
-TEST_F(ModelCases, DISABLED_WhoTakesAnAddressDoesNotGetItsFormerOwnersPackets) {
+TEST_F(ModelCases, WhoTakesAnAddressDoesNotGetItsFormerOwnersPackets) {
   expect_right({attach(0, 0, 10), publish(0, 0, false), new_clients(),
                 dies(detach(0, 0), blow::crash_before, "flush_conntrack"),
                 attach(1, 0, 10)});
 }
 
-TEST_F(ModelCases, DISABLED_ASecondNetworkLeavesPublishedPortsAlone) {
+TEST_F(ModelCases, ASecondNetworkLeavesPublishedPortsAlone) {
   for (auto tcp : {true, false}) {
     expect_right({attach(0, 0, 10, 5), publish(0, 0, tcp), attach(0, 1, 10, 10),
                   kill(), detach(0, 1)});
@@ -114,18 +114,18 @@ TEST_F(ModelCases, DISABLED_ASecondNetworkLeavesPublishedPortsAlone) {
   }
 }
 
-TEST_F(ModelCases, DISABLED_ForwardingSwitchedOffIsNamed) {
+TEST_F(ModelCases, ForwardingSwitchedOffIsNamed) {
   for (auto v6 : {false, true})
     for (auto by : {hand::forwarding_off, hand::bridge_forwarding_off})
       expect_right({attach(0, 0, 10), publish(0, 0, true), foreign(by, v6)});
 }
 
-TEST_F(ModelCases, DISABLED_ThatThePortOfADeadProxyIsTakenIsNamed) {
+TEST_F(ModelCases, ThatThePortOfADeadProxyIsTakenIsNamed) {
   expect_right(
     {attach(0, 0, 10), publish(0, 0, true), foreign(hand::port_taken)});
 }
 
-TEST_F(ModelCases, DISABLED_AFlowOlderThanThePortKeepsItsSource) {
+TEST_F(ModelCases, AFlowOlderThanThePortKeepsItsSource) {
   expect_right({attach(0, 0, 10), publish(0, 0, false)});
 }
 

@@ -55,15 +55,23 @@ protected:
       }
     }
     EXPECT_GT(tried, 0);
+    auto sent = body;
+    sent["spec"]["labels"]["x\nflush ruleset\n"] = "v";
+    auto answer = connection.send("POST", target, sent);
+    ASSERT_TRUE(answer) << "no answer to " << sent.dump();
+    EXPECT_EQ(answer->status, 400) << text_of(answer);
+    EXPECT_EQ(rules(), rules_);
   }
 
   std::string rules_;
 };
 
-/// Adds names as well: a map's keys are text that users write.
+/// Adds names as well: a map's keys are text that users write. But not those
+/// that are refused.
 json with_hostile_keys(json labels) {
   for (const auto& text : hostile_texts)
-    labels[text] = text;
+    if (text.find('\n') == std::string::npos)
+      labels[text] = text;
   return labels;
 }
 

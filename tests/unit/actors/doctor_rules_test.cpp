@@ -51,6 +51,13 @@ TEST_F(printed_rules, AreWhatTheRecordsWant) {
   EXPECT_EQ(finding(), "");
 }
 
+// Whose doing it is that the host forwards stands in the kernel alone.
+TEST_F(printed_rules, SayWhatTheHostForwardsForUsAlone) {
+  elements.push_back({"set", "no_router", R"("ipv4","ipv6")"});
+  print();
+  EXPECT_EQ(finding(), "");
+}
+
 TEST_F(printed_rules, LackAPort) {
   elements[6].elements.clear();
   print();

@@ -230,6 +230,25 @@ TEST_F(life_cycle, ARestartKeepsEverything) { // LN-43, BT-07
             "forbidden: remove network \"web\": it has 1 endpoints: idle");
 }
 
+// What is connected to a container, and what it has begun, lives on.
+TEST_F(life_cycle, ARestartForgetsNoConnections) {
+  make_network("web");
+  make_sandbox("box");
+  const auto attached = attach("web", "box");
+  auto tracked = netns::connection_info{};
+  tracked.proto = protocol::tcp;
+  tracked.client = attached.spec.addresses.at(0).address;
+  tracked.host = tracked.server = *ip_address::parse("192.0.2.9");
+  tracked.client_port = 40'000;
+  tracked.host_port = tracked.server_port = 443;
+  tracked.source_translated = tracked.answered = true;
+  ASSERT_TRUE(machine.world->track("", tracked));
+  restart();
+  EXPECT_TRUE(call<doctor_report>(run_doctor{false}).value().findings.empty());
+  EXPECT_EQ(machine.world->view().namespaces.at(0).connections,
+            std::vector{tracked});
+}
+
 TEST_F(life_cycle, WhatWasLostIsThereAgainAfterARestart) {
   auto network = make_network("web");
   auto sandbox = make_sandbox("box");

@@ -10,8 +10,9 @@ port_spec wish(const char* text) {
   return parse_port_spec(text).value();
 }
 
-port_binding binding(uint16_t port, const char* host_ip, uint16_t host_port) {
-  return {protocol::tcp, port, *ip_address::parse(host_ip), host_port};
+port_binding binding(uint16_t port, const char* host_ip, uint16_t host_port,
+                     protocol proto = protocol::tcp) {
+  return {proto, port, *ip_address::parse(host_ip), host_port};
 }
 
 std::string texts(const std::vector<port_spec>& xs) {
@@ -59,6 +60,13 @@ TEST(PortChanges, ARangeIsCut) {
   EXPECT_EQ(texts(without_ports({wish("8080-8082:80-82")},
                                 {binding(81, "0.0.0.0", 8'081)})),
             texts({wish("8080:80"), wish("8082:82")}));
+  // What stays together is one wish.
+  EXPECT_EQ(
+    texts(without_ports({wish("8000-17999:10000-19999/udp")},
+                        {binding(12'345, "::", 10'345, protocol::udp),
+                         binding(12'345, "0.0.0.0", 10'345, protocol::udp)})),
+    texts({wish("8000-10344:10000-12344/udp"),
+           wish("10346-17999:12346-19999/udp")}));
 }
 
 } // namespace troupe::test
