@@ -176,12 +176,12 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
     self, sandbox, context->step_deadline(), locate_endpoint{spec->id},
     [=, this](join_slot& given) {
       slot = std::move(given);
-      ask<mend_report>(self, driver, context->step_deadline(),
-                       mend_endpoint{plan()},
-                       [=, this](mend_report&) {
-                         answer_change(reply);
-                       },
-                       failed);
+      ask<mend_report>(
+        self, driver, context->step_deadline(), mend_endpoint{plan()},
+        [=, this](mend_report&) {
+          answer_change(reply);
+        },
+        failed);
     },
     failed);
 }
