@@ -369,8 +369,8 @@ inline constexpr auto own_change_grace = std::chrono::milliseconds{20};
 /// Replied to with a `mend_report`.
 struct check_network {
   seen_time seen = seen_anyway;
-  std::string link;   ///< Only if this is the network's own; empty: anyway.
-  bool again = false; ///< From itself: the last one failed.
+  std::string link = {}; ///< Only if this is the network's own; empty: anyway.
+  bool again = false;    ///< From itself: the last one failed.
 };
 
 /// The same for the endpoint with this interface on the host, or for all if

@@ -230,8 +230,9 @@ void sandbox_state::check_members(mend_report report,
                        [=, this](std::vector<mend_report> found) mutable {
                          for (auto& x : found)
                            append(report, std::move(x));
-                         // Those that failed come back by themselves.
-                         checks.reset();
+                         // Members that failed come back by themselves.
+                         if (!unrecorded)
+                           checks.reset();
                          reply.deliver(std::move(report));
                          settle();
                        });
