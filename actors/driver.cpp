@@ -10,8 +10,6 @@
 
 namespace troupe {
 
-namespace {} // namespace
-
 /// A removal that waits for others to go with it.
 struct waiting_raze {
   drivers::endpoint_plan plan;

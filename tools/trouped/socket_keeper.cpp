@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include <sys/inotify.h>
@@ -15,6 +16,9 @@ namespace {
 
 /// Where the kernel does not tell.
 constexpr auto blind_interval = std::chrono::seconds{5};
+
+/// Until somebody may have closed a descriptor.
+constexpr auto crowded_interval = std::chrono::milliseconds{200};
 
 std::string directory_of(const std::string& path) {
   const auto slash = path.find_last_of('/');
@@ -51,14 +55,21 @@ void socket_keeper::look() {
     make_again();
   else if (!changes_)
     due_ = clock::now() + blind_interval;
+  if (crowded_)
+    due_ = clock::now() + crowded_interval;
 }
 
 void socket_keeper::accept_all() {
+  crowded_ = false;
   while (accepting_) {
     auto connection = netns::unique_fd{::accept4(
       accepting_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
-    if (!connection)
+    if (!connection) {
+      // Who cannot be accepted stays readable.
+      crowded_ = errno == EMFILE || errno == ENFILE || errno == ENOMEM
+                 || errno == ENOBUFS;
       return;
+    }
     take_(std::move(connection));
   }
 }

@@ -29,7 +29,7 @@ public:
 
   /// Readable when somebody connects; -1: the server's own socket is in place.
   int connections() const {
-    return accepting_.get();
+    return crowded_ ? -1 : accepting_.get();
   }
 
   /// When `look` is due without any of them.
@@ -50,6 +50,7 @@ private:
   taker take_;
   netns::unique_fd changes_;   ///< inotify of the directory.
   netns::unique_fd accepting_; ///< The socket made last, but for the first.
+  bool crowded_ = false; ///< Descriptors are scarce: who connects has to wait.
   std::optional<clock::time_point> due_;
   backoff pauses_;
 };

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,6 +42,32 @@ protected:
   std::unique_ptr<socket_keeper> keeper_;
 };
 
+/// Leaves this process no descriptor.
+class no_descriptors {
+public:
+  no_descriptors() {
+    (void)::getrlimit(RLIMIT_NOFILE, &before_);
+    auto few = before_;
+    few.rlim_cur = 128;
+    (void)::setrlimit(RLIMIT_NOFILE, &few);
+    while (taken_.size() < few.rlim_cur) {
+      auto x = netns::unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+      if (!x)
+        return;
+      taken_.push_back(std::move(x));
+    }
+  }
+  no_descriptors(const no_descriptors&) = delete;
+  no_descriptors& operator=(const no_descriptors&) = delete;
+  ~no_descriptors() {
+    (void)::setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+private:
+  rlimit before_{};
+  std::vector<netns::unique_fd> taken_;
+};
+
 } // namespace
 
 TEST_F(SocketKeeper, MakesARemovedSocketAgain) {
@@ -65,6 +93,23 @@ TEST_F(SocketKeeper, MakesAMovedSocketAgain) {
   auto after = client();
   ASSERT_TRUE(after.send("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"));
   wait();
+  EXPECT_EQ(after.receive().status, 200);
+}
+
+TEST_F(SocketKeeper, RestsWhileThereAreNoDescriptors) {
+  keep();
+  ASSERT_EQ(::unlink(socket_.c_str()), 0);
+  wait();
+  auto after = client();
+  ASSERT_TRUE(after.send("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"));
+  {
+    auto scarce = no_descriptors{};
+    keeper_->look();
+  }
+  EXPECT_EQ(keeper_->connections(), -1);
+  EXPECT_TRUE(keeper_->due());
+  keeper_->look();
+  EXPECT_GE(keeper_->connections(), 0);
   EXPECT_EQ(after.receive().status, 200);
 }
 
