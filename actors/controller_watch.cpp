@@ -51,11 +51,6 @@ bool has_generated_name(const std::string& link) {
   return link.starts_with("br-") || link.starts_with("trp");
 }
 
-/// Is it about the host's forwarding, which the firewall looks after?
-bool is_about_forwarding(const netns::kernel_event& x) {
-  return x.what == kind::settings_changed && !has_generated_name(x.link_name);
-}
-
 std::string file_name(const std::string& path) {
   return path.substr(path.find_last_of('/') + 1);
 }
@@ -71,19 +66,19 @@ void controller_state::look_at(const kernel_events& msg) {
     early.assign(1, {netns::kernel_event{}, std::chrono::steady_clock::now()});
 }
 
-/// What came before start-up compared everything is mended by now, but for what
-/// the firewall looks after: that is brought about once, long before.
+/// What came before start-up compared everything is mended by now. The firewall
+/// has loaded its rules since then, but not looked at all it looks after, such
+/// as the forwarding of uplinks.
 void controller_state::look_at_early() {
   const auto rules_changed = std::ranges::any_of(early, [](const auto& x) {
     return x.what.what == kind::firewall_changed
            || x.what.what == kind::overflow;
   });
-  if (rules_changed)
-    tell(context->firewall, check_firewall{.changed = true});
+  tell(context->firewall,
+       check_firewall{.changed = rules_changed, .elements = rules_changed});
   std::erase_if(early, [this](const auto& x) {
     return x.what.what == kind::firewall_changed
            || (x.what.what != kind::firewalld_started
-               && !is_about_forwarding(x.what)
                && x.seen <= reconciled + own_change_grace);
   });
   look_at(std::exchange(early, {}));
@@ -105,7 +100,8 @@ void controller_state::look_at(const seen_event& x) {
     tell(context->firewall, check_firewall{true, false, false});
     return;
   }
-  if (is_about_forwarding(x.what))
+  if (x.what.what == kind::settings_changed
+      && !has_generated_name(x.what.link_name))
     tell(context->firewall, check_firewall{.elements = false});
   if (x.what.what == kind::settings_changed && x.what.link_name.empty())
     return;

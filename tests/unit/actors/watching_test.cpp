@@ -148,6 +148,10 @@ struct watched_daemon : ::testing::Test {
     for (auto key :
          {netns::sysctl::ipv4_forwarding, netns::sysctl::ipv6_forwarding})
       EXPECT_TRUE(host->set_sysctl(key, "all", 1));
+    start();
+  }
+
+  void start() {
     auto how = settings{};
     how.state_dir = "/var/lib/troupe-test";
     how.run_dir = "/run/troupe-test";
@@ -155,7 +159,7 @@ struct watched_daemon : ::testing::Test {
     auto parts = embedded_parts{};
     parts.open_kernel = netns::faulty_kernel_factory(
       netns::simulated_kernel_factory(machine), plan);
-    parts.open_store = [disk = std::make_shared<persistence::memory_disk>()] {
+    parts.open_store = [disk = disk] {
       return persistence::open_memory(disk);
     };
     parts.open_watch = [this] {
@@ -238,6 +242,8 @@ struct watched_daemon : ::testing::Test {
     = std::make_shared<netns::simulated_world>();
   std::shared_ptr<netns::fault_plan> plan
     = std::make_shared<netns::fault_plan>();
+  std::shared_ptr<persistence::memory_disk> disk
+    = std::make_shared<persistence::memory_disk>();
   netns::simulated_watch* watch = nullptr;
   std::unique_ptr<simulated_daemon> daemon;
   int networks = 0; ///< So far, each with a subnet of its own.
@@ -352,6 +358,47 @@ TEST_F(watched_daemon, FindsWhatNoEventToldInsideASandboxAsWell) {
     daemon->advance(30s);
   EXPECT_FALSE(addresses_inside(pin, interface).empty());
 }
+
+// -- what start-up leaves -----------------------------------------------------
+
+TEST_F(watched_daemon, GoesOnWithWhatStartUpCouldNotMend) {
+  make_network("web");
+  const auto link = attach("web", "box").host_interface;
+  daemon.reset();
+  ASSERT_TRUE(machine->delete_link("", link));
+  auto fault = netns::fault_rule{};
+  fault.on = netns::call::add_veth;
+  fault.for_ever = true;
+  plan->add(fault);
+  start();
+  auto host = netns::open_simulated_kernel(machine);
+  ASSERT_FALSE(host->link_index(link));
+  plan->clear();
+  for (auto i = 0; i < 40; ++i) // longer than the longest pause
+    daemon->advance(1s);
+  EXPECT_TRUE(host->link_index(link));
+}
+
+TEST_F(watched_daemon, SwitchesOnWhatWasSwitchedOffBeforeItStarted) {
+  make_network("web");
+  auto host = netns::open_simulated_kernel(machine);
+  const auto eth0 = host->link_index("eth0").value();
+  ASSERT_TRUE(host->add_address(eth0, cidr("192.0.2.1/24")));
+  auto route = netns::route_info{};
+  route.gateway = ip("192.0.2.2");
+  route.index = eth0;
+  ASSERT_TRUE(host->add_route(route));
+  constexpr auto key = netns::sysctl::ipv4_forwarding;
+  for (const auto* interface : {"all", "eth0"}) {
+    daemon.reset();
+    ASSERT_TRUE(machine->write_sysctl("", key, interface, 0));
+    start();
+    daemon->advance(3s);
+    EXPECT_EQ(host->read_sysctl(key, interface).value(), 1) << interface;
+  }
+}
+
+// -- doing nothing ------------------------------------------------------------
 
 TEST_F(watched_daemon, AsksLittleWhenNothingHappens) {
   make_network("web");
