@@ -164,9 +164,11 @@ protected:
 TEST_F(EndlessStart, EndsBySigterm) {
   ASSERT_EQ(daemon().terminate(), 0);
   replace_nft();
+  const auto earlier = daemon().log().size();
   daemon().launch();
-  EXPECT_TRUE(eventually([this] {
-    return daemon().log().find("start: reconciled") != std::string::npos;
+  EXPECT_TRUE(eventually([&] {
+    return daemon().log().find("start: reconciled", earlier)
+           != std::string::npos;
   }))
     << daemon().log();
   const auto began = std::chrono::steady_clock::now();
