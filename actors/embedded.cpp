@@ -23,6 +23,9 @@ constexpr size_t pool_threads = 1;
 /// For everything that start-up has to do; each of its steps ends earlier.
 constexpr auto start_deadline = std::chrono::minutes{10};
 
+/// Between the end of an actor and the reason for it.
+constexpr auto reason_delay = std::chrono::milliseconds{500};
+
 struct embedded_config : system_config {
   embedded_config() {
     add_message_types<caf::id_block::troupe>();
@@ -156,6 +159,9 @@ public:
       controller_);
     auto result = outcome->get_future().get();
     caf::anon_send_exit(starter, caf::exit_reason::user_shutdown);
+    if (!result && result.error().code == ec::unavailable)
+      if (auto why = context_->failures->wait(reason_delay))
+        return fail(with_context(*why, "start"));
     return result;
   }
 

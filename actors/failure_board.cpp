@@ -33,19 +33,32 @@ void failure_board::report(error why) {
     why_ = why;
     handlers = std::exchange(handlers_, {});
   }
+  written_.notify_all();
   log().critical("{}", why.message);
   for (const auto& x : handlers)
     x(why);
 }
 
 void failure_board::close() {
-  auto guard = std::lock_guard{mutex_};
-  closed_ = true;
-  handlers_.clear();
+  {
+    auto guard = std::lock_guard{mutex_};
+    closed_ = true;
+    handlers_.clear();
+  }
+  written_.notify_all();
 }
 
 std::optional<error> failure_board::failure() const {
   auto guard = std::lock_guard{mutex_};
+  return why_;
+}
+
+std::optional<error>
+failure_board::wait(std::chrono::milliseconds longest) const {
+  auto guard = std::unique_lock{mutex_};
+  written_.wait_for(guard, longest, [this] {
+    return why_ || closed_;
+  });
   return why_;
 }
 

@@ -2,6 +2,8 @@
 
 #include "troupe/config/model/error.hpp"
 
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -31,8 +33,13 @@ public:
 
   std::optional<error> failure() const;
 
+  /// The failure, which may be about to be written down: an actor that ends
+  /// turns requests away a moment before it says why.
+  std::optional<error> wait(std::chrono::milliseconds longest) const;
+
 private:
   mutable std::mutex mutex_;
+  mutable std::condition_variable written_;
   std::optional<error> why_;
   std::vector<handler> handlers_;
   bool closed_ = false;

@@ -162,6 +162,7 @@ protected:
 } // namespace
 
 TEST_F(EndlessStart, EndsBySigterm) {
+  create_network("net"); // Without one there are no rules to load.
   ASSERT_EQ(daemon().terminate(), 0);
   replace_nft();
   const auto earlier = daemon().log().size();
