@@ -269,7 +269,6 @@ void controller_state::be_ready(promise<done> reply) {
   ready = true;
   look_at_early();
   compare_regularly();
-  look_after_proxy();
   if (unfinished)
     tell_after(controller_actor{self}, std::chrono::seconds{1},
                run_later{[this] {

@@ -79,7 +79,6 @@ struct controller_state {
   void compare_touched_later(std::chrono::milliseconds pause);
   void compare_touched();
   void compare_regularly();
-  void look_after_proxy();
   void compare_slice(size_t rounds);
   void compare_links(const host_links& found);
   void look_at_link(const link_index::place& place, seen_time seen);

@@ -16,9 +16,6 @@ using kind = netns::kernel_event::kind;
 // compared. The regular comparison is for what nobody thought of: it must not
 // cost what a host that does nothing would notice.
 
-/// How soon it is noticed that troupe-proxy is gone.
-constexpr auto proxy_interval = std::chrono::seconds{1};
-
 /// Objects that events told about are compared once more after this time, so
 /// many at once and then again after a pause.
 constexpr auto touched_pause = std::chrono::seconds{10};
@@ -188,14 +185,6 @@ void controller_state::compare_touched() {
 }
 
 // -- the regular comparison ---------------------------------------------------
-
-/// No event tells that a process is gone.
-void controller_state::look_after_proxy() {
-  tell(context->firewall, check_proxy{});
-  tell_after(controller_actor{self}, proxy_interval, run_later{[this] {
-               look_after_proxy();
-             }});
-}
 
 void controller_state::compare_regularly() {
   const auto sees_events = watching->is_watching();

@@ -44,12 +44,16 @@ struct firewall_state {
       all.insert(bridge);
     firewalld->trust(all);
   }
-  bool paying = false; ///< A payment of connections is on its way.
+  bool paying = false;         ///< A payment of connections is on its way.
+  bool watching_proxy = false; ///< The next look is on its way.
 };
 
 namespace {
 
 using pointer = firewall_actor::stateful_pointer<firewall_state>;
+
+/// How soon it is noticed that troupe-proxy is gone: no event tells that.
+constexpr auto proxy_interval = std::chrono::seconds{1};
 
 /// For so long what is to be forgotten may gather.
 constexpr auto payment_delay = std::chrono::milliseconds{50};
@@ -103,6 +107,15 @@ void try_ports_again_later(pointer self) {
   if (auto pause = state.port_retries.schedule())
     tell_after(firewall_actor{self}, *pause,
                check_firewall{.elements = false, .again = true});
+}
+
+/// Only while there are ports to hold: else nothing has to wake for it.
+void watch_proxy(pointer self) {
+  auto& state = state_of(self);
+  auto* ports = state.work ? state.work->ports() : nullptr;
+  if (ports != nullptr && ports->needs_proxy()
+      && !std::exchange(state.watching_proxy, true))
+    tell_after(firewall_actor{self}, proxy_interval, check_proxy{});
 }
 
 /// Nobody waits for connections to be forgotten. A moment later it is one walk
@@ -243,6 +256,7 @@ void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
            // The proxy has taken the sockets meanwhile; if not, the rules go
            // again.
            auto done = work.finish_publish(msg.endpoint, all);
+           watch_proxy(self);
            if (done) {
              work.owe_before(msg.endpoint, all);
              return reply.deliver(
@@ -285,7 +299,7 @@ void unprotect(pointer self, const unprotect_endpoint& msg,
                });
 }
 
-/// Looks after the process that holds the ports, once a second.
+/// Looks after the process that holds the ports.
 mend_report
 look_after_proxy(firewall_state& state, const system_context& context) {
   auto report = mend_report{};
@@ -381,6 +395,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       if (!restored.problems.empty())
         try_again_later(self);
       try_ports_again_later(self);
+      watch_proxy(self);
       for (const auto& x : msg.networks)
         if (auto bridge = driver_of(*context, x)->network_interface(x);
             !bridge.empty())
@@ -413,13 +428,17 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
         else if (msg.elements)
           state.retries.reset();
         try_ports_again_later(self);
+        watch_proxy(self);
       }
       for (const auto& x : describe(state.unrestored))
         report->unmended.push_back(of_ports(x));
       return to_caf(std::move(report));
     },
     [=](const check_proxy&) -> caf::result<mend_report> {
-      return look_after_proxy(state_of(self), *context);
+      state_of(self).watching_proxy = false;
+      auto report = look_after_proxy(state_of(self), *context);
+      watch_proxy(self);
+      return report;
     },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
       return notes_of(state_of(self));

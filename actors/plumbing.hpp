@@ -305,7 +305,8 @@ struct check_firewall {
   bool again = false;       ///< From itself: something is still missing.
 };
 
-/// Looks after the published ports' proxy; replied to with a `mend_report`.
+/// Looks after the published ports' proxy; the firewall's own message to
+/// itself. Replied to with a `mend_report`.
 struct check_proxy {};
 
 /// Replied to with `firewall_notes`: what the user should know.
