@@ -1,6 +1,7 @@
 #include "troupe/actors/admission.hpp"
 #include "troupe/actors/commit.hpp"
 #include "troupe/actors/endpoint_state.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/port_changes.hpp"
 #include "troupe/drivers/registry.hpp"
 
@@ -162,9 +163,12 @@ void endpoint_state::answer_change(promise<endpoint_status> reply) {
   end_change();
 }
 
-/// If that fails, the regular comparison mends it.
+/// If that fails, it compares itself with the kernel until it has worked.
 void endpoint_state::suit_link(promise<endpoint_status> reply) {
-  auto finish = [=, this](auto&&) {
+  auto failed = [=, this](const error& why) {
+    log().warn("endpoint {}: {}; tried again later", quoted(spec->name),
+               why.message);
+    check_again();
     answer_change(reply);
   };
   // Whether it has the default route may have changed since it joined.
@@ -172,10 +176,14 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
     self, sandbox, context->step_deadline(), locate_endpoint{spec->id},
     [=, this](join_slot& given) {
       slot = std::move(given);
-      ask<mend_report>(self, driver, context->step_deadline(),
-                       mend_endpoint{plan()}, finish, finish);
+      ask<mend_report>(
+        self, driver, context->step_deadline(), mend_endpoint{plan()},
+        [=, this](mend_report&) {
+          answer_change(reply);
+        },
+        failed);
     },
-    finish);
+    failed);
 }
 
 /// Back to the ports of before. A commit that may still come is overwritten,

@@ -1,5 +1,6 @@
 #include "troupe/actors/firewall.hpp"
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/firewall_check.hpp"
 #include "troupe/actors/firewall_jobs.hpp"
 #include "troupe/actors/log.hpp"
@@ -26,8 +27,10 @@ struct firewall_state {
   std::vector<waiting_job> waiting;
   /// Some of their ports could not be had at start; tried again and again.
   unrestored_map unrestored;
-  bool retrying = false;
-  bool retrying_ports = false;
+  backoff retries; ///< What failed while nobody waits for it is tried again.
+  /// Ports that somebody else has, or whose address is gone: that is not ours
+  /// to mend, only to notice soon, however long it takes.
+  backoff port_retries{backoff::duration{1'500}, backoff::duration{1'500}};
   /// Null: nobody asked for it.
   std::unique_ptr<netns::firewalld> firewalld;
   std::map<network_id, std::string> bridges; ///< Of all networks.
@@ -41,19 +44,16 @@ struct firewall_state {
       all.insert(bridge);
     firewalld->trust(all);
   }
-  bool paying = false; ///< A payment of connections is on its way.
+  bool paying = false;         ///< A payment of connections is on its way.
+  bool watching_proxy = false; ///< The next look is on its way.
 };
 
 namespace {
 
 using pointer = firewall_actor::stateful_pointer<firewall_state>;
 
-/// What failed while nobody waits for it is tried again after this time.
-constexpr auto retry_delay = std::chrono::milliseconds{500};
-
-/// The same for ports that somebody else has, or whose address is gone: that is
-/// not ours to mend, only to notice soon.
-constexpr auto port_retry_delay = std::chrono::milliseconds{1'500};
+/// How soon it is noticed that troupe-proxy is gone: no event tells that.
+constexpr auto proxy_interval = std::chrono::seconds{1};
 
 /// For so long what is to be forgotten may gather.
 constexpr auto payment_delay = std::chrono::milliseconds{50};
@@ -96,18 +96,26 @@ void submit(pointer self, firewall_job job,
 }
 
 void try_again_later(pointer self) {
-  auto& state = state_of(self);
-  if (std::exchange(state.retrying, true))
-    return;
-  tell_after(firewall_actor{self}, retry_delay, check_firewall{.retry = true});
+  if (auto pause = state_of(self).retries.schedule())
+    tell_after(firewall_actor{self}, *pause, check_firewall{.again = true});
 }
 
 void try_ports_again_later(pointer self) {
   auto& state = state_of(self);
-  if (state.unrestored.empty() || std::exchange(state.retrying_ports, true))
+  if (state.unrestored.empty())
     return;
-  tell_after(firewall_actor{self}, port_retry_delay,
-             check_firewall{.elements = false, .retry = true});
+  if (auto pause = state.port_retries.schedule())
+    tell_after(firewall_actor{self}, *pause,
+               check_firewall{.elements = false, .again = true});
+}
+
+/// Only while there are ports to hold: else nothing has to wake for it.
+void watch_proxy(pointer self) {
+  auto& state = state_of(self);
+  auto* ports = state.work ? state.work->ports() : nullptr;
+  if (ports != nullptr && ports->needs_proxy()
+      && !std::exchange(state.watching_proxy, true))
+    tell_after(firewall_actor{self}, proxy_interval, check_proxy{});
 }
 
 /// Nobody waits for connections to be forgotten. A moment later it is one walk
@@ -248,6 +256,7 @@ void protect(pointer self, const drivers::driver& driver, protect_endpoint& msg,
            // The proxy has taken the sockets meanwhile; if not, the rules go
            // again.
            auto done = work.finish_publish(msg.endpoint, all);
+           watch_proxy(self);
            if (done) {
              work.owe_before(msg.endpoint, all);
              return reply.deliver(
@@ -290,7 +299,7 @@ void unprotect(pointer self, const unprotect_endpoint& msg,
                });
 }
 
-/// Looks after the process that holds the ports, once a second.
+/// Looks after the process that holds the ports.
 mend_report
 look_after_proxy(firewall_state& state, const system_context& context) {
   auto report = mend_report{};
@@ -335,6 +344,7 @@ caf::result<Reply> with_driver(pointer self, const system_context& context,
 firewall_actor::behavior_type
 firewall(firewall_actor::stateful_pointer<firewall_state> self,
          context_ptr context) {
+  explain_exceptions(self);
   open(self, *context);
   return {
     [=](const protect_network& msg) {
@@ -385,6 +395,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
       if (!restored.problems.empty())
         try_again_later(self);
       try_ports_again_later(self);
+      watch_proxy(self);
       for (const auto& x : msg.networks)
         if (auto bridge = driver_of(*context, x)->network_interface(x);
             !bridge.empty())
@@ -394,15 +405,13 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     },
     [=](const check_firewall& msg) -> caf::result<mend_report> {
       auto& state = state_of(self);
-      if (msg.retry) // Others come as they like, and must not add one.
-        (msg.elements ? state.retrying : state.retrying_ports) = false;
+      if (msg.again)
+        (msg.elements ? state.retries : state.port_retries).begin();
       if (!state.work)
         return to_caf(state.problem);
       state.trust_bridges();
       auto report = check(*state.work, msg);
-      if (msg.repair
-          && (!report || state.work->owes_ports()
-              || state.work->owes_connections()))
+      if (!report && msg.repair)
         try_again_later(self);
       if (!report)
         return to_caf(std::move(report));
@@ -414,14 +423,22 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
         if (!state.unrestored.empty())
           flush(self);
         restore_ports(*state.work, *context, state.unrestored);
+        if (state.work->owes_ports() || state.work->owes_connections())
+          try_again_later(self);
+        else if (msg.elements)
+          state.retries.reset();
         try_ports_again_later(self);
+        watch_proxy(self);
       }
       for (const auto& x : describe(state.unrestored))
         report->unmended.push_back(of_ports(x));
       return to_caf(std::move(report));
     },
     [=](const check_proxy&) -> caf::result<mend_report> {
-      return look_after_proxy(state_of(self), *context);
+      state_of(self).watching_proxy = false;
+      auto report = look_after_proxy(state_of(self), *context);
+      watch_proxy(self);
+      return report;
     },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
       return notes_of(state_of(self));

@@ -108,6 +108,9 @@ public:
   /// taken again; the others are.
   result<void> repair();
 
+  /// Does the proxy hold, or should it, any port?
+  bool needs_proxy() const;
+
   /// Looks after the proxy, and takes its ports again at once if it is gone.
   /// @returns what was wrong; empty: nothing.
   std::string look_after_proxy();
@@ -169,7 +172,6 @@ private:
   void enter(const publisher& owner, std::vector<entry> entries);
   result<void> close_strays(const netns::port_set& strays, bool& parted);
   bool has_lost_ports() const;
-  bool needs_proxy() const;
   result<void> repair_once(bool& parted);
   result<void> repair_entry(entry& x, const netns::port_set& present);
 

@@ -63,7 +63,7 @@ TEST(LoadSettings, ReadsEveryKeyFromTheEnvironmentAndFromFlags) {
                 {"TROUPE_DEFAULT_ADDRESS_POOLS",
                  "base=10.0.0.0/8,size=20;size=64,base=fd00::/16"},
                 {"TROUPE_DRIVER_TIMEOUT_MS", "11"},
-                {"TROUPE_REQUEST_TIMEOUT_MS", "12"},
+                {"TROUPE_REQUEST_TIMEOUT_MS", "120"},
                 {"TROUPE_MAX_REQUESTS", "13"},
                 {"TROUPE_MAX_QUEUE", "14"},
                 {"TROUPE_IP_FORWARD", "false"},

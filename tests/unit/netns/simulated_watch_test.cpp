@@ -77,6 +77,8 @@ TEST_F(SimulatedWatch, TellsAddressesAndRoutes) {
   route.destination = subnet("10.1.0.0/16");
   route.index = bridge_;
   ASSERT_TRUE(works(kernel_->add_route(route)));
+  EXPECT_EQ(kinds(), std::vector{kind::route_changed});
+  // One for each route: that one, and the one to the address's subnet.
   ASSERT_TRUE(works(world_->flush_routes("")));
   EXPECT_EQ(kinds(), (std::vector{kind::route_changed, kind::route_changed}));
   ASSERT_TRUE(
