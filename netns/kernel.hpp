@@ -391,6 +391,7 @@ public:
   /// EADDRNOTAVAIL (IPv6).
   virtual result<void> announce(const neighbour_info& x) = 0;
 
+  /// One of protocol `kernel` may stand beside that of another link.
   /// Errors: EEXIST; ENETUNREACH (gateway not on-link); ENETDOWN; ENODEV.
   virtual result<void> add_route(const route_info& x) = 0;
 
