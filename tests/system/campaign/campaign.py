@@ -383,8 +383,10 @@ class Campaign:
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             pins = {x.split()[4] for x in file if " - nsfs " in x}
         rules = json.loads(run("nft", "-j", "list", "ruleset"))["nftables"]
+        # That the host is no router for others stays while it forwards.
         elements = {f"{x['table']} {x['name']} {y}" for part in rules
                     for x in part.values() if x.get("table") != "site"
+                    and x.get("name") != "no_router"
                     for y in x.get("elem", [])}
         return {"link": links, "table": tables, "pin": pins,
                 "element": elements}
