@@ -101,9 +101,8 @@ result<void> tidy(netns::kernel& kernel, const netns::namespace_ref& pin) {
   auto inside = kernel.enter(pin);
   if (inside)
     return drivers::remove_stale_paths(**inside);
-  return inside.error().code == ec::not_found
-           ? result<void>{}
-           : fail(std::move(inside.error()));
+  return inside.error().code == ec::not_found ? result<void>{}
+                                              : fail(std::move(inside.error()));
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 #include "troupe/drivers/bridge/host_bridge.hpp"
 
-#include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/address_routes.hpp"
+#include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <fmt/format.h>

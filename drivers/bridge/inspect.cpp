@@ -1,9 +1,9 @@
+#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/bridge/device.hpp"
 #include "troupe/drivers/bridge/endpoint.hpp"
 #include "troupe/drivers/bridge/host_end.hpp"
 #include "troupe/drivers/differences.hpp"
 #include "troupe/drivers/inside/overlaps.hpp"
-#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/steps.hpp"
 
 #include <algorithm>
