@@ -66,7 +66,7 @@ strike_all(const fault::scenario& scenario, fault::fault x) {
     if (crashes && !hit)
       break;
     auto wrong = crashes ? run.check_recovery() : run.check_outcome(x);
-    if (!(wrong + run.check_empty()).empty())
+    if (!(wrong + run.check_empty(x)).empty())
       return x;
     if (!hit)
       break;
