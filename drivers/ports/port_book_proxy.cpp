@@ -96,11 +96,15 @@ result<void> port_book::hand_over(std::span<entry> entries) {
   const auto all = parcel_of(entries);
   if (all.ports.empty())
     return {};
+  const auto is_first = !needs_proxy();
   if (auto ok = proxy_->add(all.ports, all.sockets); !ok) {
     // It may have been done though: a port that we free must not stay there.
     withdraw(entries, place::here);
     return fail(with_context(std::move(ok.error()), "publish"));
   }
+  // One that had no ports may have ended since, and lacks nothing.
+  if (is_first)
+    static_cast<void>(proxy_->list());
   for (auto& x : entries) {
     if (x.where == place::nowhere)
       continue;

@@ -91,6 +91,10 @@ public:
       socket_ = unique_fd{};
     if (!socket_ && !try_connect())
       return proxy_health::absent;
+    // Another one, which somebody's request has started, lacks what the one
+    // before had.
+    if (listed_ != 0 && pid() != listed_)
+      return proxy_health::absent;
     // `pid (name) state …`; the name may contain anything.
     auto file = std::ifstream{"/proc/" + std::to_string(pid()) + "/stat"};
     auto text = std::string{std::istreambuf_iterator<char>{file}, {}};
@@ -118,14 +122,17 @@ public:
     auto ports = std::vector<proxy_port>{};
     // One that is not there has no ports, and needs not be started to say so.
     if (!socket_ && !try_connect()
-        && (errno == ENOENT || errno == ECONNREFUSED))
+        && (errno == ENOENT || errno == ECONNREFUSED)) {
+      listed_ = 0;
       return ports;
+    }
     auto done = twice([&] {
       ports.clear();
       return ask(*request, &ports);
     });
     if (!done)
       return fail(std::move(done.error()));
+    listed_ = pid();
     return ports;
   }
 
@@ -144,8 +151,11 @@ public:
       }
       return {};
     });
-    if (done)
+    if (done) {
+      if (listed_ == 0)
+        listed_ = pid();
       return done;
+    }
     auto added = std::vector<proxy_port>{};
     for (size_t i = 0; i < sent; ++i)
       if (sockets[i] || (ports[i].shared && i > 0 && sockets[i - 1]))
@@ -341,7 +351,8 @@ private:
 
   proxy_settings settings_;
   unique_fd socket_;
-  int begun_ = 0; ///< Answers that nobody has waited for.
+  int begun_ = 0;    ///< Answers that nobody has waited for.
+  pid_t listed_ = 0; ///< The process whose ports the book knows; 0: any.
 };
 
 } // namespace
