@@ -3,6 +3,7 @@
 #include "troupe/config/model/difference.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace troupe {
@@ -34,8 +35,13 @@ firewall_book::elements firewall_book::of(const std::string& owner) const {
 }
 
 bool firewall_book::wants_key(const netns::firewall::element& x) const {
-  const auto i = count_.lower_bound({x.set, x.key, {}});
-  return i != count_.end() && i->first.set == x.set && i->first.key == x.key;
+  // Those with one key stand side by side, whatever their data.
+  auto has_key = [&x](const auto& y) {
+    return y.first.set == x.set && y.first.key == x.key;
+  };
+  const auto i = count_.lower_bound(x);
+  return (i != count_.end() && has_key(*i))
+         || (i != count_.begin() && has_key(*std::prev(i)));
 }
 
 firewall_book::elements firewall_book::all() const {

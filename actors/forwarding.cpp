@@ -102,6 +102,8 @@ result<void> forwarding::switch_on(ip_family family) {
       = drivers::change_sysctl(kernel_, undo, key_of(family), "all", 1);
       !done)
     return done;
+  if (auto done = switch_links_on(family); !done)
+    return done;
   undo.commit();
   for (const auto& link : kept) {
     log().warn("set net.ipv6.conf.{}.accept_ra to 2: a host that forwards "
@@ -111,6 +113,31 @@ result<void> forwarding::switch_on(ip_family family) {
                      "from router advertisements stay",
                      link));
   }
+  return {};
+}
+
+// Of two that switch IPv4 on at the same time one may make the kernel believe
+// that this is done: while it waits for a lock it takes back what it has
+// written, or what the other has. Then the switch is on and all links are off,
+// `default` as well.
+result<void> forwarding::switch_links_on(ip_family family) {
+  if (family != ip_family::v4)
+    return {};
+  auto spread = kernel_.read_sysctl(sysctl::ipv4_forwarding, "default");
+  if (!spread)
+    return fail(std::move(spread.error()));
+  if (*spread != 0)
+    return {};
+  auto links = kernel_.links();
+  if (!links)
+    return fail(std::move(links.error()));
+  auto names = std::vector<std::string>{"default"};
+  for (const auto& x : *links)
+    names.push_back(x.name);
+  for (const auto& x : names)
+    if (auto done = kernel_.set_sysctl(sysctl::ipv4_forwarding, x, 1);
+        !done && !drivers::is_missing(done.error()))
+      return done;
   return {};
 }
 

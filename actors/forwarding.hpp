@@ -76,6 +76,7 @@ private:
   bool is_needed(ip_family family) const;
   result<void> open(ip_family family, const network_spec& network);
   result<void> switch_on(ip_family family);
+  result<void> switch_links_on(ip_family family);
   result<void> drop_others(netns::undo_stack& undo, ip_family family);
 
   /// @returns the links that were changed.

@@ -84,8 +84,39 @@ bool has_no_space(const std::string& directory) {
          && uint64_t{info.f_bavail} * info.f_frsize < (1U << 20U);
 }
 
+/// Gives the file this size, of whatever contents. A file system that cannot
+/// reserve space (EOPNOTSUPP) is used without: a full disk then shows at the
+/// commit.
+/// @returns 0, or the reason.
+int reserve(int file, uint64_t bytes) {
+  int code = 0;
+  do
+    code = ::fallocate(file, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+  while (code == EINTR);
+  return code;
+}
+
+bool is_full(int code) {
+  return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
+
+/// Room for removals, so that they work even if nothing is added before the
+/// disk is full.
+result<void> make_first_room(lmdb::env& env, const database_limits& limits) {
+  auto file = env.descriptor();
+  if (!file)
+    return fail(std::move(file.error()));
+  const auto used = env.used_bytes();
+  const auto wanted = used + std::max(limits.reserve_bytes, used);
+  if (wanted > limits.max_map_bytes
+      || !is_full(reserve(*file, round_up(wanted, allocation_step))))
+    return {};
+  return fail(
+    error{ec::unavailable, "the disk is full", "free space on it", ENOSPC});
+}
+
 result<void> write_file(const std::string& path, const contents& what,
-                        const database_limits& limits) {
+                        const database_limits& limits, bool must_have_room) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return fail(os_failure(errno, "remove " + path));
   auto how = lmdb::env_options{};
@@ -94,17 +125,20 @@ result<void> write_file(const std::string& path, const contents& what,
   auto env = lmdb::env::open(path, how);
   if (!env)
     return fail(std::move(env.error()));
-  return fill(*env, what);
+  if (auto done = fill(*env, what); !done)
+    return done;
+  auto has_room = make_first_room(*env, limits);
+  return must_have_room ? has_room : result<void>{};
 }
 
 } // namespace
 
 result<database>
 database::create(const std::string& directory, const contents& what,
-                 const database_limits& limits) {
+                 const database_limits& limits, bool must_have_room) {
   auto name = std::string{data_file};
   auto path = directory + "/" + name + ".new";
-  if (auto done = write_file(path, what, limits); !done) {
+  if (auto done = write_file(path, what, limits, must_have_room); !done) {
     auto why = std::move(done.error());
     // What a short write is to LMDB; the file must still be there to see it.
     if (why.os_error == EIO && has_no_space(directory))
@@ -284,14 +318,9 @@ bool database::allocate(uint64_t file_bytes) {
   if (!fd)
     return false;
   auto wanted = round_up(file_bytes, allocation_step);
-  int code = 0;
-  do
-    code = ::fallocate(*fd, 0, 0, static_cast<off_t>(wanted)) == 0 ? 0 : errno;
-  while (code == EINTR);
-  if (code == ENOSPC || code == EDQUOT || code == EFBIG)
+  const auto code = reserve(*fd, wanted);
+  if (is_full(code))
     return false;
-  // A file system that cannot reserve space (EOPNOTSUPP) is used without: a
-  // full disk then shows at the commit.
   allocated_bytes_ = code == 0 ? wanted : ~uint64_t{0};
   return true;
 }

@@ -42,9 +42,10 @@ public:
   /// one that is there, in one step. Nothing of an old file's inner state is
   /// taken over, in particular not its list of free pages.
   /// Errors: `unavailable` when the disk is full; the old file is then intact.
+  /// @param must_have_room Is a disk full that has too little for removals?
   static result<database>
   create(const std::string& directory, const contents& what,
-         const database_limits& limits);
+         const database_limits& limits, bool must_have_room = false);
 
   /// Opens the file that is there. @pre it was checked.
   static result<database>

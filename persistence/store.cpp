@@ -90,16 +90,25 @@ result<void> keep_old_schema(const opening& from) {
 result<database> open_for_writing(const opening& from, bool state_must) {
   if (auto done = keep_old_schema(from); !done)
     return fail(std::move(done.error()));
-  auto fresh = database::create(from.directory, from.file.found, from.limits);
-  if (fresh || fresh.error().code != ec::unavailable || from.file.is_new
-      || from.was_emptied || from.old_schema != schema_version)
+  const auto write_anew = [&](bool must_have_room) {
+    return database::create(from.directory, from.file.found, from.limits,
+                            must_have_room);
+  };
+  const auto may_keep = !from.file.is_new && !from.was_emptied
+                        && from.old_schema == schema_version;
+  auto fresh = write_anew(may_keep);
+  if (fresh || fresh.error().code != ec::unavailable || !may_keep)
     return fresh;
-  auto old = database::open(from.directory, from.limits);
-  if (!old)
-    return old;
-  if (auto done = old->write_state(from.file.found.state); !done && state_must)
-    return fail(with_context(std::move(done.error()), "open " + from.kind));
-  return old;
+  if (auto old = database::open(from.directory, from.limits)) {
+    auto done = old->write_state(from.file.found.state);
+    if (done || !state_must)
+      return old;
+  }
+  // It has no room for that; perhaps there is enough for a file without.
+  fresh = write_anew(false);
+  if (!fresh)
+    return fail(with_context(std::move(fresh.error()), "open " + from.kind));
+  return fresh;
 }
 
 void sign(opening& x, const origin& start, const std::string& boot_id) {

@@ -278,6 +278,7 @@ class Campaign:
         link = end["host_interface"]
         net = self.daemon.must("GET", "/v1/networks/victim")
         bridge = net["interface"]
+        steady = self.daemon.must("GET", "/v1/networks/steady")["interface"]
         address = end["spec"]["addresses"][0].split("/")[0]
         ours = [x for x in run("nft", "list", "tables").split()
                 if x.startswith("troupe_") and x != "troupe_user" and bridge
@@ -315,9 +316,11 @@ class Campaign:
             ("proxy killed", ["pkill", "-KILL", "-x", "troupe-proxy"], None),
             ("forwarding off", ["sysctl", "-qw", "net.ipv4.ip_forward=0"],
              ["sysctl", "-qw", "net.ipv4.ip_forward=1"]),
+            # With br_netfilter the untouched pair's packets meet it, too.
             ("foreign drop policy",
              ["nft", "add table inet site; add chain inet site f { type "
-              "filter hook forward priority 10; policy drop; }"],
+              "filter hook forward priority 10; policy drop; }; "
+              f"add rule inet site f iifname {steady} accept"],
              ["nft", "delete table inet site"]),
         ]
 
@@ -383,8 +386,10 @@ class Campaign:
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             pins = {x.split()[4] for x in file if " - nsfs " in x}
         rules = json.loads(run("nft", "-j", "list", "ruleset"))["nftables"]
+        # That the host is no router for others stays while it forwards.
         elements = {f"{x['table']} {x['name']} {y}" for part in rules
                     for x in part.values() if x.get("table") != "site"
+                    and x.get("name") != "no_router"
                     for y in x.get("elem", [])}
         return {"link": links, "table": tables, "pin": pins,
                 "element": elements}

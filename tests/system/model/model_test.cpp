@@ -15,12 +15,6 @@ namespace troupe::test::reach {
 
 namespace {
 
-constexpr hand not_mended[]
-  = {hand::delete_route,    hand::link_moved,     hand::inside_route,
-     hand::wrong_neighbour, hand::pin_unmounted,  hand::rules_flushed,
-     hand::proxy_killed,    hand::forwarding_off, hand::bridge_forwarding_off,
-     hand::foreign_drop,    hand::port_taken};
-
 // TEST_HANDS: a bit for each hand that takes part.
 scope everything() {
   const auto wanted = number_from_environment("TEST_HANDS", ~0UL);
@@ -28,19 +22,6 @@ scope everything() {
   for (auto i = 0; i < hand_count; ++i)
     if ((wanted >> i & 1U) != 0)
       result.hands.push_back(static_cast<hand>(i));
-  return result;
-}
-
-// Without what is known to be open.
-scope mended() {
-  auto result = everything();
-  std::erase_if(result.hands, [](hand x) {
-    return std::ranges::find(not_mended, x) != std::end(not_mended);
-  });
-  result.v6 = false;
-  result.many_networks = false;
-  result.old_flows = false;
-  result.unused_host_ports = false;
   return result;
 }
 
@@ -78,11 +59,7 @@ void run_plans(const scope& what) {
 
 } // namespace
 
-TEST(Model, PacketsGoWhereTheRequestsSay) {
-  run_plans(mended());
-}
-
-TEST(DISABLED_Model, PacketsGoWhereTheRequestsSayWhateverHappens) {
+TEST(Model, PacketsGoWhereTheRequestsSayWhateverHappens) {
   run_plans(everything());
 }
 

@@ -246,10 +246,11 @@ TEST_F(Inside, AdoptedNamespacesAreQuiet) {
       return box()->read_sysctl(key, "eth0").value();
     };
     EXPECT_EQ(value_of(sysctl::ipv6_disable), has_ipv6 ? 0 : 1);
-    if (has_ipv6)
+    if (has_ipv6) {
       for (auto key : {sysctl::ipv6_accept_ra, sysctl::ipv6_accept_dad,
                        sysctl::ipv6_accept_redirects})
         EXPECT_EQ(value_of(key), 0);
+    }
     auto on = box()->set_sysctl(sysctl::ipv6_disable, "eth0", has_ipv6 ? 1 : 0);
     ASSERT_TRUE(on);
     EXPECT_FALSE(complaints().empty());

@@ -122,6 +122,26 @@ TEST_F(Full, OpensOnAFullDiskAndRemoves) {
   }
 }
 
+// What a start writes anew has room for removals before anything is added.
+TEST_F(Full, RemovesAfterAStartThatAddedNothing) {
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    ASSERT_TRUE(commit(**store, {make_network(0), make_network(1)}));
+  }
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    fill_disk();
+  }
+  for (unsigned n = 0; n < 2; ++n) {
+    auto store = open();
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ((*store)->load()->networks.size(), 2 - n);
+    EXPECT_TRUE(commit(**store, removals(n, 1)));
+  }
+}
+
 // However little space is left, down to a part of what LMDB writes at once,
 // which is a short write and no error of the system's.
 TEST_F(Full, OpensWithAnySpaceLeft) {

@@ -182,6 +182,10 @@ TEST_F(Connections, AreForgottenByTheNextStartAfterACrash) {
 }
 
 TEST_F(Connections, ThatARecordExplainsOutliveARestart) {
+  auto host = netns::open_simulated_kernel(system.world);
+  ASSERT_TRUE(
+    host->add_address(host->link_index("lo").value(),
+                      interface_address::parse("192.0.2.1/32").value()));
   ASSERT_TRUE(attach("a", {"53:53/udp", "192.0.2.1:80:80", "443:443"}));
   through(protocol::udp, lan4, host4, 53, "a", 53);
   through(protocol::tcp, lan4, host4, 80, "a", 80);
