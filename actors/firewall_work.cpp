@@ -131,7 +131,7 @@ result<std::vector<std::string>> firewall_work::differences() {
   return result;
 }
 
-/// Without networks the kernel is as it was before us.
+/// Without networks, and where the host forwards for others as well.
 result<void> firewall_work::remove() {
   auto done = kernel_->remove_firewall(rules_.table);
   loaded_ = false;

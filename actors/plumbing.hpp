@@ -165,7 +165,7 @@ struct default_route {
   bool operator==(const default_route&) const = default;
 };
 
-/// Makes these the only default routes; empty: none.
+/// Makes these the only default routes of ours; empty: none.
 struct set_default_routes {
   netns::namespace_ref ns;
   std::optional<default_route> v4;
