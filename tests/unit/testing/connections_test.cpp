@@ -186,7 +186,8 @@ TEST_F(Connections, ThatARecordExplainsOutliveARestart) {
   ASSERT_TRUE(
     host->add_address(host->link_index("lo").value(),
                       interface_address::parse("192.0.2.1/32").value()));
-  ASSERT_TRUE(attach("a", {"53:53/udp", "192.0.2.1:80:80", "443:443"}));
+  const auto made = attach("a", {"53:53/udp", "192.0.2.1:80:80", "443:443"});
+  ASSERT_TRUE(made) << made.error().message;
   through(protocol::udp, lan4, host4, 53, "a", 53);
   through(protocol::tcp, lan4, host4, 80, "a", 80);
   through(protocol::tcp, lan6, host6, 443, "a", 443);
