@@ -161,13 +161,19 @@ private:
     else
       plan_fault(step);
     system_.run_shuffled(rng, step.messages);
-    if (step.pause_ms > 0 && !system_.crashed())
-      system_.advance(std::chrono::milliseconds{step.pause_ms});
+    pause(std::chrono::milliseconds{step.pause_ms});
     if (system_.crashed())
       restart();
     check_always();
     if (calm_ && in_work_.empty())
       check_calm();
+  }
+
+  /// In parts: what was held up for a moment must not wait for all of it.
+  void pause(std::chrono::milliseconds left) {
+    constexpr auto part = std::chrono::milliseconds{1'000};
+    for (; left.count() > 0 && !system_.crashed(); left -= part)
+      system_.advance(std::min(left, part));
   }
 
   void plan_fault(const sim_step& step) {

@@ -182,10 +182,7 @@ TEST_F(Connections, AreForgottenByTheNextStartAfterACrash) {
 }
 
 TEST_F(Connections, ThatARecordExplainsOutliveARestart) {
-  auto host = netns::open_simulated_kernel(system.world);
-  ASSERT_TRUE(
-    host->add_address(host->link_index("lo").value(),
-                      interface_address::parse("192.0.2.1/32").value()));
+  system.ports->addresses.insert(ip(host4));
   const auto made = attach("a", {"53:53/udp", "192.0.2.1:80:80", "443:443"});
   ASSERT_TRUE(made) << made.error().message;
   through(protocol::udp, lan4, host4, 53, "a", 53);

@@ -17,9 +17,11 @@ protected:
     table = netns::firewall::table_name(system.owner());
   }
 
+  /// The lab has no events but the one that says that some were lost.
   void flush() {
     ASSERT_TRUE(system.world->flush_rules("", table));
     ASSERT_FALSE(present());
+    system.lose_events();
   }
 
   bool present() const {
