@@ -88,7 +88,7 @@ void fault_maker::plan_kernel(const fault_setting& x, uint64_t salt) {
   rule.action = [this, what = x.fault, number = rule.os_error,
                  delay = std::chrono::milliseconds{x.delay_ms}] {
     target_.struck(what);
-    if (number == ENOENT || number == ENODEV)
+    if (number == ENOENT || number == ENODEV || number == EEXIST)
       target_.misled();
     const auto seen = target_.system().kernel_faults->log();
     target_.note(

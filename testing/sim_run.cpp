@@ -301,7 +301,7 @@ private:
   bool calm_ = true;      ///< No fault was planned yet.
   bool crippled_ = false; ///< Actors were killed, or messages lost.
   bool slowed_ = false;   ///< Something may have said that it took too long.
-  bool misled_ = false;   ///< The kernel has denied something.
+  bool misled_ = false;   ///< The kernel has said what is not so.
   bool delayed_ = false;  ///< Something takes long, since the last start.
   std::string empty_;
   std::string foreign_;

@@ -9,6 +9,8 @@
 #include "troupe/drivers/steps.hpp"
 #include "troupe/drivers/tags.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -141,11 +143,19 @@ result<void> remove_orphan(netns::kernel& inside, const wanted_paths& paths) {
 }
 
 // What an endpoint leaves in a sandbox that stays.
-result<void> tidy_sandbox(netns::kernel& kernel, const endpoint_plan& plan) {
-  // A host end that is still there is another daemon's.
-  if (plan.where.ns.path.empty()
-      || kernel.link_index(host_end_name(plan.endpoint.id)))
+result<void> tidy_sandbox(netns::kernel& kernel, const instance& owner,
+                          const endpoint_plan& plan) {
+  if (plan.where.ns.path.empty())
     return {};
+  const auto name = host_end_name(plan.endpoint.id);
+  if (auto index = kernel.link_index(name)) {
+    auto link = kernel.link(*index);
+    // What is still there is another daemon's, whatever the kernel said.
+    if (link && is_host_end_of(owner, *link, plan.endpoint.id.value))
+      return fail(ec::unavailable,
+                  fmt::format("delete link {}: it is still there", name));
+    return {};
+  }
   auto inside = kernel.enter(plan.where.ns);
   if (!inside)
     return is_missing(inside.error()) ? result<void>{}
@@ -256,7 +266,7 @@ remove_bridge_endpoints(netns::kernel& kernel, const instance& owner,
     keep_first(first, found.add_all(plans));
   keep_first(first, delete_links(kernel, owner, found.indices()));
   for (const auto& plan : plans)
-    keep_first(first, tidy_sandbox(kernel, plan));
+    keep_first(first, tidy_sandbox(kernel, owner, plan));
   return first;
 }
 
