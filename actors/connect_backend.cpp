@@ -1,11 +1,15 @@
 #include "troupe/actors/api_routes.hpp"
 #include "troupe/actors/backend.hpp"
+#include "troupe/actors/delete_backend.hpp"
 #include "troupe/actors/event_reader.hpp"
+#include "troupe/actors/failure_board.hpp"
 #include "troupe/actors/http_worker.hpp"
+#include "troupe/actors/reply_once.hpp"
 #include "troupe/config/model/id.hpp"
 
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace troupe {
 
@@ -36,17 +40,35 @@ public:
     : client_{std::move(socket_path)} {
   }
 
+  /// What handlers start while they are waited for is refused.
+  ~daemon_backend() override {
+    auto readers = std::map<uint64_t, std::unique_ptr<event_reader>>{};
+    auto worker = std::unique_ptr<http_worker>{};
+    {
+      auto guard = std::lock_guard{mutex_};
+      closing_ = true;
+      readers.swap(readers_);
+      worker.swap(worker_);
+    }
+    for (const auto& [number, reader] : readers)
+      reader->stop();
+    readers.clear(); // Before the worker, which their handlers may be using.
+  }
+
   void submit(request what, std::chrono::milliseconds deadline,
               reply_handler handler) override {
+    auto once = std::make_shared<reply_once>(std::move(handler), this);
     auto encoded = api::encode_request(what);
     if (!encoded)
-      return handler(fail(std::move(encoded.error())));
+      return once->deliver(fail(std::move(encoded.error())));
     const auto& where = *encoded->where;
-    worker().submit(http_request_of(std::move(*encoded), deadline),
-                    [&where, handler = std::move(handler)](
-                      const result<http_response>& response) {
-                      handler(reply_of(where, response));
-                    });
+    auto* to = worker();
+    if (to == nullptr)
+      return once->deliver(fail(closed("send request")));
+    to->submit(http_request_of(std::move(*encoded), deadline),
+               [&where, once](const result<http_response>& response) {
+                 once->deliver(reply_of(where, response));
+               });
   }
 
   result<reply>
@@ -60,11 +82,18 @@ public:
   }
 
   result<uint64_t> subscribe(event_handler handler) override {
+    auto scoped = [this, handler = std::move(handler)](const event& x) {
+      auto scope = handler_scope{this};
+      handler(x);
+    };
     auto reader = std::make_unique<event_reader>(client_.socket_path(),
-                                                 std::move(handler));
+                                                 std::move(scoped));
     if (auto opened = reader->wait_until_open(); !opened)
       return fail(std::move(opened.error()));
+    auto ended = take_ended();
     auto guard = std::lock_guard{mutex_};
+    if (closing_)
+      return fail(closed("subscribe"));
     auto number = ++last_subscription_;
     readers_.emplace(number, std::move(reader));
     return number;
@@ -76,8 +105,9 @@ public:
     auto found = readers_.find(subscription);
     if (found == readers_.end())
       return;
-    // A handler that unsubscribes itself cannot wait for its own end.
-    if (found->second->is_own_thread())
+    // A handler cannot wait for its own end, nor for another handler, which
+    // may be ending this one. The reader's thread is joined later.
+    if (is_own_thread())
       return found->second->stop();
     reader = std::move(found->second);
     readers_.erase(found);
@@ -85,16 +115,43 @@ public:
     reader.reset();
   }
 
+  /// One that is calling a handler.
+  bool is_own_thread() const {
+    return is_in_handler(this);
+  }
+
 private:
-  http_worker& worker() {
+  static error closed(const std::string& operation) {
+    return {ec::unavailable,
+            operation + ": the connection was closed by this program",
+            {},
+            0};
+  }
+
+  /// Null: everything is being closed.
+  http_worker* worker() {
     auto guard = std::lock_guard{mutex_};
-    if (!worker_)
+    if (!worker_ && !closing_)
       worker_ = std::make_unique<http_worker>(client_);
-    return *worker_;
+    return worker_.get();
+  }
+
+  /// Readers that a handler has stopped; to be destroyed without the lock.
+  std::vector<std::unique_ptr<event_reader>> take_ended() {
+    auto result = std::vector<std::unique_ptr<event_reader>>{};
+    auto guard = std::lock_guard{mutex_};
+    for (auto i = readers_.begin(); i != readers_.end();) {
+      auto next = std::next(i);
+      if (i->second->has_ended())
+        result.push_back(std::move(readers_.extract(i).mapped()));
+      i = next;
+    }
+    return result;
   }
 
   http_client client_;
   std::mutex mutex_;
+  bool closing_ = false;
   std::unique_ptr<http_worker> worker_;
   uint64_t last_subscription_ = 0;
   std::map<uint64_t, std::unique_ptr<event_reader>> readers_;
@@ -113,7 +170,8 @@ result<std::shared_ptr<backend>> connect_backend(const std::string& uri) {
     return fail(ec::invalid_argument,
                 "connect to " + quoted(uri) + ": the path is not absolute",
                 "for example unix:///run/troupe/troupe.sock");
-  return std::make_shared<daemon_backend>(std::string{path});
+  return std::shared_ptr<daemon_backend>{new daemon_backend{std::string{path}},
+                                         delete_backend{}};
 }
 
 } // namespace troupe

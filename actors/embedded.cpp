@@ -1,8 +1,10 @@
 #include "troupe/actors/embedded.hpp"
 
 #include "troupe/actors/controller.hpp"
+#include "troupe/actors/delete_backend.hpp"
 #include "troupe/actors/door.hpp"
 #include "troupe/actors/log.hpp"
+#include "troupe/actors/reply_once.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -33,38 +35,6 @@ struct embedded_config : system_config {
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", pool_threads);
   }
-};
-
-/// Calls a handler once: with the reply, or, when the request is dropped
-/// because its actor ended, with the reason for that.
-class reply_once {
-public:
-  using counter = std::shared_ptr<std::atomic<size_t>>;
-
-  reply_once(reply_handler handler, counter in_work, const void* of)
-    : handler_{std::move(handler)}, in_work_{std::move(in_work)}, of_{of} {
-  }
-  reply_once(const reply_once&) = delete;
-  reply_once& operator=(const reply_once&) = delete;
-
-  ~reply_once() {
-    deliver(fail(ec::unavailable, "send request: the controller is closing",
-                 "the outcome is unknown; inspect the object"));
-  }
-
-  void deliver(result<reply> x) {
-    if (answered_.exchange(true))
-      return;
-    in_work_->fetch_sub(1);
-    call_handler(of_, "handler of a reply", handler_, std::move(x));
-    handler_ = nullptr;
-  }
-
-private:
-  reply_handler handler_;
-  counter in_work_;
-  const void* of_; ///< Whose threads call the handler.
-  std::atomic<bool> answered_ = false;
 };
 
 /// The requests in work, for the day on which nobody works on them any more.
@@ -168,7 +138,7 @@ public:
   void submit(request what, std::chrono::milliseconds deadline,
               reply_handler handler) override {
     if (auto why = context_->failures->failure())
-      return handler(fail(unavailable(*why)));
+      return refuse(std::move(handler), unavailable(*why));
     const auto inquires = is_inquiry(what);
     const auto& in_work = inquires ? inquiries_ : in_work_;
     const auto limit = inquires
@@ -176,14 +146,14 @@ public:
                          : static_cast<size_t>(context_->how.max_requests);
     if (in_work->fetch_add(1) >= limit) {
       in_work->fetch_sub(1);
-      handler(
-        fail(ec::unavailable,
-             "send request: " + std::to_string(limit) + " requests are in work",
-             "try again later"));
-      return;
+      return refuse(
+        std::move(handler),
+        {ec::unavailable,
+         "send request: " + std::to_string(limit) + " requests are in work",
+         "try again later", 0});
     }
     auto once
-      = std::make_shared<reply_once>(std::move(handler), in_work, &system_);
+      = std::make_shared<reply_once>(std::move(handler), &system_, in_work);
     open_->add(once);
     auto counted = [once](result<reply> x) {
       once->deliver(std::move(x));
@@ -193,7 +163,7 @@ public:
 
   result<reply>
   call(request what, std::chrono::milliseconds deadline) override {
-    if (is_in_handler(&system_))
+    if (is_own_thread())
       return fail(ec::invalid_argument,
                   "send request: a handler must not wait for the reply",
                   "use submit, or another thread");
@@ -226,7 +196,15 @@ public:
   }
 
   void on_failure(std::function<void(const error&)> handler) override {
-    context_->failures->on_failure(std::move(handler));
+    auto guarded = [this, handler = std::move(handler)](const error& why) {
+      call_handler(&system_, "handler of a failure", handler, why);
+    };
+    context_->failures->on_failure(std::move(guarded));
+  }
+
+  /// One that is calling a handler: it may be the actors' only one.
+  bool is_own_thread() const {
+    return is_in_handler(&system_);
   }
 
 private:
@@ -236,15 +214,19 @@ private:
     return why;
   }
 
+  void refuse(reply_handler handler, error why) {
+    reply_once{std::move(handler), &system_}.deliver(fail(std::move(why)));
+  }
+
   /// A handler runs on the thread that would have to answer; what it changes
-  /// is in force at once, as nobody else calls handlers meanwhile.
+  /// is in force at once, as nobody else calls handlers meanwhile. Others wait
+  /// as long as a handler runs; only the end of the actor ends that earlier.
   template <class Message>
   void change_subscribers(Message message) {
-    if (is_in_handler(&system_))
+    if (is_own_thread())
       return tell(context_->events, std::move(message));
     auto self = caf::scoped_actor{system_};
-    self
-      ->request(context_->events, std::chrono::seconds{30}, std::move(message))
+    self->request(context_->events, caf::infinite, std::move(message))
       .receive([](const done&) {}, [](const caf::error&) {});
   }
 
@@ -264,6 +246,11 @@ private:
                  [](const caf::error& why) {
                    log().warn("stop: {}", from_caf(why).message);
                  });
+      // No handler may be using the handles that are let go of now.
+      if (context_->events) {
+        caf::anon_send_exit(context_->events, caf::exit_reason::user_shutdown);
+        self->wait_for(context_->events);
+      }
     }
     caf::anon_send_exit(controller_, caf::exit_reason::user_shutdown);
     door_ = door_actor{};
@@ -303,7 +290,8 @@ void abandon(std::shared_ptr<embedded_backend> x) {
 
 result<std::shared_ptr<backend>> start_actors(const context_ptr& context) {
   try {
-    auto made = std::make_shared<embedded_backend>(context);
+    auto made = std::shared_ptr<embedded_backend>{new embedded_backend{context},
+                                                  delete_backend{}};
     auto started = made->start();
     if (started)
       return made;

@@ -69,6 +69,7 @@ event_reader::event_reader(const std::string& socket_path,
                                                             curl_multi_init()} {
   thread_ = std::thread{[this] {
     run();
+    ended_ = true;
   }};
 }
 

@@ -46,9 +46,9 @@ public:
   /// Stops reading without waiting; safe inside the handler.
   void stop();
 
-  /// True on the thread that calls the handler.
-  bool is_own_thread() const {
-    return std::this_thread::get_id() == thread_.get_id();
+  /// True when it was stopped and its thread has nothing left to do.
+  bool has_ended() const {
+    return ended_;
   }
 
 private:
@@ -67,6 +67,7 @@ private:
   /// long as the first.
   backoff pauses_{std::chrono::milliseconds{200}, std::chrono::seconds{5}};
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> ended_ = false;
   bool settled_ = false; ///< The promise was kept.
   bool open_ = false;    ///< This connection has delivered bytes.
   std::promise<result<void>> opened_;

@@ -30,6 +30,8 @@ events(events_actor::stateful_pointer<events_state> self, uint64_t last) {
       return done{};
     },
     [self](const remove_subscriber& msg) -> caf::result<done> {
+      // What the handler holds goes in its scope: maybe the backend.
+      auto scope = handler_scope{&self->system()};
       state_of(self).subscribers.erase(msg.number);
       return done{};
     },

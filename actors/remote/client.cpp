@@ -123,16 +123,17 @@ void client::on_down(const error& why, bool was_up) {
   if (stage_ == stage::down && was_up)
     return;
   is_connecting_ = false;
+  is_asking_ = false;
   auto had_greeted = stage_ == stage::up;
   stage_ = stage::down;
   ++generation_;
   there_ = {};
-  if (is_stream_open_ && !was_lost_) {
+  // Before handlers run: one that subscribes waits for the next connection.
+  settle(fail(why));
+  if (subscribers_.empty())
+    forget_stream();
+  else if (is_stream_open_ && !std::exchange(was_lost_, true))
     report("disconnect", why.message);
-    was_lost_ = true;
-  }
-  if (!opening_.empty())
-    settle(fail(why));
   // A break before the welcome is a failed attempt, unless it is worth another.
   auto is_patient = why.os_error == is_busy && ++busy_attempts_ < max_busy;
   auto is_wanted
@@ -236,12 +237,7 @@ void client::subscribe(uint64_t number, event_handler handler,
   subscribers_.emplace(number, std::move(handler));
   if (is_stream_open_)
     return opened({});
-  opening_.push_back(
-    [this, number, opened = std::move(opened)](const result<void>& x) {
-      if (!x)
-        subscribers_.erase(number);
-      opened(x);
-    });
+  opening_.push_back(std::move(opened));
   if (stage_ == stage::up)
     ask_events();
   else
@@ -250,11 +246,22 @@ void client::subscribe(uint64_t number, event_handler handler,
 
 void client::unsubscribe(uint64_t number) {
   subscribers_.erase(number);
-  if (subscribers_.empty())
-    is_stream_open_ = false;
+  if (subscribers_.empty() && !is_asking_)
+    forget_stream();
 }
 
+// The next subscriber begins where he comes in.
+void client::forget_stream() {
+  is_stream_open_ = false;
+  was_lost_ = false;
+  feed_ = 0;
+}
+
+// The other side drops a question when the connection asks the next one. So
+// one that is open when the last subscriber goes serves those who come after.
 void client::ask_events() {
+  if (std::exchange(is_asking_, true))
+    return;
   auto generation = generation_;
   auto what = next_events{feed_, next_event_, event_wait / 1ms};
   ask<event_batch>(
@@ -266,8 +273,8 @@ void client::ask_events() {
     [this, generation](const error& why) {
       if (generation != generation_)
         return;
-      if (!opening_.empty())
-        settle(fail(why));
+      is_asking_ = false;
+      settle(fail(why));
       link_->disconnect(attempt_);
     });
 }
@@ -278,14 +285,16 @@ void client::on_events(const event_batch& x) {
   was_lost_ = false;
   feed_ = x.feed;
   next_event_ = x.next;
-  is_stream_open_ = !subscribers_.empty();
+  is_stream_open_ = true;
   settle({});
   for (const auto& y : x.events)
     publish(y);
+  // Not earlier: a handler that unsubscribes and subscribes changes nothing.
+  is_asking_ = false;
   if (!subscribers_.empty())
     ask_events();
   else
-    feed_ = 0; // The next subscriber begins where he comes in.
+    forget_stream();
 }
 
 // A handler may unsubscribe itself or others.

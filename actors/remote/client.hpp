@@ -35,7 +35,8 @@ public:
   void submit(request what, std::chrono::milliseconds allowed,
               reply_handler handler);
 
-  /// @param opened called once: when the stream runs, or cannot be opened.
+  /// @param opened called once: when the stream runs, or cannot be opened now.
+  /// In that case too the handler stays until `unsubscribe`.
   void subscribe(uint64_t number, event_handler handler,
                  std::function<void(result<void>)> opened);
   void unsubscribe(uint64_t number);
@@ -56,6 +57,7 @@ private:
   void expire();
   void schedule_expiry();
   void ask_events();
+  void forget_stream();
   void on_events(const event_batch& x);
   void publish(const event& x);
   void report(const char* action, const std::string& reason);
@@ -80,8 +82,9 @@ private:
   std::vector<std::function<void(result<void>)>> opening_;
   uint64_t feed_ = 0;
   uint64_t next_event_ = 0;
-  bool is_stream_open_ = false;
-  bool was_lost_ = false; ///< Subscribers were told `disconnect`.
+  bool is_asking_ = false;      ///< For events, or handing an answer out.
+  bool is_stream_open_ = false; ///< Its position is known.
+  bool was_lost_ = false;       ///< Subscribers were told `disconnect`.
 };
 
 /// Runs something on the client's thread.

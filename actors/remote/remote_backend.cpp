@@ -1,11 +1,15 @@
+#include "troupe/actors/delete_backend.hpp"
+#include "troupe/actors/failure_board.hpp"
 #include "troupe/actors/remote/client.hpp"
 #include "troupe/actors/remote/uri.hpp"
+#include "troupe/actors/reply_once.hpp"
 #include "troupe/actors/troupe.hpp"
 
 #include <array>
 #include <atomic>
 #include <future>
 #include <random>
+#include <thread>
 
 namespace troupe {
 
@@ -39,12 +43,14 @@ public:
       link_{std::move(where), std::move(identity), remote::basp_header_bytes,
             remote::check_greeting, callbacks()} {
     run([this] {
+      thread_ = std::this_thread::get_id();
       client_->begin(caf::actor_cast<remote::client_actor::pointer>(actor_),
                      new_client_name(), link_);
     });
   }
 
   // Nothing that was posted may run any more when the link goes.
+  // @pre not on the actor's thread.
   ~remote_backend() override {
     auto stopped = std::promise<void>{};
     run([&] {
@@ -56,18 +62,18 @@ public:
 
   void submit(request what, std::chrono::milliseconds deadline,
               reply_handler handler) override {
-    auto guarded = [this, handler = std::move(handler)](result<reply> x) {
-      call_handler(this, "handler of a reply", handler, std::move(x));
-    };
-    run([this, deadline, what = std::move(what),
-         guarded = std::move(guarded)]() mutable {
-      client_->submit(std::move(what), deadline, std::move(guarded));
+    // Posted by a handler while the backend ends, this never runs.
+    auto once = std::make_shared<reply_once>(std::move(handler), this);
+    run([this, deadline, what = std::move(what), once]() mutable {
+      client_->submit(std::move(what), deadline, [once](result<reply> x) {
+        once->deliver(std::move(x));
+      });
     });
   }
 
   result<reply>
   call(request what, std::chrono::milliseconds deadline) override {
-    if (is_in_handler(this))
+    if (is_own_thread())
       return fail(ec::invalid_argument,
                   "send request: a handler must not wait for the reply",
                   "use submit, or another thread");
@@ -76,25 +82,31 @@ public:
 
   result<uint64_t> subscribe(event_handler handler) override {
     auto number = ++last_subscription_;
-    auto opened = std::make_shared<std::promise<result<void>>>();
-    run([this, number, opened, handler = std::move(handler)]() mutable {
-      auto guarded = [this, handler = std::move(handler)](const event& x) {
-        call_handler(this, "handler of an event", handler, x);
-      };
-      client_->subscribe(number, std::move(guarded), [opened](result<void> x) {
-        opened->set_value(std::move(x));
-      });
-    });
-    // The answer comes on this very thread.
-    if (is_in_handler(this))
+    auto guarded = [this, handler = std::move(handler)](const event& x) {
+      call_handler(this, "handler of an event", handler, x);
+    };
+    // The answer comes on this very thread. When it is a bad one the handler
+    // hears of the next connection.
+    if (is_own_thread()) {
+      client_->subscribe(number, std::move(guarded), [](const auto&) {});
       return number;
+    }
+    auto opened = std::make_shared<std::promise<result<void>>>();
+    run([this, number, opened, guarded = std::move(guarded)]() mutable {
+      auto settle = [this, number, opened](result<void> x) {
+        if (!x)
+          client_->unsubscribe(number);
+        opened->set_value(std::move(x));
+      };
+      client_->subscribe(number, std::move(guarded), std::move(settle));
+    });
     if (auto outcome = opened->get_future().get(); !outcome)
       return fail(std::move(outcome.error()));
     return number;
   }
 
   void unsubscribe(uint64_t subscription) override {
-    if (is_in_handler(this))
+    if (is_own_thread())
       return client_->unsubscribe(subscription);
     auto gone = std::promise<void>{};
     run([&] {
@@ -102,6 +114,11 @@ public:
       gone.set_value();
     });
     gone.get_future().wait();
+  }
+
+  /// The one that carries the actor, with all handlers.
+  bool is_own_thread() const {
+    return std::this_thread::get_id() == thread_.load();
   }
 
 private:
@@ -131,6 +148,7 @@ private:
   caf::actor_system system_{config_};
   remote::client* client_ = nullptr;
   remote::client_actor actor_;
+  std::atomic<std::thread::id> thread_;
   std::atomic<uint64_t> last_subscription_ = 0;
   remote::link link_;
 };
@@ -147,8 +165,9 @@ connect_backend(const std::string& uri, const credentials& who) {
   auto identity = remote::tls_identity::load(who, remote::tls_role::client);
   if (!identity)
     return fail(std::move(identity.error()));
-  return std::make_shared<remote_backend>(std::move(*where),
-                                          std::move(*identity));
+  return std::shared_ptr<remote_backend>{
+    new remote_backend{std::move(*where), std::move(*identity)},
+    delete_backend{}};
 }
 
 result<controller>

@@ -123,6 +123,15 @@ TEST_F(Remote, HandlersHarmNobody) {
   handler_contract{**link}.check();
 }
 
+TEST_F(Remote, AClientEndsInsideAndBesideItsHandlers) {
+  for (auto check : {handler_contract::check_end_in_a_handler,
+                     handler_contract::check_end_beside_a_handler}) {
+    auto link = connect_backend("caf+tls://127.0.0.1", files_of("client"));
+    ASSERT_TRUE(link) << link.error().message;
+    check(std::move(*link));
+  }
+}
+
 TEST_F(Remote, ManyClientsAndManyRequestsAtOnce) {
   auto threads = std::vector<std::thread>{};
   auto made = std::atomic<int>{0};

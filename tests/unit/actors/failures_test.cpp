@@ -30,6 +30,14 @@ TEST_F(failures, HandlersHarmNobody) {
   handler_contract{*backend}.check();
 }
 
+TEST_F(failures, AControllerEndsInsideAHandler) {
+  handler_contract::check_end_in_a_handler(std::move(backend));
+}
+
+TEST_F(failures, AControllerEndsBesideAHandler) {
+  handler_contract::check_end_beside_a_handler(std::move(backend));
+}
+
 TEST_F(failures, AHandlerMayNotWaitForAReply) {
   auto outcome = std::make_shared<std::promise<result<reply>>>();
   auto future = outcome->get_future();

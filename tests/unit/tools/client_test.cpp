@@ -143,6 +143,12 @@ TEST_F(Client, HandlersHarmNobody) {
     .check();
 }
 
+TEST_F(Client, EndsInsideAndBesideItsHandlers) {
+  start();
+  handler_contract::check_end_in_a_handler(connect());
+  handler_contract::check_end_beside_a_handler(connect());
+}
+
 TEST_F(Client, RefusesOtherAddresses) {
   for (const auto* text : {"", "/run/x.sock", "tcp://1.2.3.4:5", "unix://",
                            "unix://relative", "http://x"}) {
