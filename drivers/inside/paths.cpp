@@ -378,9 +378,16 @@ result<void> remove_paths(kernel& inside, const wanted_paths& wanted) {
            && !is_mine(x) && std::ranges::find(all, x) == all.end();
   };
   const auto is_last = std::ranges::none_of(*present, is_anothers);
+  // Endpoints of one subnet have one rule to it.
+  auto is_shared = [&](const rule_info& x) {
+    return x.to && std::ranges::any_of(*present, [&](const rule_info& y) {
+             return is_anothers(y) && y.from
+                    && x.to->contains(y.from->address());
+           });
+  };
   for (const auto& x : *present)
     if (x.made_by == made_by_troupe && !is_mine(x) && !is_anothers(x)
-        && (x.priority != neighbours || is_last))
+        && !is_shared(x) && (x.priority != neighbours || is_last))
       remove(x);
   // Those of its table go last: they tell a retry that there is more to do.
   if (first)

@@ -109,6 +109,17 @@ TEST_F(Inside, NothingIsLeftBehind) {
   }
 }
 
+TEST_F(Inside, ALeaveSparesWhatATwinInTheSameNetworkNeeds) {
+  ASSERT_TRUE(create());
+  const auto before = machine.print();
+  auto twin = plan_for(network, plan.where.ns, 3);
+  twin.where = {plan.where.ns, "eth2"};
+  ASSERT_TRUE(driver->create_endpoint(*machine.kernel, twin));
+  ASSERT_TRUE(driver->remove_endpoints(*machine.kernel, {&twin, 1}));
+  EXPECT_TRUE(complaints().empty());
+  EXPECT_EQ(machine.print(), before);
+}
+
 TEST_F(Inside, ALateRemovalSparesTheNextOwnerOfTheAddress) {
   ASSERT_TRUE(create());
   remove();
