@@ -185,6 +185,13 @@ reconcile_pins(netns::kernel& kernel, const reconcile_namespaces& wanted) {
       report.states.push_back({spec.id, {}, false, {}});
     else
       report.states.push_back(state_of_sandbox(kernel, pins, spec));
+    // What a start that crashed has left: its links went first.
+    if (wanted.remove_leftovers && !report.states.back().ns.path.empty())
+      if (auto tidied = tidy(kernel, report.states.back().ns); !tidied)
+        log().warn(
+          "start: sandbox {}: {}; rules of endpoints that are gone may "
+          "be left in it",
+          spec.name, tidied.error().message);
     pins.erase(pin_name(spec.id));
   }
   report.leftovers = pins.size();

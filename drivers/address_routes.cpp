@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 namespace troupe::drivers {
 
@@ -18,6 +20,14 @@ namespace {
 
 // Of the routes that the kernel makes for IPv6 addresses.
 constexpr uint32_t metric_v6 = 256;
+
+// The kernel makes the local route of an IPv6 address a moment after the
+// address, in a work queue.
+constexpr auto work_queue = std::chrono::milliseconds{10};
+
+bool is_local_v6(const route_info& x) {
+  return x.family == ip_family::v6 && x.type == route_type::local;
+}
 
 // The kernel gives a local IPv6 route that others make another metric and
 // does not take it away with its address: the address is made again instead.
@@ -85,27 +95,30 @@ lost_routes(kernel& k, int index,
 result<void> restore_routes(kernel& k, undo_stack& undo, int index,
                             std::span<const interface_address> addresses) {
   auto lost = lost_routes(k, index, addresses);
+  if (lost && std::ranges::any_of(*lost, is_local_v6)) {
+    std::this_thread::sleep_for(work_queue);
+    lost = lost_routes(k, index, addresses);
+  }
   if (!lost)
     return fail(std::move(lost.error()));
-  auto is_lost = [&](const interface_address& x) {
-    return x.address.is_v6()
-           && has_route(*lost, address_routes(index, {&x, 1}).front());
-  };
   auto any = false;
-  for (const auto& x : addresses)
-    if (is_lost(x)) {
-      if (auto done = add_address_again(k, undo, index, x); !done)
-        return done;
-      any = true;
-    }
+  for (const auto& x : addresses) {
+    const auto own = address_routes(index, {&x, 1}).front();
+    if (!is_local_v6(own) || !has_route(*lost, own))
+      continue;
+    if (auto done = add_address_again(k, undo, index, x); !done)
+      return done;
+    any = true;
+  }
   // An address brings its other routes along.
   if (any)
     lost = lost_routes(k, index, addresses);
   if (!lost)
     return fail(std::move(lost.error()));
   for (const auto& x : *lost)
-    if (auto done = add_route(k, undo, x); !done)
-      return done;
+    if (!is_local_v6(x))
+      if (auto done = add_route(k, undo, x); !done)
+        return done;
   return {};
 }
 

@@ -23,7 +23,7 @@ namespace {
 /// As bugs.py has them.
 constexpr auto bug_count = 21;
 
-constexpr uint64_t seeds = 300;
+constexpr uint64_t seeds = 600;
 
 /// Longer operations than this are a mistake of the sweep.
 constexpr auto most_calls = 400U;
