@@ -193,6 +193,8 @@ void live_faults::note(const rule& x, std::string_view place) {
     hit.effect = x.kind->what == effect::fail ? "refused" : "reply lost";
   troupe::log().warn("injected fault {}: {} on {} ({})", hit.id, hit.fault,
                      hit.on, hit.effect);
+  if (x.kind->crashes())
+    troupe::log().flush(); // There is no later.
   log_.push_back(std::move(hit));
   if (log_.size() > max_log)
     log_.pop_front();

@@ -15,6 +15,7 @@ foreach(header
     actors/backend.hpp
     actors/caf.hpp
     actors/deadlines.hpp
+    actors/failure_board.hpp
     actors/messages.hpp
     actors/remote.hpp
     actors/troupe.hpp

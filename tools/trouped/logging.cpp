@@ -7,6 +7,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -63,7 +64,9 @@ protected:
     to_->push({text.data(), text.size()});
   }
 
+  // Before the end: a reader that stands still keeps nobody for longer.
   void flush_() override {
+    (void)to_->flush(std::chrono::milliseconds{200});
   }
 
 private:
