@@ -3,6 +3,7 @@
 #include "troupe/actors/endpoint_state.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/port_changes.hpp"
+#include "troupe/drivers/ports/plan.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <utility>
@@ -60,26 +61,36 @@ void endpoint_state::publish_ports(const std::vector<port_spec>& ports,
                 : commit_ports(std::move(wanted), {}, reply);
 }
 
+/// Where a wish without a host address will be published. Before the join that
+/// takes a host with IPv6 and a proxy for granted.
+std::vector<ip_address> endpoint_state::default_addresses() const {
+  auto driver = drivers::make(network->driver, context->owner);
+  auto targets = drivers::port_targets{};
+  for (const auto& x : spec->addresses)
+    (x.address.is_v4() ? targets.ipv4 : targets.ipv6) = x.address;
+  auto result = drivers::default_addresses(
+    targets, drivers::publish_options_of(*driver, *network));
+  if (result.empty()) // It can be taken back all the same.
+    result.emplace_back();
+  return result;
+}
+
 void endpoint_state::unpublish_ports(const std::vector<port_spec>& ports,
                                      promise<endpoint_status> reply) {
   auto parted = part_bindings(bindings, ports);
-  auto gone = std::move(parted.removed);
-  if (!joined) // Wishes for the next join.
-    for (const auto& wish : spec->ports)
-      for (const auto& x : ports)
-        if (x.proto == wish.proto && x.port == wish.port)
-          gone.push_back({wish.proto, wish.port,
-                          wish.host_ip.value_or(ip_address{}), wish.host_port});
-  if (gone.empty())
+  auto wanted = *spec;
+  // Before the join there are wishes only.
+  wanted.ports = joined
+                   ? without_ports(spec->ports, parted.removed)
+                   : without_wishes(spec->ports, ports, default_addresses());
+  if (parted.removed.empty() && wanted.ports == spec->ports)
     return refuse_ports({ec::not_found, "no such port is published",
                          "troupe endpoint inspect shows what is", 0},
                         reply);
-  auto wanted = *spec;
-  wanted.ports = without_ports(spec->ports, gone);
   // A wish for both families may have lost one of them only.
   if (joined)
     explain_all(wanted, parted.kept);
-  retract(std::move(wanted), std::move(parted.kept), reply);
+  retract(wanted, std::move(parted.kept), reply);
 }
 
 void endpoint_state::publish_more(endpoint_spec wanted,

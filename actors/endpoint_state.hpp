@@ -53,6 +53,7 @@ struct endpoint_state {
                      promise<endpoint_status> reply);
   void unpublish_ports(const std::vector<port_spec>& ports,
                        promise<endpoint_status> reply);
+  std::vector<ip_address> default_addresses() const;
   void refuse_ports(error why, promise<endpoint_status> reply);
   void end_change();
   void publish_more(endpoint_spec wanted, const std::vector<port_spec>& ports,
