@@ -197,21 +197,25 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
     failed);
 }
 
-/// Back to the ports of before. A commit that may still come is overwritten,
-/// and so is one of both environments, of which the first may have been
-/// written.
+/// After a commit failed: the records of before once more. A commit that may
+/// still come is overruled, and so is one of both environments, of which the
+/// first may have been written. Then, whatever the store says, `next`.
+template <class Next>
+void endpoint_state::restore_records(const error& why, Next next) {
+  if (why.code != ec::timeout && (!joined || spec->ephemeral))
+    return next(done{});
+  ask<done>(self, context->store, context->step_deadline(),
+            port_records(*spec, bindings), next, next);
+}
+
+/// Back to the ports of before.
 void endpoint_state::take_ports_back(error why,
                                      promise<endpoint_status> reply) {
-  auto fail_now = [=, this](auto&&) {
-    refuse_ports(why, reply);
-  };
-  auto retract_new = [=, this](auto&&) {
-    retract_but(bindings, fail_now);
-  };
-  if (why.code != ec::timeout && (!joined || spec->ephemeral))
-    return retract_new(done{});
-  ask<done>(self, context->store, context->step_deadline(),
-            port_records(*spec, bindings), retract_new, retract_new);
+  restore_records(why, [=, this](auto&&) {
+    retract_but(bindings, [=, this](auto&&) {
+      refuse_ports(why, reply);
+    });
+  });
 }
 
 /// The record first: from then on the ports are given back, sooner or later.
@@ -228,7 +232,9 @@ void endpoint_state::retract(const endpoint_spec& wanted,
       });
     },
     [=, this](error why) {
-      refuse_ports(std::move(why), reply);
+      restore_records(why, [=, this](auto&&) {
+        refuse_ports(why, reply);
+      });
     });
 }
 

@@ -71,6 +71,8 @@ struct endpoint_state {
   void retract(const endpoint_spec& wanted, std::vector<port_binding> kept,
                promise<endpoint_status> reply);
   template <class Next>
+  void restore_records(const error& why, Next next);
+  template <class Next>
   void retract_but(std::vector<port_binding> kept, Next next);
 
   // -- the rest ---------------------------------------------------------------

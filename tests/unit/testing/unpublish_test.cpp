@@ -82,6 +82,13 @@ protected:
     return text;
   }
 
+  void plan(persistence::store_fault_plan::effect what, ec code) {
+    system.store_faults->what = what;
+    system.store_faults->nth = system.store_faults->seen;
+    system.store_faults->times = 1;
+    system.store_faults->why.code = code;
+  }
+
   simulated_system system;
 };
 
@@ -177,6 +184,33 @@ TEST_F(Unpublish, TheSameGoesBeforeAndAfterTheJoin) {
     EXPECT_EQ(bound("early"), wanted);
     leave("early");
     ASSERT_TRUE(system.call(remove_endpoint{"", "early"}));
+  }
+}
+
+using effect = persistence::store_fault_plan::effect;
+
+TEST_F(Unpublish, ARefusedOneLeavesEverythingAsItWas) {
+  for (auto what : {effect::fail, effect::fail_runtime}) {
+    SCOPED_TRACE(static_cast<int>(what));
+    make_endpoint("e", {"8080:80", "8081:81"});
+    join("e");
+    const auto before = bound("e");
+    const auto records = system.records();
+    plan(what, ec::unavailable);
+    EXPECT_EQ(unpublish("e", {"80"}),
+              "ports of endpoint \"n1/e\": commit: injected fault");
+    EXPECT_EQ(system.records(), records);
+    EXPECT_EQ(bound("e"), before);
+    EXPECT_EQ(wished("e"), "8080:80/tcp 8081:81/tcp");
+    system.heal();
+    EXPECT_EQ(check_all(system), "");
+    system.crash();
+    ASSERT_TRUE(system.start());
+    EXPECT_EQ(bound("e"), before);
+    EXPECT_EQ(check_all(system), "");
+    EXPECT_EQ(unpublish("e", {"80"}), "ok");
+    leave("e");
+    ASSERT_TRUE(system.call(remove_endpoint{"", "e"}));
   }
 }
 
