@@ -3,6 +3,7 @@
 #include "troupe/actors/endpoint_state.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/port_changes.hpp"
+#include "troupe/drivers/ports/plan.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <utility>
@@ -60,26 +61,36 @@ void endpoint_state::publish_ports(const std::vector<port_spec>& ports,
                 : commit_ports(std::move(wanted), {}, reply);
 }
 
+/// Where a wish without a host address will be published. Before the join that
+/// takes a host with IPv6 and a proxy for granted.
+std::vector<ip_address> endpoint_state::default_addresses() const {
+  auto driver = drivers::make(network->driver, context->owner);
+  auto targets = drivers::port_targets{};
+  for (const auto& x : spec->addresses)
+    (x.address.is_v4() ? targets.ipv4 : targets.ipv6) = x.address;
+  auto result = drivers::default_addresses(
+    targets, drivers::publish_options_of(*driver, *network));
+  if (result.empty()) // It can be taken back all the same.
+    result.emplace_back();
+  return result;
+}
+
 void endpoint_state::unpublish_ports(const std::vector<port_spec>& ports,
                                      promise<endpoint_status> reply) {
   auto parted = part_bindings(bindings, ports);
-  auto gone = std::move(parted.removed);
-  if (!joined) // Wishes for the next join.
-    for (const auto& wish : spec->ports)
-      for (const auto& x : ports)
-        if (x.proto == wish.proto && x.port == wish.port)
-          gone.push_back({wish.proto, wish.port,
-                          wish.host_ip.value_or(ip_address{}), wish.host_port});
-  if (gone.empty())
+  auto wanted = *spec;
+  // Before the join there are wishes only.
+  wanted.ports = joined
+                   ? without_ports(spec->ports, parted.removed)
+                   : without_wishes(spec->ports, ports, default_addresses());
+  if (parted.removed.empty() && wanted.ports == spec->ports)
     return refuse_ports({ec::not_found, "no such port is published",
                          "troupe endpoint inspect shows what is", 0},
                         reply);
-  auto wanted = *spec;
-  wanted.ports = without_ports(spec->ports, gone);
   // A wish for both families may have lost one of them only.
   if (joined)
     explain_all(wanted, parted.kept);
-  retract(std::move(wanted), std::move(parted.kept), reply);
+  retract(wanted, std::move(parted.kept), reply);
 }
 
 void endpoint_state::publish_more(endpoint_spec wanted,
@@ -186,21 +197,25 @@ void endpoint_state::suit_link(promise<endpoint_status> reply) {
     failed);
 }
 
-/// Back to the ports of before. A commit that may still come is overwritten,
-/// and so is one of both environments, of which the first may have been
-/// written.
+/// After a commit failed: the records of before once more. A commit that may
+/// still come is overruled, and so is one of both environments, of which the
+/// first may have been written. Then, whatever the store says, `next`.
+template <class Next>
+void endpoint_state::restore_records(const error& why, Next next) {
+  if (why.code != ec::timeout && (!joined || spec->ephemeral))
+    return next(done{});
+  ask<done>(self, context->store, context->step_deadline(),
+            port_records(*spec, bindings), next, next);
+}
+
+/// Back to the ports of before.
 void endpoint_state::take_ports_back(error why,
                                      promise<endpoint_status> reply) {
-  auto fail_now = [=, this](auto&&) {
-    refuse_ports(why, reply);
-  };
-  auto retract_new = [=, this](auto&&) {
-    retract_but(bindings, fail_now);
-  };
-  if (why.code != ec::timeout && (!joined || spec->ephemeral))
-    return retract_new(done{});
-  ask<done>(self, context->store, context->step_deadline(),
-            port_records(*spec, bindings), retract_new, retract_new);
+  restore_records(why, [=, this](auto&&) {
+    retract_but(bindings, [=, this](auto&&) {
+      refuse_ports(why, reply);
+    });
+  });
 }
 
 /// The record first: from then on the ports are given back, sooner or later.
@@ -217,7 +232,9 @@ void endpoint_state::retract(const endpoint_spec& wanted,
       });
     },
     [=, this](error why) {
-      refuse_ports(std::move(why), reply);
+      restore_records(why, [=, this](auto&&) {
+        refuse_ports(why, reply);
+      });
     });
 }
 

@@ -53,6 +53,7 @@ struct endpoint_state {
                      promise<endpoint_status> reply);
   void unpublish_ports(const std::vector<port_spec>& ports,
                        promise<endpoint_status> reply);
+  std::vector<ip_address> default_addresses() const;
   void refuse_ports(error why, promise<endpoint_status> reply);
   void end_change();
   void publish_more(endpoint_spec wanted, const std::vector<port_spec>& ports,
@@ -69,6 +70,8 @@ struct endpoint_state {
   void take_ports_back(error why, promise<endpoint_status> reply);
   void retract(const endpoint_spec& wanted, std::vector<port_binding> kept,
                promise<endpoint_status> reply);
+  template <class Next>
+  void restore_records(const error& why, Next next);
   template <class Next>
   void retract_but(std::vector<port_binding> kept, Next next);
 

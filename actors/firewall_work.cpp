@@ -158,11 +158,9 @@ firewall_work::publish(const drivers::driver& driver,
     return fail(ec::unsupported, "publish ports: there is no port service");
   if (missing_)
     return fail(with_context(*missing_, "publish ports"));
-  auto how = drivers::publish_options{};
-  how.mode_v4 = driver.publishing(what.network, ip_family::v4);
-  how.mode_v6 = driver.publishing(what.network, ip_family::v6);
-  how.default_address = driver.publish_address(what.network);
-  return ports_->begin_publish(publisher_of(what.endpoint), wishes, how);
+  return ports_->begin_publish(
+    publisher_of(what.endpoint), wishes,
+    drivers::publish_options_of(driver, what.network));
 }
 
 std::vector<drivers::refused_port>

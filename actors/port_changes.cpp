@@ -6,8 +6,15 @@ namespace troupe {
 
 namespace {
 
-/// The wish for `count` of its ports from the one at `first` on.
+int count_of(const port_spec& wish) {
+  return wish.last_port() - wish.port + 1;
+}
+
+/// The wish for `count` of its ports from the one at `first` on. A range of
+/// host ports that belongs to a single container port stays whole.
 port_spec part_of(const port_spec& wish, int first, int count) {
+  if (count == count_of(wish))
+    return wish;
   auto result = wish;
   const auto last = first + count - 1;
   result.port = static_cast<uint16_t>(wish.port + first);
@@ -21,9 +28,22 @@ port_spec part_of(const port_spec& wish, int first, int count) {
   return result;
 }
 
-bool wants(const port_spec& wish, const port_binding& x) {
+/// @param x a binding, or a wish for one container port.
+template <class Port>
+bool wants(const port_spec& wish, const Port& x) {
   return wish.proto == x.proto && wish.port <= x.port
          && x.port <= wish.last_port();
+}
+
+/// Does a request mean what will become of this wish, for one container port,
+/// at this address of the host?
+bool means_wish(const port_spec& request, const port_spec& one,
+                const ip_address& at) {
+  if (!wants(request, one) || (request.host_ip && *request.host_ip != at))
+    return false;
+  return request.host_port == 0
+         || (request.host_port <= one.host_port
+             && one.last_host_port() <= request.last_host_port());
 }
 
 } // namespace
@@ -80,14 +100,8 @@ std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
   };
   auto result = std::vector<port_spec>{};
   for (const auto& wish : wishes) {
-    const auto count = wish.last_port() - wish.port + 1;
-    // A range of host ports that belongs to a single container port stays
-    // whole; of others the runs between what is removed stay.
-    if (count == 1) {
-      if (!is_removed(wish))
-        result.push_back(wish);
-      continue;
-    }
+    // The runs between what is removed stay.
+    const auto count = count_of(wish);
     auto begin = 0;
     for (auto i = 0; i <= count; ++i) {
       if (i < count && !is_removed(part_of(wish, i, 1)))
@@ -95,6 +109,44 @@ std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
       if (begin < i)
         result.push_back(part_of(wish, begin, i - begin));
       begin = i + 1;
+    }
+  }
+  return result;
+}
+
+std::vector<port_spec>
+without_wishes(const std::vector<port_spec>& wishes,
+               const std::vector<port_spec>& requests,
+               const std::vector<ip_address>& everywhere) {
+  auto result = std::vector<port_spec>{};
+  for (const auto& wish : wishes) {
+    const auto all = wish.host_ip ? std::vector{*wish.host_ip} : everywhere;
+    auto kept_at = [&](int i) {
+      const auto one = part_of(wish, i, 1);
+      auto kept = all;
+      std::erase_if(kept, [&](const ip_address& at) {
+        return std::ranges::any_of(requests, [&](const auto& request) {
+          return means_wish(request, one, at);
+        });
+      });
+      return kept;
+    };
+    // Runs of ports that stay at the same addresses are one wish.
+    const auto count = count_of(wish);
+    for (auto i = 0; i < count;) {
+      const auto kept = kept_at(i);
+      const auto begin = i++;
+      while (i < count && kept_at(i) == kept)
+        ++i;
+      auto rest = part_of(wish, begin, i - begin);
+      if (kept == all) {
+        result.push_back(std::move(rest));
+        continue;
+      }
+      for (const auto& at : kept) {
+        rest.host_ip = at;
+        result.push_back(rest);
+      }
     }
   }
   return result;

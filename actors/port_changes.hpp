@@ -23,6 +23,15 @@ void explain_all(endpoint_spec& endpoint,
 std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
                                      const std::vector<port_binding>& removed);
 
+/// The wishes of an endpoint that is not joined without what requests to
+/// unpublish mean, by the rule that holds for bindings. Host ports that would
+/// be chosen at the join are meant only if every choice is.
+/// @param everywhere the host addresses of a wish that names none.
+std::vector<port_spec>
+without_wishes(const std::vector<port_spec>& wishes,
+               const std::vector<port_spec>& requests,
+               const std::vector<ip_address>& everywhere);
+
 /// Bindings apart: those that a request to unpublish means, and the rest.
 struct parted_bindings {
   std::vector<port_binding> removed;

@@ -159,6 +159,27 @@ result<void> check_outcome(const port_spec& wish, const port_targets& targets,
 
 } // namespace
 
+publish_options
+publish_options_of(const driver& how, const network_spec& network) {
+  auto result = publish_options{};
+  result.mode_v4 = how.publishing(network, ip_family::v4);
+  result.mode_v6 = how.publishing(network, ip_family::v6);
+  result.default_address = how.publish_address(network);
+  return result;
+}
+
+std::vector<ip_address>
+default_addresses(const port_targets& targets, const publish_options& options) {
+  auto any_port = port_spec{};
+  any_port.port = 1;
+  auto singles = std::vector<single>{};
+  wish_reader{targets, options}.read(any_port, 0, singles);
+  auto result = std::vector<ip_address>{};
+  for (const auto& x : singles)
+    result.push_back(x.address);
+  return result;
+}
+
 result<publish_plan>
 plan_ports(std::span<const port_spec> wishes, const port_targets& targets,
            const publish_options& options) {

@@ -46,6 +46,14 @@ struct publish_plan {
   std::vector<port_binding> routed; ///< Without a host port.
 };
 
+/// What the network has to say about it.
+publish_options
+publish_options_of(const driver& how, const network_spec& network);
+
+/// The host addresses of a wish that names none.
+std::vector<ip_address>
+default_addresses(const port_targets& targets, const publish_options& options);
+
 /// Turns wishes into groups: exact host ports first, then ranges, then
 /// automatic ones. Pure. Errors: `invalid_argument` (malformed, more than
 /// `max_published_ports`, an IPv6 address for a network that cannot).

@@ -147,9 +147,14 @@ void wait_for(std::initializer_list<int> descriptors,
 
 using opened = result<std::shared_ptr<backend>>;
 
+struct started {
+  opened controller;
+  bool told_to_stop = false; ///< Meanwhile.
+};
+
 /// Start-up, which may take its time, on a thread of its own: signals are
 /// obeyed meanwhile.
-opened
+started
 open_beside(const settings& x, const std::shared_ptr<live_faults>& faults,
             const stop_signals& signals) {
   auto ready = std::make_shared<mailbox>();
@@ -175,7 +180,7 @@ open_beside(const settings& x, const std::shared_ptr<live_faults>& faults,
       leave(0);
   }
   starter.join();
-  return future.get();
+  return {future.get(), until.has_value()};
 }
 
 /// Serves until a signal comes or an actor ends by itself.
@@ -197,6 +202,16 @@ serve(const stop_signals& signals, mailbox& mail, socket_keeper& keeper) {
   }
 }
 
+/// From here on a second signal ends the program at once.
+void begin_stop(std::unique_ptr<stop_signals>& signals,
+                const std::shared_ptr<live_faults>& faults,
+                const notifier& manager) {
+  signals.reset();
+  tell(manager, "STOPPING=1\nSTATUS=stopping; networks stay up");
+  if (faults)
+    faults->clear(); // Nothing has to wait for the end of a delay.
+}
+
 void run(const settings& configuration, bool inject_faults,
          const notifier& manager) {
   auto signals = std::make_unique<stop_signals>();
@@ -207,7 +222,13 @@ void run(const settings& configuration, bool inject_faults,
   if (faults)
     spdlog::warn("fault injection is enabled: root can make this daemon fail "
                  "and crash on purpose");
-  auto controller = open_beside(configuration, faults, *signals);
+  auto [controller, told_to_stop]
+    = open_beside(configuration, faults, *signals);
+  if (told_to_stop) {
+    if (!controller)
+      spdlog::error("{}", escaped(controller.error().message));
+    return begin_stop(signals, faults, manager);
+  }
   if (!controller)
     give_up(manager, controller.error());
   auto mail = std::make_shared<mailbox>();
@@ -233,11 +254,7 @@ void run(const settings& configuration, bool inject_faults,
     (*api)->stop(failure_grace);
     give_up(manager, *why);
   }
-  // From here on a second one ends the program at once.
-  signals.reset();
-  tell(manager, "STOPPING=1\nSTATUS=stopping; networks stay up");
-  if (faults)
-    faults->clear(); // Nothing has to wait for the end of a delay.
+  begin_stop(signals, faults, manager);
   (*api)->stop(stop_grace);
   api->reset();
   controller->reset();

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include <signal.h>
@@ -139,20 +140,20 @@ std::string path_of_nft() {
   return {};
 }
 
-/// Loading the rules takes for ever: another nft is mounted over the real one,
-/// in this test's own mount namespace.
-class EndlessStart : public system_test {
+/// Loading the rules takes as long as the test wants: another nft is mounted
+/// over the real one, in this test's own mount namespace.
+class LongStart : public system_test {
 protected:
-  void replace_nft() {
+  void replace_nft(const std::string& script) {
     const auto file = daemon().dir() + "/nft";
-    std::ofstream{file} << "#!/bin/sh\nexec sleep 25\n";
+    std::ofstream{file} << "#!/bin/sh\n" << script;
     ASSERT_EQ(::chmod(file.c_str(), 0755), 0);
     nft_ = path_of_nft();
     ASSERT_EQ(::mount(file.c_str(), nft_.c_str(), nullptr, MS_BIND, nullptr),
               0);
   }
 
-  void restore_nft() {
+  void restore_nft() const {
     ASSERT_EQ(::umount2(nft_.c_str(), MNT_DETACH), 0);
   }
 
@@ -161,10 +162,10 @@ protected:
 
 } // namespace
 
-TEST_F(EndlessStart, EndsBySigterm) {
+TEST_F(LongStart, EndsBySigterm) {
   create_network("net"); // Without one there are no rules to load.
   ASSERT_EQ(daemon().terminate(), 0);
-  replace_nft();
+  replace_nft("exec sleep 25\n");
   const auto earlier = daemon().log().size();
   daemon().launch();
   EXPECT_TRUE(eventually([&] {
@@ -175,6 +176,40 @@ TEST_F(EndlessStart, EndsBySigterm) {
   const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(daemon().terminate(), 0) << daemon().log();
   EXPECT_LT(std::chrono::steady_clock::now() - began, 20s);
+  restore_nft();
+  ASSERT_EQ(daemon().start(), "");
+  observe_daemon();
+}
+
+// The signal is obeyed as well when start-up ends soon after it.
+TEST_F(LongStart, ThatEndsSoonAfterSigtermStops) {
+  create_network("net");
+  ASSERT_EQ(daemon().terminate(), 0);
+  const auto copy = daemon().dir() + "/nft.real";
+  const auto begun = daemon().dir() + "/begun";
+  const auto go_on = daemon().dir() + "/go-on";
+  fs::copy_file(path_of_nft(), copy);
+  replace_nft("touch " + begun + "\nwhile [ ! -e " + go_on
+              + " ]; do sleep 0.05; done\nexec " + copy + " \"$@\"\n");
+  const auto earlier = daemon().log().size();
+  auto has_said = [&](const char* what) {
+    return daemon().log().find(what, earlier) != std::string::npos;
+  };
+  daemon().launch();
+  EXPECT_TRUE(eventually([&] {
+    return fs::exists(begun);
+  }))
+    << daemon().log();
+  auto code = std::async(std::launch::async, [this] {
+    return daemon().terminate();
+  });
+  EXPECT_TRUE(eventually([&] {
+    return has_said("stopping while starting");
+  }))
+    << daemon().log();
+  std::ofstream{go_on} << "";
+  EXPECT_EQ(code.get(), 0) << daemon().log();
+  EXPECT_FALSE(has_said("ready on")) << daemon().log();
   restore_nft();
   ASSERT_EQ(daemon().start(), "");
   observe_daemon();

@@ -69,4 +69,28 @@ TEST(PortChanges, ARangeIsCut) {
            wish("10346-17999:12346-19999/udp")}));
 }
 
+TEST(PortChanges, WishesGoByTheRuleForBindings) {
+  const auto any
+    = std::vector{*ip_address::parse("0.0.0.0"), *ip_address::parse("::")};
+  auto rest = [&](const char* wished, const char* request) {
+    return texts(without_wishes({wish(wished)}, {wish(request)}, any));
+  };
+  EXPECT_EQ(rest("7000-7009", "7000-7009"), "");
+  EXPECT_EQ(rest("7000-7009", "7001-7008"), "7000/tcp 7009/tcp");
+  EXPECT_EQ(rest("8080-8082:80-82", "81"), "8080:80/tcp 8082:82/tcp");
+  EXPECT_EQ(rest("8080-8082:80-82", "8080-8081:80-81"), "8082:82/tcp");
+  EXPECT_EQ(rest("8080:80", "8081:80"), "8080:80/tcp");
+  EXPECT_EQ(rest("8080:80", "80/udp"), "8080:80/tcp");
+  EXPECT_EQ(rest("127.0.0.1:8080:80", "127.0.0.2::80"),
+            "127.0.0.1:8080:80/tcp");
+  EXPECT_EQ(rest("127.0.0.1:8080:80", "127.0.0.1::80"), "");
+  // One of both families stays.
+  EXPECT_EQ(rest("8080-8089:80", "0.0.0.0::80"), "[::]:8080-8089:80/tcp");
+  EXPECT_EQ(rest("8080-8081:80-81", "[::]:8080:80"),
+            "0.0.0.0:8080:80/tcp 8081:81/tcp");
+  // A choice of host ports is meant as a whole.
+  EXPECT_EQ(rest("8080-8089:80", "8080-8088:80"), "8080-8089:80/tcp");
+  EXPECT_EQ(rest("8080-8089:80", "8080-8089:80"), "");
+}
+
 } // namespace troupe::test
