@@ -69,16 +69,19 @@ void system_test::touch_everything() {
 
 void system_test::observe_daemon() {
   reconnect();
-  // The watcher opens its last descriptor a moment after the daemon is ready.
+  // The watcher opens its last descriptor a moment after the daemon is ready,
+  // and namespaces are kept ready in the background.
   auto watches = [this] {
     return std::ranges::any_of(descriptors_, [](const auto& x) {
       return x.ends_with("/mountinfo");
     });
   };
-  for (auto i = 0; i < 100; ++i) {
-    descriptors_ = descriptors_of(daemon_->pid());
-    if (watches())
-      return;
+  constexpr auto calm = 5; // That many looks in a row see the same.
+  auto same = 0;
+  for (auto i = 0; i < 100 && same < calm; ++i) {
+    auto now = descriptors_of(daemon_->pid());
+    same = now == descriptors_ && watches() ? same + 1 : 0;
+    descriptors_ = std::move(now);
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
 }
