@@ -10,7 +10,7 @@ namespace {
 
 /// Collects the views one after the other; each step writes its part.
 struct collection {
-  doctor_views views;
+  std::shared_ptr<doctor_views> views = std::make_shared<doctor_views>();
   std::function<void(result<doctor_report>)> next;
 };
 
@@ -20,13 +20,14 @@ void fail_collection(const collection_ptr& x, error why) {
   x->next(fail(with_context(std::move(why), "run the doctor")));
 }
 
-void read_firewall(controller_state& state, const collection_ptr& x) {
+void read_firewall(controller_state& state, const collection_ptr& x,
+                   examined& seen) {
   ask<mend_report>(
     state.self, state.context->firewall, state.context->step_deadline(),
     check_firewall{
-      .repair = false, .elements = !x->views.kernel.rules, .connections = true},
-    [x, &state](mend_report& found) {
-      auto report = doctor_report{diagnose(x->views, state.context->owner)};
+      .repair = false, .elements = !seen.rules, .connections = true},
+    [x, findings = std::move(seen.findings)](mend_report& found) mutable {
+      auto report = doctor_report{std::move(findings)};
       for (auto& problem : found.differences)
         report.findings.push_back(
           {"firewall", std::move(problem), "load the rules anew", false});
@@ -38,12 +39,11 @@ void read_firewall(controller_state& state, const collection_ptr& x) {
 }
 
 void read_kernel(controller_state& state, const collection_ptr& x) {
-  ask<audited>(
-    state.self, state.context->namespaces, state.context->step_deadline(),
-    audit_kernel{},
-    [x, &state](audited& found) {
-      x->views.kernel = std::move(found.view);
-      read_firewall(state, x);
+  ask<examined>(
+    state.self, state.context->auditor, state.context->operation_deadline(),
+    examine{x->views},
+    [x, &state](examined& seen) {
+      read_firewall(state, x, seen);
     },
     [x](error why) {
       fail_collection(x, std::move(why));
@@ -55,7 +55,7 @@ void read_store(controller_state& state, const collection_ptr& x) {
     state.self, state.context->store, state.context->operation_deadline(),
     load_records{},
     [x, &state](loaded_records& found) {
-      x->views.store = std::move(found.records);
+      x->views->store = std::move(found.records);
       read_kernel(state, x);
     },
     [x](error why) {
@@ -67,7 +67,7 @@ void ask_sandboxes(controller_state& state, const collection_ptr& x) {
   ask_all<sandbox_status>(state.self, state.objects.sandbox_handles(),
                           state.context->step_deadline(), get_sandbox{},
                           [x, &state](std::vector<sandbox_status> found) {
-                            x->views.sandboxes = std::move(found);
+                            x->views->sandboxes = std::move(found);
                             read_store(state, x);
                           });
 }
@@ -79,7 +79,7 @@ void ask_endpoints(controller_state& state, const collection_ptr& x) {
                            for (auto& list : found)
                              std::move(list.endpoints.begin(),
                                        list.endpoints.end(),
-                                       std::back_inserter(x->views.endpoints));
+                                       std::back_inserter(x->views->endpoints));
                            ask_sandboxes(state, x);
                          });
 }
@@ -97,6 +97,15 @@ bool has_leftovers(const doctor_report& report) {
                      [](const auto& x) {
                        return x.repair == "remove it";
                      });
+}
+
+template <described T>
+bool same_fields(const T& a, const T& b) {
+  return std::apply(
+    [&](const auto&... row) {
+      return ((a.*row.member == b.*row.member) && ...);
+    },
+    T::fields());
 }
 
 struct leftovers_found {
@@ -130,19 +139,51 @@ void controller_state::diagnose_then(
   std::function<void(result<doctor_report>)> next) {
   auto x = std::make_shared<collection>();
   x->next = std::move(next);
-  x->views.has_kernel = static_cast<bool>(context->parts.read_audit);
   ask_all<network_status>(self, objects.network_handles(),
                           context->step_deadline(), get_network{},
                           [x, this](std::vector<network_status> found) {
-                            x->views.networks = std::move(found);
+                            x->views->networks = std::move(found);
                             ask_endpoints(*this, x);
                           });
 }
 
-void controller_state::doctor(bool repair, promise<doctor_report> reply) {
+// -- one at a time ------------------------------------------------------------
+
+/// A doctor looks at everything, so there is one at a time. Who comes while one
+/// works waits for the next, which looks after the question was asked, and
+/// shares its answer with all who want the same.
+void controller_state::ask_doctor(const run_doctor& what,
+                                  promise<doctor_report> reply) {
+  doctors.push_back({what, reply});
+  if (!std::exchange(doctor_works, true))
+    next_doctor();
+}
+
+void controller_state::next_doctor() {
+  if (doctors.empty()) {
+    doctor_works = false;
+    return;
+  }
+  const auto what = doctors.front().what;
+  auto replies = std::vector<promise<doctor_report>>{};
+  std::erase_if(doctors, [&](const auto& x) {
+    const auto same = same_fields(x.what, what);
+    if (same)
+      replies.push_back(x.reply);
+    return same;
+  });
+  doctor(what.repair, [=, this](result<doctor_report> found) mutable {
+    for (auto& reply : replies)
+      reply.deliver(found);
+    note_freed(objects.networks().size() + objects.sandboxes().size());
+    next_doctor();
+  });
+}
+
+void controller_state::doctor(bool repair, doctor_answer reply) {
   diagnose_then([=, this](result<doctor_report> first) mutable {
     if (!first || first->findings.empty())
-      return reply.deliver(std::move(first));
+      return reply(std::move(first));
     if (repair)
       return repair_all(std::move(*first), reply);
     // What a second look does not show was an operation under way, or a
@@ -158,7 +199,7 @@ void controller_state::doctor(bool repair, promise<doctor_report> reply) {
                                   return same_problem(x, y);
                                 });
           });
-        reply.deliver(std::move(second));
+        reply(std::move(second));
       });
     };
     tell_after(controller_actor{self}, pause, run_later{look_again});
@@ -168,19 +209,18 @@ void controller_state::doctor(bool repair, promise<doctor_report> reply) {
 /// Lets every object compare itself with the kernel and mend what differs,
 /// removes what nobody owns, then looks again. The pause is for operations
 /// under way, whose objects have no record yet.
-void controller_state::repair_all(doctor_report before,
-                                  promise<doctor_report> reply) {
+void controller_state::repair_all(doctor_report before, doctor_answer reply) {
   auto look_again = [=, this] {
     diagnose_then([=](result<doctor_report> after) mutable {
       if (!after)
-        return reply.deliver(std::move(after));
+        return reply(std::move(after));
       auto all = before;
       for (auto& x : all.findings)
         x.repaired = std::none_of(after->findings.begin(),
                                   after->findings.end(), [&](const finding& y) {
                                     return same_problem(x, y);
                                   });
-      reply.deliver(std::move(all));
+      reply(std::move(all));
     });
   };
   auto sweep = [=, this](std::vector<mend_report>) {

@@ -103,13 +103,15 @@ void controller_state::spawn_objects(const reconciled_namespaces& pins) {
       warnings.push_back("sandbox " + spec.name + ": " + pin.problem);
     if (pin.remade)
       spec.netns_inode = pin.ns.inode;
-    objects.add(spec.id, spec.name,
-                spawn_sandbox(system, context, {spec, pin.ns, pin.remade}));
+    auto handle = spawn_sandbox(system, context, {spec, pin.ns, pin.remade});
+    supervise(handle, context, "sandbox " + quoted(spec.name));
+    objects.add(spec.id, spec.name, std::move(handle));
   }
   for (const auto& spec : plan.networks) {
     auto handle = spawn_network(
       system, context,
       {spec, driver_of(spec.driver), false, plan.endpoints[spec.id]});
+    supervise(handle, context, "network " + quoted(spec.name));
     objects.add(std::make_shared<const network_spec>(spec), std::move(handle));
   }
 }
@@ -169,6 +171,9 @@ void controller_state::rejoin_endpoints(size_t next, promise<done> reply) {
 }
 
 void controller_state::collect_plans(promise<done> reply) {
+  // Before rules are loaded and anything is compared, so that no change falls
+  // between the two.
+  start_watcher();
   ask_all<endpoint_plans>(
     self, objects.sandbox_handles(), context->operation_deadline(),
     list_plans{}, [=, this](std::vector<endpoint_plans> found) {
@@ -183,7 +188,6 @@ void controller_state::collect_plans(promise<done> reply) {
 /// it. Not by a store that knows less than the kernel.
 void controller_state::restore_rules(std::vector<drivers::endpoint_plan> plans,
                                      promise<done> reply) {
-  start_watcher(); // Who changes the rules after the load is seen.
   auto bindings = std::map<endpoint_id, std::vector<port_binding>>{};
   for (const auto& x : plan.joins)
     bindings[x.endpoint] = x.bindings;
@@ -211,6 +215,7 @@ void controller_state::reconcile_drivers(
   auto findings = std::make_shared<size_t>(0);
   auto one_less = count_down{
     drivers.size(), [=, this] {
+      reconciled = std::chrono::steady_clock::now();
       end_step("reconciled", std::to_string(*findings) + " objects mended, "
                                + std::to_string(leftovers) + " leftovers");
       if (remove_leftovers || leftovers == 0)
@@ -252,17 +257,18 @@ void controller_state::reconcile_drivers(
 }
 
 void controller_state::start_watcher() {
-  if (context->parts.open_watch && !watcher)
-    watcher = spawn_watcher(self->system(), context, controller_actor{self});
+  if (!context->parts.open_watch)
+    return;
+  watcher
+    = spawn_watcher(self->system(), context, controller_actor{self}, watching);
+  supervise(watcher, context, "the watcher");
 }
 
 void controller_state::be_ready(promise<done> reply) {
   plan = {};
   ready = true;
-  start_watcher();
-  if (rules_changed_early)
-    tell(context->firewall, check_firewall{true, true});
-  tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+  look_at_early();
+  compare_regularly();
   if (unfinished)
     tell_after(controller_actor{self}, std::chrono::seconds{1},
                run_later{[this] {

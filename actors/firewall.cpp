@@ -1,5 +1,6 @@
 #include "troupe/actors/firewall.hpp"
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/firewall_jobs.hpp"
 #include "troupe/actors/log.hpp"
 
@@ -25,8 +26,10 @@ struct firewall_state {
   std::vector<waiting_job> waiting;
   /// Some of their ports could not be had at start; tried again and again.
   unrestored_map unrestored;
-  bool retrying = false;
-  bool retrying_ports = false;
+  backoff retries; ///< What failed while nobody waits for it is tried again.
+  /// Ports that somebody else has, or whose address is gone: that is not ours
+  /// to mend, only to notice soon, however long it takes.
+  backoff port_retries{backoff::duration{1'500}, backoff::duration{1'500}};
   /// Null: nobody asked for it.
   std::unique_ptr<netns::firewalld> firewalld;
   std::map<network_id, std::string> bridges; ///< Of all networks.
@@ -46,13 +49,6 @@ struct firewall_state {
 namespace {
 
 using pointer = firewall_actor::stateful_pointer<firewall_state>;
-
-/// What failed while nobody waits for it is tried again after this time.
-constexpr auto retry_delay = std::chrono::milliseconds{500};
-
-/// The same for ports that somebody else has, or whose address is gone: that is
-/// not ours to mend, only to notice soon.
-constexpr auto port_retry_delay = std::chrono::milliseconds{1'500};
 
 /// For so long what is to be forgotten may gather.
 constexpr auto payment_delay = std::chrono::milliseconds{50};
@@ -95,19 +91,17 @@ void submit(pointer self, firewall_job job,
 }
 
 void try_again_later(pointer self) {
-  auto& state = state_of(self);
-  if (std::exchange(state.retrying, true))
-    return;
-  tell_after(firewall_actor{self}, retry_delay, check_firewall{});
+  if (auto pause = state_of(self).retries.schedule())
+    tell_after(firewall_actor{self}, *pause, check_firewall{.again = true});
 }
 
 void try_ports_again_later(pointer self) {
   auto& state = state_of(self);
-  if (state.unrestored.empty() || std::exchange(state.retrying_ports, true))
+  if (state.unrestored.empty())
     return;
-  auto ports_only = check_firewall{};
-  ports_only.elements = false;
-  tell_after(firewall_actor{self}, port_retry_delay, ports_only);
+  if (auto pause = state.port_retries.schedule())
+    tell_after(firewall_actor{self}, *pause,
+               check_firewall{.elements = false, .again = true});
 }
 
 /// Nobody waits for connections to be forgotten. A moment later it is one walk
@@ -363,6 +357,7 @@ caf::result<Reply> with_driver(pointer self, const system_context& context,
 firewall_actor::behavior_type
 firewall(firewall_actor::stateful_pointer<firewall_state> self,
          context_ptr context) {
+  explain_exceptions(self);
   open(self, *context);
   return {
     [=](const protect_network& msg) {
@@ -421,15 +416,13 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     },
     [=](const check_firewall& msg) -> caf::result<mend_report> {
       auto& state = state_of(self);
-      if (msg.repair)
-        (msg.elements ? state.retrying : state.retrying_ports) = false;
+      if (msg.again)
+        (msg.elements ? state.retries : state.port_retries).begin();
       if (!state.work)
         return to_caf(state.problem);
       state.trust_bridges();
       auto report = check(*state.work, msg);
-      if (msg.repair
-          && (!report || state.work->owes_ports()
-              || state.work->owes_connections()))
+      if (!report && msg.repair)
         try_again_later(self);
       if (!report)
         return to_caf(std::move(report));
@@ -441,6 +434,10 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
         if (!state.unrestored.empty())
           flush(self);
         restore_ports(*state.work, *context, state.unrestored);
+        if (state.work->owes_ports() || state.work->owes_connections())
+          try_again_later(self);
+        else if (msg.elements)
+          state.retries.reset();
         try_ports_again_later(self);
       }
       std::ranges::move(describe(state.unrestored), std::back_inserter(found));

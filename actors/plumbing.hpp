@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,7 +66,9 @@ struct expect_gone {
   std::vector<drivers::endpoint_plan> plans;
 };
 /// Internal to the driver: looks after what `expect_gone` announced.
-struct check_gone {};
+struct check_gone {
+  uint64_t number = 0; ///< An older one than the last is late.
+};
 
 /// Compares and mends; replied to with a `mend_report`.
 struct mend_network {
@@ -174,12 +177,30 @@ struct reconciled_namespaces {
   size_t leftovers = 0;
 };
 
-/// Reads the kernel with the doctor's own code; replied to with `audited`.
-struct audit_kernel {};
+// -- to the auditor -----------------------------------------------------------
 
-struct audited {
-  netns::audit_view view;
+struct doctor_views;
+
+/// Reads the kernel with the doctor's own code and compares all views. Replied
+/// to with `examined`.
+struct examine {
+  std::shared_ptr<doctor_views> views; ///< All but the kernel's; handed over.
 };
+
+struct examined {
+  std::vector<finding> findings;
+  bool rules = false; ///< The firewall's elements were compared.
+};
+
+/// Replied to with `host_links`: those of the host's namespace, in one dump.
+struct list_host_links {};
+
+struct host_links {
+  std::vector<netns::link_info> links;
+};
+
+/// Gives memory that was freed back to the system. Replied to with `done`.
+struct trim_memory {};
 
 // -- to the firewall ----------------------------------------------------------
 
@@ -241,6 +262,7 @@ struct check_firewall {
   bool changed = false;     ///< Somebody else has changed the rules.
   bool elements = true;     ///< False: somebody else compares those.
   bool connections = false; ///< Tracked ones, too: a walk through them all.
+  bool again = false;       ///< From itself: something is still missing.
 };
 
 /// Replied to with `firewall_notes`: what the user should know.
@@ -304,7 +326,8 @@ inline constexpr auto own_change_grace = std::chrono::milliseconds{20};
 /// Replied to with a `mend_report`.
 struct check_network {
   seen_time seen = seen_anyway;
-  std::string link; ///< Only if this is the network's own; empty: anyway.
+  std::string link = {}; ///< Only if this is the network's own; empty: anyway.
+  bool again = false;    ///< From itself: the last one failed.
 };
 
 /// The same for the endpoint with this interface on the host, or for all if
@@ -349,6 +372,7 @@ struct sandbox_gone {
 /// `mend_report`.
 struct check_endpoint {
   seen_time seen = seen_anyway;
+  bool again = false; ///< From itself: the last one failed.
 };
 
 // -- to a sandbox -------------------------------------------------------------
@@ -407,11 +431,25 @@ struct endpoint_plans {
 /// Replied to with a `mend_report`.
 struct check_sandbox {
   seen_time seen = seen_anyway;
+  bool again = false; ///< From itself: the last one failed.
 };
 
 // -- to the watcher and the controller ----------------------------------------
 
 struct poll_kernel {};
+
+/// From a network: this link of the host is its own, or will be. Replied to
+/// with `done`.
+struct claim_link {
+  std::string link;
+  network_id network;
+};
+
+/// The link is no longer the network's. Replied to with `done`.
+struct release_link {
+  std::string link;
+  network_id network;
+};
 
 struct seen_event {
   netns::kernel_event what;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace troupe::netns {
 
@@ -26,12 +27,13 @@ void model::emit(const space& ns, kernel_event::kind what,
   auto event = kernel_event{};
   event.what = what;
   if (link != nullptr) {
+    const auto of_link = what == kernel_event::kind::link_changed
+                         || what == kernel_event::kind::link_removed;
     event.index = link->info.index;
-    if (what == kernel_event::kind::link_changed
-        || what == kernel_event::kind::link_removed) {
+    if (of_link || ns.inode == host)
       event.link_name = link->info.name;
+    if (of_link)
       event.group = link->info.group;
-    }
   }
   auto tell = [&] {
     for (const auto& [id, notify] : observers)
@@ -215,10 +217,16 @@ result<void> simulated_world::flush_routes(const std::string& ns) {
     auto where = m.named(ns);
     if (!where)
       return fail(std::move(where.error()));
-    (*where)->routes.clear();
-    for (auto& x : simulation::connected_routes(**where))
+    const auto tell = [&](const route_info& x) {
+      m.emit(**where, kernel_event::kind::route_changed,
+             (*where)->find(x.index));
+    };
+    for (const auto& x : std::exchange((*where)->routes, {}))
+      tell(x);
+    for (auto& x : simulation::connected_routes(**where)) {
+      tell(x);
       (*where)->lost.insert(std::move(x));
-    m.emit(**where, kernel_event::kind::route_changed);
+    }
     return {};
   });
 }

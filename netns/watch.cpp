@@ -14,8 +14,10 @@
 
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 namespace troupe::netns {
 
@@ -93,6 +95,15 @@ std::optional<int> nsid_of(msghdr& header) {
     return nsid;
   }
   return std::nullopt;
+}
+
+// What the link is called now; empty if it is gone, which is an event as well.
+std::string link_name(int socket, int index) {
+  auto request = ifreq{};
+  request.ifr_ifindex = index;
+  if (index == 0 || ::ioctl(socket, SIOCGIFNAME, &request) != 0)
+    return {};
+  return request.ifr_name;
 }
 
 void add(kernel_event event, std::vector<kernel_event>& events) {
@@ -254,8 +265,11 @@ void kernel_watch::read_message(const nlmsghdr& message,
   auto event = read_event(message);
   if (!event)
     return;
-  if (!nsid)
+  if (!nsid) {
+    if (event->link_name.empty())
+      event->link_name = link_name(notifications_.get(), event->index);
     return add(std::move(*event), events);
+  }
   if (pins_.is_foreign(*nsid))
     return;
   if (auto path = pins_.find(*nsid)) {

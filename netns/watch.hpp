@@ -29,7 +29,8 @@ struct kernel_event {
 
   kind what = kind::overflow;
   int index = 0;              ///< Of the link; 0 if the event names none.
-  std::string link_name;      ///< For link events; else empty.
+  std::string link_name;      ///< Its name, if it is a link of the host or
+                              ///< the event is about the link itself.
   uint32_t group = 0;         ///< Interface group, for link events.
   std::string namespace_path; ///< The pin; empty: the host's namespace.
 
