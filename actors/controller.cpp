@@ -392,7 +392,7 @@ controller(controller_actor::stateful_pointer<controller_state> self,
     },
     [&state](const run_doctor& msg) -> caf::result<doctor_report> {
       return later<doctor_report>(state, [&](auto reply) {
-        state.doctor(msg.repair, reply);
+        state.doctor(msg, reply);
       });
     },
   };

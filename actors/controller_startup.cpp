@@ -256,8 +256,8 @@ void controller_state::be_ready(promise<done> reply) {
 /// Removes what the kernel did not want to give up at start. What the objects
 /// lack they mend themselves, with the regular comparison.
 void controller_state::finish_cleaning() {
-  diagnose_then([this](result<doctor_report> found) {
-    if (found && !found->findings.empty())
+  diagnose_then([this](result<diagnosis> found) {
+    if (found && found->has_leftovers())
       sweep_leftovers(*found, [] {});
   });
 }

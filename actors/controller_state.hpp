@@ -4,6 +4,7 @@
 
 #include "troupe/actors/controller.hpp"
 #include "troupe/actors/directory.hpp"
+#include "troupe/actors/doctor.hpp"
 #include "troupe/actors/recovery.hpp"
 
 namespace troupe {
@@ -57,15 +58,24 @@ struct controller_state {
   void look_at(const seen_event& x);
   void audit_slice();
   void status(promise<daemon_status> reply);
-  void add_firewall_notes(daemon_status result, promise<daemon_status> reply);
+  void add_firewall_notes(daemon_status result,
+                          std::vector<netns::promised_network> networks,
+                          promise<daemon_status> reply);
+  void add_obstructions(daemon_status result,
+                        std::vector<netns::promised_network> networks,
+                        promise<daemon_status> reply);
   void shut_down(promise<done> reply);
 
   // -- doctor, in controller_doctor.cpp ---------------------------------------
 
-  void doctor(bool repair, promise<doctor_report> reply);
-  void diagnose_then(std::function<void(result<doctor_report>)> next);
-  void repair_all(doctor_report before, promise<doctor_report> reply);
-  void sweep_leftovers(const doctor_report& before, std::function<void()> next);
+  void doctor(const run_doctor& how, promise<doctor_report> reply);
+  void compare(bool repair, promise<doctor_report> reply);
+  void probe(doctor_report report, promise<doctor_report> reply);
+  void send_probes(doctor_report report, const persistence::snapshot& records,
+                   promise<doctor_report> reply);
+  void diagnose_then(std::function<void(result<diagnosis>)> next);
+  void repair_all(diagnosis before, promise<doctor_report> reply);
+  void sweep_leftovers(const diagnosis& before, std::function<void()> next);
 
   controller_pointer self;
   context_ptr context;

@@ -40,6 +40,11 @@ void controller_state::look_at(const seen_event& x) {
     tell(context->firewall, check_firewall{true, true});
     return;
   }
+  if (x.what.what == kind::settings_changed
+      && !has_generated_name(x.what.link_name))
+    tell(context->firewall, check_firewall{.elements = false});
+  if (x.what.what == kind::settings_changed && x.what.link_name.empty())
+    return;
   if (x.what.what == kind::overflow) {
     tell(context->firewall, check_firewall{});
     for (const auto& handle : objects.network_handles())
@@ -73,6 +78,7 @@ void controller_state::look_at(const seen_event& x) {
 
 void controller_state::audit_slice() {
   tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+  tell(context->firewall, check_proxy{});
   if (++audit_ticks % audit_rounds == 0)
     tell(context->firewall, check_firewall{});
   auto sandboxes = objects.sandbox_handles();
@@ -108,21 +114,46 @@ void controller_state::status(promise<daemon_status> reply) {
         if (x.state != "ready")
           result.warnings.push_back("network " + x.spec.name + ": " + x.state);
       }
-      add_firewall_notes(std::move(result), reply);
+      auto specs = persistence::snapshot{};
+      for (auto& x : found)
+        specs.networks.push_back(std::move(x.spec));
+      add_firewall_notes(std::move(result), promises_of(specs, context->owner),
+                         reply);
     });
 }
 
-void controller_state::add_firewall_notes(daemon_status result,
-                                          promise<daemon_status> reply) {
+void controller_state::add_firewall_notes(
+  daemon_status result, std::vector<netns::promised_network> networks,
+  promise<daemon_status> reply) {
   ask<firewall_notes>(
     self, context->firewall, context->step_deadline(), get_firewall_notes{},
     [=](firewall_notes& notes) mutable {
       std::move(notes.warnings.begin(), notes.warnings.end(),
                 std::back_inserter(result.warnings));
-      reply.deliver(std::move(result));
+      add_obstructions(std::move(result), networks, reply);
     },
     [=](const error& why) mutable {
       result.warnings.push_back("firewall: " + why.message);
+      add_obstructions(std::move(result), networks, reply);
+    });
+}
+
+/// What others do on the host; what is ours is mended by the time it is read.
+void controller_state::add_obstructions(
+  daemon_status result, std::vector<netns::promised_network> networks,
+  promise<daemon_status> reply) {
+  ask<seen_obstructions>(
+    self, context->namespaces, context->step_deadline(),
+    audit_obstructions{std::move(networks)},
+    [=](const seen_obstructions& seen) mutable {
+      for (const auto& x : seen.found)
+        if (x.whose == netns::obstruction::owner::others)
+          result.warnings.push_back(x.object + ": " + x.problem
+                                    + "; run: " + x.command);
+      reply.deliver(std::move(result));
+    },
+    [=](const error& why) mutable {
+      result.warnings.push_back("read the host: " + why.message);
       reply.deliver(std::move(result));
     });
 }

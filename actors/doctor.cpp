@@ -19,7 +19,7 @@ public:
     : views_{views}, owner_{owner} {
   }
 
-  std::vector<finding> run() {
+  diagnosis run() {
     index_records();
     compare_actors();
     check_addresses();
@@ -29,11 +29,12 @@ public:
       for (const auto& sandbox : views_.store.sandboxes)
         check_sandbox(sandbox);
       check_leftovers();
+      add_obstructions();
     }
     if (views_.kernel.rules)
       for (auto& x : diagnose_rules(views_.store, *views_.kernel.rules, owner_))
         findings_.push_back(std::move(x));
-    return std::move(findings_);
+    return {std::move(findings_), std::move(links_), std::move(pins_)};
   }
 
 private:
@@ -41,6 +42,9 @@ private:
   void compare_actors();
   void check_addresses();
   void check_network(const network_spec& network);
+  void
+  check_own_bridge(const std::string& object, const netns::audit_link& link);
+  void check_port(const std::string& object, const netns::audit_link& link);
   void check_sandbox(const sandbox_spec& sandbox);
   void check_join(const join_spec& join, const netns::audit_pin& pin);
   void check_host_end(const std::string& object, const std::string& name,
@@ -49,6 +53,7 @@ private:
                     const endpoint_spec& endpoint, const netns::audit_pin& pin);
   void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void check_leftovers();
+  void add_obstructions();
 
   template <class Records, class Statuses>
   void compare(const std::string& kind, const Records& records,
@@ -74,6 +79,8 @@ private:
   const doctor_views& views_;
   instance owner_;
   std::vector<finding> findings_;
+  std::vector<std::string> links_; ///< Left over.
+  std::vector<std::string> pins_;
   std::map<network_id, const network_spec*> networks_;
   std::map<endpoint_id, const endpoint_spec*> endpoints_;
   std::map<sandbox_id, std::vector<const join_spec*>> joins_;
@@ -164,11 +171,45 @@ void examination::check_network(const network_spec& network) {
     return report(object, "bridge " + name + " is missing", "create it again");
   if (!link->up)
     report(object, "bridge " + name + " is down", "set it up");
+  if (link->group == owner_.link_group())
+    check_own_bridge(object, *link);
   for (const auto& x : driver->network_addresses(network))
     if (!has_address(*link, x.address))
       report(object,
              "bridge " + name + " lacks address " + to_string(x.address),
              "add it");
+}
+
+// What somebody has done to a bridge that we made. Of a user's own bridge it is
+// the user's decision.
+void examination::check_own_bridge(const std::string& object,
+                                   const netns::audit_link& link) {
+  const auto name = "bridge " + link.name;
+  if (!link.master.empty())
+    report(object, name + " is part of " + link.master, "take it out");
+  if (!link.arp)
+    report(object, name + " asks for no neighbours (ARP is off)",
+           "switch it on");
+  if (link.stp)
+    report(object, name + " speaks the spanning tree protocol",
+           "switch it off");
+  if (link.vlan_filtering)
+    report(object, name + " filters by VLAN", "switch it off");
+}
+
+void examination::check_port(const std::string& object,
+                             const netns::audit_link& link) {
+  const auto name = "link " + link.name;
+  if (!link.arp)
+    report(object, name + " asks for no neighbours (ARP is off)",
+           "switch it on");
+  if (link.blocked)
+    report(object, name + " forwards no frames (port state)", "open it");
+  if (!link.floods)
+    report(object, name + " does not get all frames (flood flags)",
+           "set its flags");
+  if (link.locked)
+    report(object, name + " may not send (locked port)", "set its flags");
 }
 
 void examination::check_sandbox(const sandbox_spec& sandbox) {
@@ -231,6 +272,7 @@ void examination::check_host_end(const std::string& object,
   if (link->group != owner_.link_group())
     report(object, "link " + name + " is not in our interface group",
            "put it there");
+  check_port(object, *link);
 }
 
 void examination::check_inside(const std::string& object, const join_spec& join,
@@ -288,21 +330,36 @@ void examination::check_leftovers() {
   for (const auto& link : views_.kernel.links)
     if ((link.group == owner_.link_group()
          || link.group == owner_.trash_group())
-        && !wanted_links_.contains(link.name))
+        && !wanted_links_.contains(link.name)) {
       report("link " + link.name, "carries our tag but belongs to no record",
              "remove it");
+      links_.push_back(link.name);
+    }
   auto wanted = std::set<std::string>{};
   for (const auto& x : views_.store.sandboxes)
     wanted.insert(pin_name(x.id));
   for (const auto& pin : views_.kernel.pins)
-    if (!wanted.contains(pin.name))
+    if (!wanted.contains(pin.name)) {
       report("namespace " + pin.name, "belongs to no record", "remove it");
+      pins_.push_back(pin.name);
+    }
+}
+
+void examination::add_obstructions() {
+  using owner = netns::obstruction::owner;
+  for (const auto& x : views_.kernel.obstructions) {
+    auto found = finding{x.object, x.problem, "", false, x.command};
+    if (x.whose == owner::ours)
+      found.repair = "mend it";
+    else if (x.whose == owner::setting && views_.ip_forward)
+      found.repair = "switch it on";
+    findings_.push_back(std::move(found));
+  }
 }
 
 } // namespace
 
-std::vector<finding>
-diagnose(const doctor_views& views, const instance& owner) {
+diagnosis diagnose(const doctor_views& views, const instance& owner) {
   return examination{views, owner}.run();
 }
 

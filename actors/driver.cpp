@@ -153,6 +153,33 @@ void look_after_doomed(driver_pointer self) {
   watch_doomed(self);
 }
 
+/// A host that is on a subnet already could reach only one of the two. Asked
+/// when a network is made; what comes later is named by the doctor.
+result<void> check_subnets(const drivers::driver& driver, netns::kernel& kernel,
+                           const network_spec& network) {
+  if (network.pools.empty())
+    return {};
+  auto present = kernel.all_addresses();
+  if (!present)
+    return fail(std::move(present.error()));
+  const auto own = kernel.link_index(driver.network_interface(network));
+  for (const auto& x : *present)
+    for (const auto& pool : network.pools) {
+      if (!pool.subnet || (own && *own == x.index)
+          || x.address.length == x.address.address.bits()
+          || !x.address.subnet().overlaps(*pool.subnet))
+        continue;
+      const auto link = kernel.link(x.index);
+      return fail(ec::conflict,
+                  "network " + quoted(network.name) + ": its subnet "
+                    + to_string(*pool.subnet) + " is also that of "
+                    + (link ? link->name : "another link") + ", which has "
+                    + to_string(x.address),
+                  "choose another subnet, or none: then a free one is taken");
+    }
+  return {};
+}
+
 /// Compares first: most of the time nothing differs and nothing is written.
 template <class Inspect, class Create>
 caf::result<mend_report>
@@ -179,6 +206,11 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
   state_of(self).driver = drivers::make(driver_name, context->owner);
   return {
     [self](const build_network& msg) -> caf::result<done> {
+      auto free = with_driver(self, [&](auto& driver, auto& kernel) {
+        return check_subnets(driver, kernel, msg.network);
+      });
+      if (!free)
+        return to_caf(std::move(free.error()));
       auto made = with_driver(self, [&](auto& driver, auto& kernel) {
         return driver.create_network(kernel, msg.network);
       });

@@ -5,6 +5,7 @@
 #include "troupe/drivers/ports/port_book.hpp"
 #include "troupe/netns/audit.hpp"
 #include "troupe/netns/kernel.hpp"
+#include "troupe/netns/probe.hpp"
 #include "troupe/netns/watch.hpp"
 #include "troupe/persistence/store.hpp"
 
@@ -23,7 +24,18 @@ struct embedded_parts {
   std::function<result<std::unique_ptr<netns::event_source>>()> open_watch;
   /// Reads the kernel for the doctor; empty: the doctor compares store and
   /// actors only.
-  std::function<result<netns::audit_view>()> read_audit;
+  std::function<result<netns::audit_view>(
+    std::span<const netns::promised_network>)>
+    read_audit;
+  /// The same of `obstructions` alone, for the status; empty: it tells none.
+  std::function<result<std::vector<netns::obstruction>>(
+    std::span<const netns::promised_network>)>
+    read_obstructions;
+  /// Sends packets for the doctor, as `netns::send_probes`; empty: none are
+  /// sent.
+  std::function<result<std::vector<std::string>>(
+    std::span<const netns::probe_way>)>
+    send_probes;
   /// The host's ports; empty: nothing can be published.
   std::function<std::unique_ptr<drivers::port_book>()> make_ports;
 };

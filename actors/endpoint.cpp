@@ -2,6 +2,7 @@
 
 #include "troupe/actors/commit.hpp"
 #include "troupe/actors/endpoint_state.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/drivers/registry.hpp"
 
 namespace troupe {
@@ -83,6 +84,14 @@ void endpoint_state::check(seen_time seen, promise<mend_report> reply) {
       reply.deliver(std::move(outcome));
       release_turn();
     };
+    auto failed = [=, this](const error& why) mutable {
+      log().warn("endpoint {}: mend it: {}", quoted(spec->name), why.message);
+      publish(*context, "endpoint", "repair", spec->id.value, spec->name,
+              {{"network", network->name}, {"failure", why.message}});
+      over(not_mended("endpoint " + network->name + "/" + spec->name + " ("
+                        + spec->id.brief() + ")",
+                      why));
+    };
     ask<join_slot>(
       self, sandbox, context->step_deadline(), locate_endpoint{spec->id},
       [=, this](join_slot& given) {
@@ -96,9 +105,9 @@ void endpoint_state::check(seen_time seen, promise<mend_report> reply) {
                       {{"network", network->name}, {"reason", difference}});
             over(std::move(report));
           },
-          over);
+          failed);
       },
-      over);
+      failed);
   });
 }
 

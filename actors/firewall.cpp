@@ -183,6 +183,33 @@ void unprotect(pointer self, const unprotect_endpoint& msg,
                });
 }
 
+finding of_ports(const std::string& problem) {
+  return {"published ports", problem, "take them again", false};
+}
+
+void add_port_problems(const firewall_work& work,
+                       std::vector<finding>& findings) {
+  if (work.ports() != nullptr)
+    for (const auto& x : work.ports()->problems())
+      findings.push_back(of_ports(x));
+}
+
+/// What the host forwards, and the ports.
+result<void> mend_rest(firewall_work& work, mend_report& report) {
+  // What is left of it is told below.
+  static_cast<void>(work.repair_ports());
+  add_port_problems(work, report.unmended);
+  auto forwarding = work.forwarding().mend();
+  if (!forwarding)
+    return fail(std::move(forwarding.error()));
+  for (auto& x : *forwarding)
+    if (x.repaired)
+      report.differences.push_back("host: " + x.problem);
+    else
+      report.unmended.push_back(std::move(x));
+  return {};
+}
+
 result<mend_report> check(firewall_work& work, const check_firewall& msg) {
   // Perhaps it is there by now; if not, the status keeps saying so.
   if (work.missing() && msg.repair)
@@ -193,14 +220,17 @@ result<mend_report> check(firewall_work& work, const check_firewall& msg) {
     return fail(std::move(found.error()));
   if (found->empty() && msg.changed && !work.book().empty())
     found->push_back("firewall: somebody changed its rules");
-  if (!msg.repair)
-    return mend_report{std::move(*found)};
-  if (!found->empty())
+  auto report = mend_report{std::move(*found)};
+  if (!msg.repair) {
+    add_port_problems(work, report.unmended);
+    return report;
+  }
+  if (!report.differences.empty())
     if (auto done = work.load(); !done)
       return fail(std::move(done.error()));
-  if (auto done = work.repair_ports(); !done)
-    found->push_back(done.error().message);
-  return mend_report{std::move(*found)};
+  if (auto done = mend_rest(work, report); !done)
+    return fail(std::move(done.error()));
+  return report;
 }
 
 /// Runs `work(driver, reply)` with the driver of the network. Without a kernel
@@ -234,6 +264,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     [=](const unprotect_network& msg) -> caf::result<done> {
       if (!state_of(self).work)
         return to_caf(state_of(self).problem);
+      state_of(self).work->forwarding().forget(msg.network);
       auto reply = promise<done>{self};
       submit_final(self, {msg.network.value, {}},
                    "network " + msg.network.brief() + ": remove its rules",
@@ -288,14 +319,33 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
         restore_ports(*state.work, *context, state.unrestored);
       }
       for (const auto& x : state.unrestored)
-        found.push_back(unpublished(x));
+        report->unmended.push_back(of_ports(unpublished(x)));
       return to_caf(std::move(report));
+    },
+    [=](const check_proxy&) -> caf::result<mend_report> {
+      auto& state = state_of(self);
+      auto report = mend_report{};
+      if (!state.work || state.work->ports() == nullptr)
+        return report;
+      if (auto what = state.work->ports()->look_after_proxy(); !what.empty()) {
+        log().warn("published ports: {}", what);
+        publish(*context, "firewall", "repair", {}, {}, {{"reason", what}});
+        report.differences.push_back(std::move(what));
+      }
+      return report;
     },
     [=](const get_firewall_notes&) -> caf::result<firewall_notes> {
       auto& state = state_of(self);
       if (!state.work)
         return firewall_notes{{state.problem.message}};
       auto notes = firewall_notes{state.work->warnings()};
+      if (state.work->ports() != nullptr)
+        for (auto& x : state.work->ports()->problems())
+          notes.warnings.push_back("published ports: " + x);
+      if (auto found = state.work->forwarding().mend())
+        for (const auto& x : *found)
+          if (!x.repaired)
+            notes.warnings.push_back(x.problem + ": " + x.command);
       for (const auto& x : state.unrestored)
         notes.warnings.push_back(unpublished(x));
       return notes;

@@ -41,7 +41,7 @@ result<firewall_job> prepare(firewall_work& work, const drivers::driver& driver,
                              const network_spec& network) {
   auto job = job_of(driver, network);
   if (job)
-    if (auto open = work.open_forwarding(driver, network); !open)
+    if (auto open = work.forwarding().open(driver, network); !open)
       return fail(std::move(open.error()));
   return job;
 }
@@ -75,6 +75,7 @@ void restore(firewall_work& work, const drivers::driver& driver,
   auto job = prepare(work, driver, network);
   if (!job) {
     problems.push_back(job.error().message);
+    work.forwarding().note(driver, network);
     job = job_of(driver, network);
   }
   if (job)

@@ -13,8 +13,6 @@ namespace troupe {
 
 namespace {
 
-using netns::sysctl;
-
 drivers::publisher publisher_of(const endpoint_spec& endpoint) {
   auto result = drivers::publisher{endpoint.id, endpoint.name, {}, {}};
   for (const auto& x : endpoint.addresses)
@@ -33,7 +31,7 @@ firewall_work::firewall_work(std::unique_ptr<netns::kernel> kernel,
                              std::unique_ptr<drivers::port_book> ports,
                              netns::firewall::settings rules, bool ip_forward)
   : kernel_{std::move(kernel)}, ports_{std::move(ports)},
-    rules_{std::move(rules)}, ip_forward_{ip_forward} {
+    rules_{std::move(rules)}, forwarding_{*kernel_, ip_forward} {
 }
 
 // -- elements -----------------------------------------------------------------
@@ -109,39 +107,6 @@ result<void> firewall_work::remove() {
   if (done)
     maybe_present_ = false;
   return done;
-}
-
-// -- forwarding ---------------------------------------------------------------
-
-result<void> firewall_work::open_forwarding(const drivers::driver& driver,
-                                            const network_spec& network) {
-  for (auto family : {ip_family::v4, ip_family::v6}) {
-    if (!driver.needs_forwarding(network, family))
-      continue;
-    const auto v4 = family == ip_family::v4;
-    const auto key = v4 ? sysctl::ipv4_forwarding : sysctl::ipv6_forwarding;
-    auto now = kernel_->read_sysctl(key, "all");
-    if (!now)
-      return fail(std::move(now.error()));
-    if (*now != 0)
-      continue;
-    const auto name
-      = v4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
-    if (!ip_forward_)
-      return fail(
-        ec::forbidden,
-        fmt::format("network {}: the host does not forward {} packets",
-                    quoted(network.name), v4 ? "IPv4" : "IPv6"),
-        fmt::format("sysctl -w {}=1, or start with --ip-forward, or "
-                    "make the network internal",
-                    name));
-    if (auto done = kernel_->set_sysctl(key, "all", 1); !done)
-      return done;
-    log().warn("network {}: switched {} on", quoted(network.name), name);
-    forwarding_.push_back(fmt::format("{} was switched on for network {}", name,
-                                      quoted(network.name)));
-  }
-  return {};
 }
 
 // -- ports --------------------------------------------------------------------
@@ -253,20 +218,10 @@ firewall_work::forget_but(std::vector<port_binding> bindings,
   return bindings;
 }
 
-std::vector<std::string> firewall_work::warnings() {
-  auto result = forwarding_;
+std::vector<std::string> firewall_work::warnings() const {
+  auto result = forwarding_.notes();
   if (missing_)
     result.push_back("no firewall: " + missing_->message);
-  if (!loaded_)
-    return result;
-  auto blockers = kernel_->forward_blockers();
-  if (!blockers)
-    return result;
-  for (const auto& x : *blockers)
-    result.push_back(
-      fmt::format("chain {} of table {} {} drops what our rules accept; see "
-                  "docs/firewall.md",
-                  x.chain, x.family, x.table));
   return result;
 }
 

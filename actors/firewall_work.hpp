@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/actors/firewall_book.hpp"
+#include "troupe/actors/forwarding.hpp"
 #include "troupe/actors/plumbing.hpp"
 #include "troupe/drivers/ports/port_book.hpp"
 
@@ -39,10 +40,10 @@ public:
   /// Loads everything that is wanted anew; removes the tables if nothing is.
   result<void> load();
 
-  /// Makes sure that the host forwards what the network needs. Errors:
-  /// `forbidden` if it does not and we may not change that.
-  result<void>
-  open_forwarding(const drivers::driver& driver, const network_spec& network);
+  /// What the host forwards.
+  class forwarding& forwarding() {
+    return forwarding_;
+  }
 
   /// Publishes the endpoint's ports that are not published yet. Others hold
   /// them after `finish_publish` at the latest, which must follow unless
@@ -85,8 +86,8 @@ public:
     return missing_;
   }
 
-  /// What the user should know, e.g. chains of others that drop our packets.
-  std::vector<std::string> warnings();
+  /// What the user should know, e.g. that there are no rules.
+  std::vector<std::string> warnings() const;
 
   const firewall_book& book() const {
     return book_;
@@ -109,14 +110,13 @@ private:
   std::unique_ptr<netns::kernel> kernel_;
   std::unique_ptr<drivers::port_book> ports_;
   netns::firewall::settings rules_;
-  bool ip_forward_ = false;
+  class forwarding forwarding_;
   firewall_book book_;
   bool loaded_ = false;        ///< The kernel has what the book says.
   bool worked_ = false;        ///< Rules were loaded once.
   bool maybe_present_ = false; ///< There may be tables of ours.
   bool owes_ports_ = false;
   std::optional<error> missing_;
-  std::vector<std::string> forwarding_; ///< Families we switched on.
 };
 
 } // namespace troupe

@@ -77,7 +77,14 @@ using namespaces_actor = actor_if<
   // Removes pins that nobody owns.
   caf::result<done>(remove_pins),
   // Reads the kernel for the doctor.
-  caf::result<audited>(audit_kernel)>;
+  caf::result<audited>(audit_kernel),
+  // The part of it that the status tells.
+  caf::result<seen_obstructions>(audit_obstructions)>;
+
+/// A PROBER: sends packets for the doctor, once; detached.
+using prober_actor = actor_if<
+  // Sends them and waits for answers.
+  caf::result<probed>(probe_ways)>;
 
 /// The FIREWALL actor: the wanted rules of all networks and endpoints, and the
 /// host's ports; detached. Changes that wait together are one transaction.
@@ -96,6 +103,8 @@ using firewall_actor = actor_if<
   caf::result<restored_firewall>(restore_firewall),
   // Compares with the kernel and mends.
   caf::result<mend_report>(check_firewall),
+  // Looks after the process that holds the ports.
+  caf::result<mend_report>(check_proxy),
   // Tells what the user should know.
   caf::result<firewall_notes>(get_firewall_notes),
   // Its own tick: does what waits.

@@ -303,9 +303,11 @@ struct daemon_status {
 /// Compares store, actors and kernel; replied to with a `doctor_report`.
 struct run_doctor {
   bool repair = false;
+  bool probe = false; ///< Also sends packets along the ways that are promised.
 
   static constexpr auto fields() {
-    return std::tuple{field{"repair", &run_doctor::repair}};
+    return std::tuple{field{"repair", &run_doctor::repair},
+                      field{"probe", &run_doctor::probe}};
   }
 };
 
@@ -313,13 +315,19 @@ struct run_doctor {
 struct finding {
   std::string object; ///< e.g. `endpoint web/c1 (1a2b3c4d5e6f)`.
   std::string problem;
-  std::string repair; ///< What `--repair` does, or did.
+  std::string repair; ///< What `--repair` does, or did; empty: it is not ours
+                      ///< to change.
   bool repaired = false;
+  std::string command = {}; ///< What the user can do, if it is not ours.
+  std::string failure = {}; ///< Why it could not be repaired.
 
   static constexpr auto fields() {
-    return std::tuple{
-      field{"object", &finding::object}, field{"problem", &finding::problem},
-      field{"repair", &finding::repair}, field{"repaired", &finding::repaired}};
+    return std::tuple{field{"object", &finding::object},
+                      field{"problem", &finding::problem},
+                      field{"repair", &finding::repair},
+                      field{"repaired", &finding::repaired},
+                      field{"command", &finding::command},
+                      field{"failure", &finding::failure}};
   }
 };
 

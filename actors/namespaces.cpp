@@ -109,13 +109,21 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
         return to_done(std::move(outcome));
       }));
     },
-    [context](const audit_kernel&) -> caf::result<audited> {
+    [context](const audit_kernel& msg) -> caf::result<audited> {
       if (!context->parts.read_audit)
         return audited{};
-      auto view = context->parts.read_audit();
+      auto view = context->parts.read_audit(msg.networks);
       if (!view)
         return to_caf(std::move(view.error()));
       return audited{std::move(*view)};
+    },
+    [context](const audit_obstructions& msg) -> caf::result<seen_obstructions> {
+      if (!context->parts.read_obstructions)
+        return seen_obstructions{};
+      auto found = context->parts.read_obstructions(msg.networks);
+      if (!found)
+        return to_caf(std::move(found.error()));
+      return seen_obstructions{std::move(*found)};
     },
   };
 }

@@ -84,9 +84,15 @@ void network_state::check(promise<mend_report> reply) {
       changed = std::chrono::steady_clock::now();
       check_members(check_endpoints{}, reply);
     },
-    [=, this](error why) mutable {
+    [=, this](const error& why) mutable {
+      if (problem != why.message) {
+        log().warn("{}: mend it: {}", title(), why.message);
+        publish(*context, "network", "repair", spec->id.value, spec->name,
+                {{"failure", why.message}});
+      }
       problem = why.message;
-      reply.deliver(std::move(why));
+      reply.deliver(not_mended(
+        "network " + spec->name + " (" + spec->id.brief() + ")", why));
     });
 }
 
@@ -102,8 +108,7 @@ void network_state::check_members(const check_endpoints& msg,
                        [reply](std::vector<mend_report> found) mutable {
                          auto all = mend_report{};
                          for (auto& x : found)
-                           std::move(x.differences.begin(), x.differences.end(),
-                                     std::back_inserter(all.differences));
+                           append(all, std::move(x));
                          reply.deliver(std::move(all));
                        });
 }

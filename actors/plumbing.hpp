@@ -6,11 +6,13 @@
 #include "troupe/actors/messages.hpp"
 #include "troupe/drivers/driver.hpp"
 #include "troupe/netns/audit.hpp"
+#include "troupe/netns/probe.hpp"
 #include "troupe/netns/watch.hpp"
 #include "troupe/persistence/store.hpp"
 
 #include <chrono>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,7 +74,24 @@ struct mend_endpoint {
 /// What was found different, and mended.
 struct mend_report {
   std::vector<std::string> differences;
+  /// What could not be mended, with the reason or the command that helps.
+  std::vector<finding> unmended = {};
 };
+
+/// Adds one report to another.
+inline void append(mend_report& all, mend_report more) {
+  std::move(more.differences.begin(), more.differences.end(),
+            std::back_inserter(all.differences));
+  std::move(more.unmended.begin(), more.unmended.end(),
+            std::back_inserter(all.unmended));
+}
+
+/// The report of a repair that failed.
+inline mend_report not_mended(std::string object, const error& why) {
+  return {{},
+          {{std::move(object), "could not be mended", "rebuild what differs",
+            false, why.hint, why.message}}};
+}
 
 /// Brings the kernel to the wanted state: mends what differs, builds what is
 /// missing, removes what carries our tag and is not wanted. Replied to with a
@@ -164,10 +183,32 @@ struct reconciled_namespaces {
 };
 
 /// Reads the kernel with the doctor's own code; replied to with `audited`.
-struct audit_kernel {};
+struct audit_kernel {
+  std::vector<netns::promised_network> networks;
+};
 
 struct audited {
   netns::audit_view view;
+};
+
+/// The same of obstructions alone. Replied to with `seen_obstructions`.
+struct audit_obstructions {
+  std::vector<netns::promised_network> networks;
+};
+
+struct seen_obstructions {
+  std::vector<netns::obstruction> found;
+};
+
+// -- to a prober --------------------------------------------------------------
+
+/// Sends packets along these ways. Replied to with `probed`.
+struct probe_ways {
+  std::vector<netns::probe_way> ways;
+};
+
+struct probed {
+  std::vector<std::string> failures; ///< Of each way; empty: it is open.
 };
 
 // -- to the firewall ----------------------------------------------------------
@@ -230,6 +271,10 @@ struct check_firewall {
   bool changed = false; ///< Somebody else has changed the rules.
   bool elements = true; ///< False: somebody else compares those.
 };
+
+/// Is the process there that holds the published ports? If not, it is started
+/// again. Replied to with a `mend_report`.
+struct check_proxy {};
 
 /// Replied to with `firewall_notes`: what the user should know.
 struct get_firewall_notes {};

@@ -56,8 +56,14 @@ embedded_parts real_parts(const settings& how) {
     [=]() -> result<std::unique_ptr<netns::event_source>> {
       return netns::watch::open(pins, {table, senders});
     },
-    [=] {
-      return netns::read_audit(pins, table);
+    [=](std::span<const netns::promised_network> networks) {
+      return netns::read_audit(pins, networks, table);
+    },
+    [](std::span<const netns::promised_network> networks) {
+      return netns::read_obstructions(networks);
+    },
+    [=](std::span<const netns::probe_way> ways) {
+      return netns::send_probes(pins, ways);
     },
     [how] {
       return std::make_unique<drivers::port_book>(netns::make_port_sockets(),

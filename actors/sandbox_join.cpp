@@ -165,8 +165,9 @@ void sandbox_state::check(promise<mend_report> reply) {
       lost.deliver(std::move(report));
       settle();
     },
-    [=, this](error why) mutable {
-      reply.deliver(std::move(why));
+    [=, this](const error& why) mutable {
+      reply.deliver(
+        not_mended("sandbox " + spec.name + " (" + spec.id.brief() + ")", why));
       settle();
     });
 }
@@ -213,8 +214,7 @@ void sandbox_state::check_members(mend_report report,
                        check_endpoint{},
                        [=, this](std::vector<mend_report> found) mutable {
                          for (auto& x : found)
-                           std::move(x.differences.begin(), x.differences.end(),
-                                     std::back_inserter(report.differences));
+                           append(report, std::move(x));
                          reply.deliver(std::move(report));
                          settle();
                        });

@@ -159,9 +159,9 @@ result<daemon_status> controller::status() {
                              get_status{});
 }
 
-result<doctor_report> controller::doctor(bool repair) {
+result<doctor_report> controller::doctor(bool repair, bool probe) {
   return call<doctor_report>(*shared_->link, shared_->deadline_ms,
-                             run_doctor{repair});
+                             run_doctor{repair, probe});
 }
 
 void controller::set_deadline(std::chrono::milliseconds deadline) {

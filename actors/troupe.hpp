@@ -93,7 +93,7 @@ public:
   result<std::vector<troupe::sandbox>> sandboxes();
 
   result<daemon_status> status();
-  result<doctor_report> doctor(bool repair = false);
+  result<doctor_report> doctor(bool repair = false, bool probe = false);
 
   /// Every synchronous call gives up after this long; default 60 s.
   void set_deadline(std::chrono::milliseconds deadline);

@@ -36,6 +36,10 @@ std::optional<ip_address> driver::publish_address(const network_spec&) const {
   return std::nullopt;
 }
 
+bool driver::connects_endpoints(const network_spec&) const {
+  return true;
+}
+
 bool driver::needs_forwarding(const network_spec&, ip_family) const {
   return false;
 }

@@ -194,6 +194,9 @@ public:
   virtual std::optional<ip_address>
   publish_address(const network_spec& network) const;
 
+  /// May the network's endpoints talk to each other directly? Pure.
+  virtual bool connects_endpoints(const network_spec& network) const;
+
   /// Must the host forward packets of this family? Pure.
   virtual bool
   needs_forwarding(const network_spec& network, ip_family family) const;

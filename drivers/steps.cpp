@@ -11,6 +11,9 @@ using netns::kernel;
 using netns::link_change;
 using netns::undo_stack;
 
+// Of the routes that the kernel makes for IPv6 addresses.
+constexpr uint32_t address_metric_v6 = 256;
+
 // Takes one property over into the request and its inverse if it differs.
 template <class T>
 bool differs(const std::optional<T>& wanted, const T& now,
@@ -33,6 +36,37 @@ result<void> add_address(kernel& k, undo_stack& undo, int index,
   auto present = k.addresses(index);
   auto is_there = present && missing_addresses(*present, {&x, 1}).empty();
   return is_there ? result<void>{} : done;
+}
+
+// What the kernel makes for addresses of a link.
+std::vector<netns::route_info>
+own_routes(int index, std::span<const interface_address> addresses) {
+  auto result = std::vector<netns::route_info>{};
+  auto add = [&](const interface_address& x, const prefix& destination,
+                 netns::route_type type) {
+    auto route = netns::route_info{};
+    route.family = x.address.family();
+    route.destination = destination;
+    route.index = index;
+    route.protocol = netns::made_by_kernel;
+    route.type = type;
+    if (type != netns::route_type::unicast)
+      route.table = netns::local_table;
+    if (x.address.is_v4())
+      route.source = x.address;
+    else if (type != netns::route_type::local)
+      route.metric = address_metric_v6;
+    if (std::ranges::find(result, route) == result.end())
+      result.push_back(std::move(route));
+  };
+  for (const auto& x : addresses) {
+    add(x, {x.address, x.address.bits()}, netns::route_type::local);
+    if (x.length < x.address.bits())
+      add(x, x.subnet(), netns::route_type::unicast);
+    if (x.address.is_v6())
+      add(x, {*ip_address::parse("ff00::"), 8}, netns::route_type::multicast);
+  }
+  return result;
 }
 
 // The kernel gives an IPv6 route without a metric this one.
@@ -72,6 +106,14 @@ change_link(kernel& k, undo_stack& undo, const netns::link_info& now,
   any |= differs(wanted.group, now.group, request.group, inverse.group);
   any |= differs(wanted.alias, now.alias, request.alias, inverse.alias);
   any |= differs(wanted.name, now.name, request.name, inverse.name);
+  any |= differs(wanted.arp, now.arp, request.arp, inverse.arp);
+  any |= differs(wanted.stp, now.stp, request.stp, inverse.stp);
+  any |= differs(wanted.vlan_filtering, now.vlan_filtering,
+                 request.vlan_filtering, inverse.vlan_filtering);
+  if (now.port && now.port_blocked && wanted.port_blocked == false) {
+    request.port_blocked = false; // Nobody wants the inverse.
+    any = true;
+  }
   if (!any)
     return {};
   // Leaving a bridge resets a port's flags; they come back last.
@@ -127,6 +169,42 @@ result<void> add_missing_addresses(kernel& k, undo_stack& undo, int index,
   return {};
 }
 
+result<std::vector<netns::route_info>>
+lost_routes(kernel& k, int index,
+            std::span<const interface_address> addresses) {
+  auto lost = own_routes(index, addresses);
+  if (lost.empty())
+    return lost;
+  auto there = k.link_routes(index);
+  if (!there)
+    return fail(std::move(there.error()));
+  std::erase_if(lost, [&](const netns::route_info& x) {
+    return std::ranges::any_of(*there, [&](const netns::route_info& y) {
+      return x.destination == y.destination && x.table == y.table
+             && x.type == y.type && !y.gateway;
+    });
+  });
+  return lost;
+}
+
+result<void> restore_routes(kernel& k, int index,
+                            std::span<const interface_address> addresses) {
+  auto lost = lost_routes(k, index, addresses);
+  if (!lost)
+    return fail(std::move(lost.error()));
+  for (const auto& x : *lost) {
+    auto done = k.add_route(x);
+    if (done)
+      continue;
+    if (done.error().os_error == EEXIST)
+      done.error().hint
+        = "somebody else's route is in its place: ip route show "
+          + to_string(*x.destination);
+    return done;
+  }
+  return {};
+}
+
 bool has_default_route(std::span<const netns::route_info> routes, int index,
                        const ip_address& gateway) {
   auto is_wanted = [&](const netns::route_info& x) {
@@ -149,7 +227,10 @@ result<void> change_default_route(kernel& k, undo_stack& undo, int index,
     if (auto done = drop_route(k, undo, x); !done)
       return done;
   }
-  auto route = netns::route_info{gateway.family(), {}, gateway, index, 0};
+  auto route = netns::route_info{};
+  route.family = gateway.family();
+  route.gateway = gateway;
+  route.index = index;
   undo.push([&k, route] {
     (void)k.del_route(route);
   });

@@ -33,6 +33,17 @@ result<void>
 add_missing_addresses(netns::kernel& kernel, netns::undo_stack& undo, int index,
                       std::span<const interface_address> wanted);
 
+/// The routes that the kernel made for these addresses of a link and that
+/// somebody has deleted: to the address, to its subnet, to all groups (IPv6).
+/// An on-link route of another protocol is as good.
+result<std::vector<netns::route_info>>
+lost_routes(netns::kernel& kernel, int index,
+            std::span<const interface_address> addresses);
+
+/// Adds them again. Comes last of all steps: nobody wants its inverse.
+result<void> restore_routes(netns::kernel& kernel, int index,
+                            std::span<const interface_address> addresses);
+
 /// Makes `gateway` through `index` the default route of its family; another
 /// one of the same metric is replaced, for there can be only one.
 result<void>

@@ -1,5 +1,6 @@
 #include "troupe/netns/audit.hpp"
 
+#include "troupe/netns/audit_host.hpp"
 #include "troupe/netns/audit_socket.hpp"
 #include "troupe/netns/firewall/nft.hpp"
 #include "troupe/netns/unique_fd.hpp"
@@ -12,6 +13,7 @@
 
 #include <fcntl.h>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
@@ -41,6 +43,22 @@ struct raw_link {
   int master = 0;
 };
 
+// A port without carrier is disabled by the kernel itself.
+void read_port(const audit_attributes& port, bool has_carrier,
+               audit_link& link) {
+  auto is_set = [&](int flag) {
+    return port.number<uint8_t>(flag) != 0;
+  };
+  link.isolated = is_set(IFLA_BRPORT_ISOLATED);
+  link.locked = is_set(IFLA_BRPORT_LOCKED);
+  link.floods = is_set(IFLA_BRPORT_UNICAST_FLOOD)
+                && is_set(IFLA_BRPORT_BCAST_FLOOD)
+                && is_set(IFLA_BRPORT_MCAST_FLOOD);
+  link.blocked
+    = has_carrier
+      && port.number<uint8_t>(IFLA_BRPORT_STATE) != BR_STATE_FORWARDING;
+}
+
 raw_link to_link(const audit_message& message) {
   auto head = message.head<ifinfomsg>();
   auto attributes = message.attributes(sizeof head);
@@ -58,10 +76,15 @@ raw_link to_link(const audit_message& message) {
   auto mac = attributes.bytes(IFLA_ADDRESS);
   if (mac.size() == link.mac.bytes.size())
     std::ranges::copy(mac, link.mac.bytes.begin());
+  link.arp = (head.ifi_flags & IFF_NOARP) == 0;
+  if (link.kind == "bridge") {
+    auto bridge = info.inside(IFLA_INFO_DATA);
+    link.stp = bridge.number<uint32_t>(IFLA_BR_STP_STATE) != 0;
+    link.vlan_filtering = bridge.number<uint8_t>(IFLA_BR_VLAN_FILTERING) != 0;
+  }
   if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge")
-    link.isolated
-      = info.inside(IFLA_INFO_SLAVE_DATA).number<uint8_t>(IFLA_BRPORT_ISOLATED)
-        != 0;
+    read_port(info.inside(IFLA_INFO_SLAVE_DATA),
+              (head.ifi_flags & IFF_RUNNING) != 0, link);
   return result;
 }
 
@@ -134,7 +157,7 @@ read_gateway(audit_socket& socket, uint8_t family) {
 
 // Reads what is inside; the calling thread is in the namespace.
 result<void> read_inside(audit_pin& pin) {
-  auto socket = audit_socket::open();
+  auto socket = audit_socket::open(NETLINK_ROUTE);
   if (!socket)
     return fail(std::move(socket.error()));
   auto links = read_links(*socket);
@@ -211,9 +234,21 @@ std::optional<std::vector<std::string>> read_rules(const std::string& table) {
 
 } // namespace
 
-result<audit_view>
-read_audit(const std::string& pin_dir, const std::string& table) {
-  auto socket = audit_socket::open();
+result<std::vector<obstruction>>
+read_obstructions(std::span<const promised_network> networks) {
+  auto socket = audit_socket::open(NETLINK_ROUTE);
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto links = read_links(*socket);
+  if (!links)
+    return fail(std::move(links.error()));
+  return find_obstructions(*links, networks);
+}
+
+result<audit_view> read_audit(const std::string& pin_dir,
+                              std::span<const promised_network> networks,
+                              const std::string& table) {
+  auto socket = audit_socket::open(NETLINK_ROUTE);
   if (!socket)
     return fail(std::move(socket.error()));
   auto links = read_links(*socket);
@@ -231,8 +266,12 @@ read_audit(const std::string& pin_dir, const std::string& table) {
   }
   if (!pins)
     return fail(std::move(pins.error()));
+  auto obstructions = find_obstructions(*links, networks);
+  if (!obstructions)
+    return fail(std::move(obstructions.error()));
   return audit_view{std::move(*links), std::move(*pins),
-                    table.empty() ? std::nullopt : read_rules(table)};
+                    table.empty() ? std::nullopt : read_rules(table),
+                    std::move(*obstructions)};
 }
 
 } // namespace troupe::netns

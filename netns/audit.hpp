@@ -2,10 +2,13 @@
 
 #include "troupe/config/model/address.hpp"
 #include "troupe/config/model/error.hpp"
+#include "troupe/config/model/port.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe::netns {
@@ -23,6 +26,50 @@ struct audit_link {
   std::vector<interface_address> addresses; ///< Without link-local IPv6.
   int index = 0;
   bool isolated = false; ///< As a port of its bridge.
+  bool locked = false;   ///< Likewise.
+  bool floods = true;    ///< Likewise; of each kind of frames.
+  bool blocked = false;  ///< Likewise: it could forward frames and does not.
+  bool arp = true;
+  bool stp = false;            ///< Of a bridge.
+  bool vlan_filtering = false; ///< Of a bridge.
+};
+
+/// A network as far as packets to and from it are concerned.
+struct promised_network {
+  /// An endpoint that is in a sandbox.
+  struct member {
+    std::string title; ///< For messages.
+    std::string port;  ///< Its link on the host.
+    std::vector<ip_address> addresses;
+    std::vector<std::pair<protocol, uint16_t>> published; ///< Its own ports.
+  };
+
+  std::string title; ///< For messages.
+  std::string bridge;
+  uint32_t group = 0; ///< Of the bridge, unless the user has made it.
+  std::vector<prefix> subnets;
+  std::vector<interface_address> gateways; ///< Those on the bridge.
+  bool leaves_ipv4 = false; ///< Its packets are forwarded by the host.
+  bool leaves_ipv6 = false;
+  std::vector<member> members;
+};
+
+/// Something on the host, beside our own links and rules, that keeps promised
+/// traffic from flowing.
+struct obstruction {
+  enum class owner : uint8_t {
+    ours,    ///< Ours to mend.
+    setting, ///< The host's; ours if the user's settings say so.
+    others,  ///< Somebody else's: may be meant.
+  };
+
+  owner whose = owner::others;
+  std::string object;
+  std::string problem;
+  std::string command; ///< What the user can do.
+
+  auto operator<=>(const obstruction&) const = default;
+  bool operator==(const obstruction&) const = default;
 };
 
 /// A pinned namespace as the audit sees it.
@@ -41,14 +88,21 @@ struct audit_view {
   /// What `nft` prints of our tables, in JSON; empty: there are none. Nothing:
   /// it was not asked, or does not work here.
   std::optional<std::vector<std::string>> rules;
+  std::vector<obstruction> obstructions;
 };
+
+/// `obstructions` alone. Errors: as below.
+result<std::vector<obstruction>>
+read_obstructions(std::span<const promised_network> networks);
 
 /// Reads the kernel for the doctor. Shares no code with `netlink_kernel`, so
 /// that a mistake there does not hide itself: own sockets, own parsing.
+/// @param networks What is promised, for `obstructions`.
 /// @param table Name of our tables in the firewall; empty: they are not read.
 /// @thread_safety Any thread; the calling thread's namespace is the host's.
 /// Errors: `internal` when something cannot be read; never a part.
-result<audit_view>
-read_audit(const std::string& pin_dir, const std::string& table = {});
+result<audit_view> read_audit(const std::string& pin_dir,
+                              std::span<const promised_network> networks = {},
+                              const std::string& table = {});
 
 } // namespace troupe::netns

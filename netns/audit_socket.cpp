@@ -12,6 +12,7 @@ namespace {
 
 constexpr auto most_attempts = 10;
 constexpr auto buffer_bytes = size_t{65536};
+constexpr auto answer_bytes = size_t{8192};
 
 size_t aligned(size_t size) {
   return (size + 3) & ~size_t{3};
@@ -48,9 +49,17 @@ audit_attributes audit_message::attributes(size_t head_size) const {
   return audit_attributes{std::string_view{body_}.substr(skipped)};
 }
 
-result<audit_socket> audit_socket::open() {
-  auto fd
-    = unique_fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+void audit_put(std::string& request, int type, std::string_view value) {
+  auto head = rtattr{};
+  head.rta_type = static_cast<uint16_t>(type);
+  head.rta_len = static_cast<uint16_t>(sizeof head + value.size());
+  request.append(reinterpret_cast<const char*>(&head), sizeof head);
+  request.append(value);
+  request.resize(aligned(request.size()));
+}
+
+result<audit_socket> audit_socket::open(int protocol) {
+  auto fd = unique_fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)};
   auto limit = timeval{5, 0};
   if (!fd
       || ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit)
@@ -60,10 +69,11 @@ result<audit_socket> audit_socket::open() {
 }
 
 result<std::vector<audit_message>>
-audit_socket::dump_bytes(uint16_t type, std::string_view head) {
+audit_socket::dump_bytes(uint16_t type, std::string_view head,
+                         std::string_view attributes) {
   for (int i = 0; i < most_attempts; ++i) {
     auto changed = false;
-    auto found = dump_once(type, head, changed);
+    auto found = dump_once(type, head, attributes, changed);
     if (!found || !changed)
       return found;
   }
@@ -71,26 +81,47 @@ audit_socket::dump_bytes(uint16_t type, std::string_view head) {
     os_failure(EAGAIN, "audit: read the kernel", "it changed all the time"));
 }
 
-result<void> audit_socket::ask(uint16_t type, std::string_view head) {
+result<void> audit_socket::send(uint16_t type, int flags, std::string_view head,
+                                std::string_view attributes) {
   auto header = nlmsghdr{};
-  header.nlmsg_len = static_cast<uint32_t>(NLMSG_LENGTH(head.size()));
+  header.nlmsg_len = static_cast<uint32_t>(
+    NLMSG_LENGTH(aligned(head.size()) + attributes.size()));
   header.nlmsg_type = type;
-  header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
   header.nlmsg_seq = ++sequence_;
   auto request = std::string{reinterpret_cast<char*>(&header), sizeof header};
   request.append(head);
   request.resize(aligned(request.size()));
+  request.append(attributes);
   if (::send(fd_.get(), request.data(), request.size(), 0) < 0)
     return failed(errno);
   return {};
 }
 
 result<std::vector<audit_message>>
-audit_socket::dump_once(uint16_t type, std::string_view head, bool& changed) {
-  if (auto asked = ask(type, head); !asked)
+audit_socket::dump_once(uint16_t type, std::string_view head,
+                        std::string_view attributes, bool& changed) {
+  if (auto asked = send(type, NLM_F_DUMP, head, attributes); !asked)
     return fail(std::move(asked.error()));
+  return receive(false, changed);
+}
+
+result<audit_message>
+audit_socket::ask_bytes(uint16_t type, std::string_view head,
+                        std::string_view attributes) {
+  if (auto asked = send(type, 0, head, attributes); !asked)
+    return fail(std::move(asked.error()));
+  auto changed = false;
+  auto found = receive(true, changed);
+  if (!found)
+    return fail(std::move(found.error()));
+  return found->empty() ? audit_message{{}} : std::move(found->front());
+}
+
+result<std::vector<audit_message>>
+audit_socket::receive(bool single, bool& changed) {
   auto found = std::vector<audit_message>{};
-  auto buffer = std::vector<char>(buffer_bytes);
+  auto buffer = std::vector<char>(single ? answer_bytes : buffer_bytes);
   for (;;) {
     auto size = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (size < 0 && errno == EINTR)
@@ -101,7 +132,7 @@ audit_socket::dump_once(uint16_t type, std::string_view head, bool& changed) {
       = take({buffer.data(), static_cast<size_t>(size)}, found, changed);
     if (!done)
       return fail(std::move(done.error()));
-    if (*done)
+    if (*done || (single && !found.empty()))
       return found;
   }
 }

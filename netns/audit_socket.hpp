@@ -68,30 +68,53 @@ private:
   std::string body_;
 };
 
+/// Appends an attribute to a request.
+void audit_put(std::string& request, int type, std::string_view value);
+
 /// A socket that asks for lists, in the namespace it was opened in.
 class audit_socket {
 public:
-  static result<audit_socket> open();
+  /// @param protocol e.g. `NETLINK_ROUTE`.
+  static result<audit_socket> open(int protocol);
 
   /// Everything of a kind, or an error. @param head The fixed header.
+  /// @param attributes Made by `audit_put`.
   template <class Head>
-  result<std::vector<audit_message>> dump(uint16_t type, const Head& head) {
-    return dump_bytes(type,
-                      {reinterpret_cast<const char*>(&head), sizeof head});
+  result<std::vector<audit_message>>
+  dump(uint16_t type, const Head& head, std::string_view attributes = {}) {
+    return dump_bytes(type, {reinterpret_cast<const char*>(&head), sizeof head},
+                      attributes);
+  }
+
+  /// The answer to one question. Errors: as the kernel says.
+  /// @param attributes Made by `audit_put`.
+  template <class Head>
+  result<audit_message>
+  ask(uint16_t type, const Head& head, std::string_view attributes) {
+    return ask_bytes(type, {reinterpret_cast<const char*>(&head), sizeof head},
+                     attributes);
   }
 
 private:
   explicit audit_socket(unique_fd fd) : fd_(std::move(fd)) {
   }
 
+  result<audit_message>
+  ask_bytes(uint16_t type, std::string_view head, std::string_view attributes);
+
   result<std::vector<audit_message>>
-  dump_bytes(uint16_t type, std::string_view head);
+  dump_bytes(uint16_t type, std::string_view head, std::string_view attributes);
 
   // One attempt; says in `changed` that the list changed meanwhile.
   result<std::vector<audit_message>>
-  dump_once(uint16_t type, std::string_view head, bool& changed);
+  dump_once(uint16_t type, std::string_view head, std::string_view attributes,
+            bool& changed);
 
-  result<void> ask(uint16_t type, std::string_view head);
+  result<void> send(uint16_t type, int flags, std::string_view head,
+                    std::string_view attributes);
+
+  // Receives until the end of a list or, if `single`, the first object.
+  result<std::vector<audit_message>> receive(bool single, bool& changed);
 
   // Takes the messages of a datagram. @returns true at the end of the list.
   result<bool> take(std::string_view datagram,

@@ -2,6 +2,7 @@
 
 #include <linux/if_addr.h>
 #include <linux/net_namespace.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 
 namespace troupe::netns {
@@ -33,12 +34,32 @@ std::optional<kernel_event> read_route_event(const nlmsghdr& message) {
   auto body = body_of<rtmsg>(message);
   auto attributes = netlink_attributes<RTA_MAX>::of(message, body);
   auto table = attributes.value<uint32_t>(RTA_TABLE, body.rtm_table);
-  if (table != RT_TABLE_MAIN || body.rtm_protocol == RTPROT_KERNEL
-      || (body.rtm_flags & RTM_F_CLONED) != 0)
+  if ((body.rtm_flags & RTM_F_CLONED) != 0)
+    return std::nullopt;
+  // What comes for an address comes with its own event; what goes may have
+  // been deleted by somebody, in any table.
+  if (message.nlmsg_type == RTM_NEWROUTE
+      && (table != RT_TABLE_MAIN || body.rtm_protocol == RTPROT_KERNEL))
     return std::nullopt;
   auto event = kernel_event{};
   event.what = kernel_event::kind::route_changed;
   event.index = attributes.value<int>(RTA_OIF);
+  return event;
+}
+
+// What is switched on cuts no traffic; each new link tells its settings, too.
+std::optional<kernel_event> read_settings_event(const nlmsghdr& message) {
+  auto body = body_of<netconfmsg>(message);
+  auto attributes = netlink_attributes<NETCONFA_MAX>::of(message, body);
+  auto index
+    = attributes.value<int>(NETCONFA_IFINDEX, NETCONFA_IFINDEX_DEFAULT);
+  auto is_link = index > 0 && body.ncm_family == AF_INET;
+  if (attributes.value<int>(NETCONFA_FORWARDING, 1) != 0
+      || (!is_link && index != NETCONFA_IFINDEX_ALL))
+    return std::nullopt;
+  auto event = kernel_event{};
+  event.what = kernel_event::kind::settings_changed;
+  event.index = is_link ? index : 0;
   return event;
 }
 
@@ -55,6 +76,10 @@ std::optional<kernel_event> read_event(const nlmsghdr& message) {
   case RTM_NEWROUTE:
   case RTM_DELROUTE:
     return read_route_event(message);
+  case RTM_DELRULE:
+    return kernel_event{kernel_event::kind::route_changed, 0, {}, 0, {}};
+  case RTM_NEWNETCONF:
+    return read_settings_event(message);
   default:
     return std::nullopt;
   }

@@ -8,9 +8,9 @@
 /// What the kernel's notifications say. Private to netns.
 namespace troupe::netns {
 
-/// Nothing for what no event tells about: routes outside the main table and
-/// those the kernel adds for addresses, and other kinds of messages. The
-/// event's namespace is left empty.
+/// Nothing for what no event tells about: routes of other tables, those the
+/// kernel adds for addresses, and other kinds of messages. The event's
+/// namespace is left empty, and so is the link's name but for link events.
 std::optional<kernel_event> read_event(const nlmsghdr& message);
 
 /// A number of a namespace (nsid) that is new or no longer in use.

@@ -111,7 +111,8 @@ result<void> netlink_kernel::set_link(int index, const link_change& change) {
   if (index <= 0)
     return os_fail(ENODEV, operation());
   if ((change.name && !is_interface_name(*change.name))
-      || (change.alias && change.alias->size() > longest_alias))
+      || (change.alias && change.alias->size() > longest_alias)
+      || change.port_blocked.value_or(false))
     return os_fail(EINVAL, operation());
   auto message = change_link(index, change);
   auto done = socket_.call(message);

@@ -50,9 +50,54 @@ std::optional<port_flags> read_port(const nlattr* info) {
     return std::nullopt;
   auto port = netlink_attributes<IFLA_BRPORT_MAX>::within(
     kinds.find(IFLA_INFO_SLAVE_DATA));
-  return port_flags{port.value<uint8_t>(IFLA_BRPORT_ISOLATED) != 0,
-                    port.value<uint8_t>(IFLA_BRPORT_MODE) != 0,
-                    port.value<uint8_t>(IFLA_BRPORT_LEARNING) != 0};
+  auto is_set = [&](int flag, bool missing = true) {
+    return port.value<uint8_t>(flag, missing ? 1 : 0) != 0;
+  };
+  return port_flags{
+    is_set(IFLA_BRPORT_ISOLATED, false), is_set(IFLA_BRPORT_MODE, false),
+    is_set(IFLA_BRPORT_LEARNING),        is_set(IFLA_BRPORT_UNICAST_FLOOD),
+    is_set(IFLA_BRPORT_BCAST_FLOOD),     is_set(IFLA_BRPORT_MCAST_FLOOD),
+    is_set(IFLA_BRPORT_LOCKED, false)};
+}
+
+// Without a carrier the kernel itself disables a port.
+bool is_blocked(const ifinfomsg& body, const nlattr* info) {
+  auto port = netlink_attributes<IFLA_BRPORT_MAX>::within(
+    netlink_attributes<IFLA_INFO_MAX>::within(info).find(IFLA_INFO_SLAVE_DATA));
+  return (body.ifi_flags & IFF_UP) != 0 && (body.ifi_flags & IFF_RUNNING) != 0
+         && port.value<uint8_t>(IFLA_BRPORT_STATE, BR_STATE_FORWARDING)
+              != BR_STATE_FORWARDING;
+}
+
+void read_bridge(const nlattr* info, link_info& link) {
+  auto bridge = netlink_attributes<IFLA_BR_MAX>::within(
+    netlink_attributes<IFLA_INFO_MAX>::within(info).find(IFLA_INFO_DATA));
+  link.stp = bridge.value<uint32_t>(IFLA_BR_STP_STATE) != 0;
+  link.vlan_filtering = bridge.value<uint8_t>(IFLA_BR_VLAN_FILTERING) != 0;
+}
+
+// What only the kind of a link, or that of its master, understands.
+void put_details(netlink_message& message, const link_change& change) {
+  if (!change.stp && !change.vlan_filtering && !change.port_blocked)
+    return;
+  message.nest(IFLA_LINKINFO, [&] {
+    if (change.stp || change.vlan_filtering) {
+      message.put_text(IFLA_INFO_KIND, "bridge");
+      message.nest(IFLA_INFO_DATA, [&] {
+        if (change.stp)
+          message.put_u32(IFLA_BR_STP_STATE, *change.stp ? 1 : 0);
+        if (change.vlan_filtering)
+          message.put_u8(IFLA_BR_VLAN_FILTERING,
+                         *change.vlan_filtering ? 1 : 0);
+      });
+    }
+    if (change.port_blocked) {
+      message.put_text(IFLA_INFO_SLAVE_KIND, "bridge");
+      message.nest(IFLA_INFO_SLAVE_DATA, [&] {
+        message.put_u8(IFLA_BRPORT_STATE, BR_STATE_FORWARDING);
+      });
+    }
+  });
 }
 
 } // namespace
@@ -116,7 +161,14 @@ netlink_message change_link(int index, const link_change& change) {
   auto body = link_body(index);
   if (change.up)
     raise(body, *change.up);
-  auto message = netlink_message{RTM_SETLINK, 0, body};
+  if (change.arp) {
+    body.ifi_flags |= *change.arp ? 0 : IFF_NOARP;
+    body.ifi_change |= IFF_NOARP;
+  }
+  // RTM_SETLINK does not look at the details.
+  auto has_details = change.stp || change.vlan_filtering || change.port_blocked;
+  auto message
+    = netlink_message{has_details ? RTM_NEWLINK : RTM_SETLINK, 0, body};
   if (change.name)
     message.put_text(IFLA_IFNAME, *change.name);
   if (change.mac)
@@ -131,6 +183,7 @@ netlink_message change_link(int index, const link_change& change) {
     message.put(IFLA_IFALIAS,
                 {reinterpret_cast<const uint8_t*>(change.alias->data()),
                  change.alias->size()});
+  put_details(message, change);
   return message;
 }
 
@@ -142,6 +195,10 @@ netlink_message change_port(int index, const port_flags& flags) {
     message.put_u8(IFLA_BRPORT_ISOLATED, flags.isolated ? 1 : 0);
     message.put_u8(IFLA_BRPORT_MODE, flags.hairpin ? 1 : 0);
     message.put_u8(IFLA_BRPORT_LEARNING, flags.learning ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_UNICAST_FLOOD, flags.flood ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_BCAST_FLOOD, flags.broadcast_flood ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_MCAST_FLOOD, flags.multicast_flood ? 1 : 0);
+    message.put_u8(IFLA_BRPORT_LOCKED, flags.locked ? 1 : 0);
   });
   return message;
 }
@@ -185,6 +242,10 @@ link_info read_link(const nlmsghdr& message) {
   result.group = attributes.value<uint32_t>(IFLA_GROUP);
   result.alias = attributes.text(IFLA_IFALIAS);
   result.port = read_port(info);
+  result.port_blocked = result.port && is_blocked(body, info);
+  result.arp = (body.ifi_flags & IFF_NOARP) == 0;
+  if (result.kind == "bridge")
+    read_bridge(info, result);
   return result;
 }
 

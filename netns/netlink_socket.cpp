@@ -25,8 +25,7 @@ constexpr auto answer_timeout = std::chrono::seconds{5};
 
 constexpr auto most_dumps = 10;
 
-bool enable(int fd, int option) {
-  auto on = 1;
+bool enable(int fd, int option, int on = 1) {
   return ::setsockopt(fd, SOL_NETLINK, option, &on, sizeof on) == 0;
 }
 
@@ -245,6 +244,10 @@ netlink_socket::transact(std::span<const uint8_t> messages, int& failed) {
     if (auto received = receive(handle); !received.ok())
       return received;
   return answer;
+}
+
+void netlink_socket::set_strict(bool on) const {
+  static_cast<void>(enable(fd_.get(), NETLINK_GET_STRICT_CHK, on ? 1 : 0));
 }
 
 } // namespace troupe::netns

@@ -67,6 +67,10 @@ public:
   ///        transaction as a whole.
   netlink_ack transact(std::span<const uint8_t> messages, int& failed);
 
+  /// Lets the kernel leave out of dumps what the request does not ask for, and
+  /// refuse what it does not know. Kernels before 4.20 cannot.
+  void set_strict(bool on) const;
+
   int descriptor() const {
     return fd_.get();
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,9 +33,12 @@ struct simulated_namespace {
   /// `unnamed` when only open kernel objects (or a postponed teardown) hold it.
   std::string label;
   uint64_t inode = 0;
-  std::vector<simulated_link> links; ///< By name.
-  std::vector<route_info> routes;    ///< Those of `kernel::routes`.
+  std::vector<simulated_link> links;     ///< By name.
+  std::vector<route_info> routes;        ///< Those of `kernel::routes`.
+  std::vector<route_info> kernel_routes; ///< Those of addresses.
+  std::vector<rule_info> rules;
   std::vector<neighbour_info> neighbours;
+  std::vector<neighbour_info> announced; ///< The last ones.
   std::map<sysctl, int> sysctls_all;     ///< Of the entry `all`.
   std::map<sysctl, int> sysctls_default; ///< Of the entry `default`.
 
@@ -133,6 +137,18 @@ public:
 
   /// `ip route flush table main` for the routes of `kernel::routes`.
   result<void> flush_routes(const std::string& ns);
+
+  /// `ip route del`, of a route that the kernel made for an address of this
+  /// link. Errors: ENODEV; ESRCH.
+  result<void> drop_route(const std::string& ns, const std::string& link,
+                          const prefix& destination);
+
+  /// `bridge link set dev LINK state 0`. Errors: ENODEV; EOPNOTSUPP.
+  result<void> block_port(const std::string& ns, const std::string& link);
+
+  /// `sysctl -w`. Errors: as `kernel::set_sysctl`.
+  result<void> write_sysctl(const std::string& ns, sysctl key,
+                            const std::string& interface, int value);
 
   /// `nft flush ruleset`.
   result<void> flush_ruleset(const std::string& ns);

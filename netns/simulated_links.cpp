@@ -25,7 +25,7 @@ int count_ports(const space& ns, int bridge) {
 bool is_same(const link_info& x, const link_info& y) {
   auto facts = [](const link_info& z) {
     return std::tie(z.name, z.mac, z.mtu_bytes, z.up, z.master, z.group,
-                    z.alias);
+                    z.alias, z.arp, z.stp, z.vlan_filtering, z.port_blocked);
   };
   return facts(x) == facts(y);
 }
@@ -186,6 +186,7 @@ result<void> model::enslave(space& ns, link_state& link, int master) {
 void model::release_port(space& ns, link_state& link) {
   auto bridge = std::exchange(link.info.master, 0);
   link.info.port.reset();
+  link.info.port_blocked = false;
   emit(ns, kernel_event::kind::link_changed, &link);
   follow_ports(ns, bridge);
 }
@@ -251,6 +252,19 @@ model::rename(space& ns, link_state& link, const std::string& name) {
   return {};
 }
 
+result<void> model::set_details(link_state& link, const link_change& change) {
+  auto subject = "set link " + link.info.name;
+  if ((change.stp || change.vlan_filtering) && link.info.kind != "bridge")
+    return fail(os_failure(EOPNOTSUPP, subject, "no bridge"));
+  if (change.port_blocked && !link.info.port)
+    return fail(os_failure(EINVAL, subject, "no bridge port"));
+  link.info.stp = change.stp.value_or(link.info.stp);
+  link.info.vlan_filtering
+    = change.vlan_filtering.value_or(link.info.vlan_filtering);
+  link.info.port_blocked = change.port_blocked.value_or(link.info.port_blocked);
+  return {};
+}
+
 // The kernel works through the attributes in this order and keeps what was
 // done when one of them fails, so we do as well.
 result<void> model::set_link(space& ns, int index, const link_change& change) {
@@ -259,6 +273,8 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
     return fail(os_failure(EINVAL, subject, "bad interface name"));
   if (change.alias && change.alias->size() > longest_alias_bytes && index > 0)
     return fail(os_failure(EINVAL, subject, "the alias is too long"));
+  if (change.port_blocked.value_or(false) && index > 0)
+    return fail(os_failure(EINVAL, subject, "a port cannot be blocked"));
   auto found = link(ns, index, "set link");
   if (!found)
     return fail(std::move(found.error()));
@@ -277,6 +293,10 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
     target.info.alias = *change.alias;
   if (done && change.master)
     done = enslave(ns, target, *change.master);
+  if (change.arp)
+    target.info.arp = *change.arp;
+  if (done)
+    done = set_details(target, change);
   if (done && change.up && *change.up != target.info.up) {
     if (*change.up)
       bring_up(target);

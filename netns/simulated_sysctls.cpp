@@ -47,6 +47,8 @@ void write_default(space& ns, sysctl key, int value) {
 
 void model::write_link(space& ns, link_state& link, sysctl key, int value) {
   link.value(key) = value;
+  if (key == sysctl::ipv4_forwarding && value == 0)
+    emit(ns, kernel_event::kind::settings_changed, &link);
   if (key != sysctl::ipv6_disable)
     return;
   if (value != 0)
@@ -58,6 +60,9 @@ void model::write_link(space& ns, link_state& link, sysctl key, int value) {
 void model::write_all(space& ns, sysctl key, int value) {
   auto slot = static_cast<size_t>(key);
   ns.all[slot] = value;
+  if ((key == sysctl::ipv4_forwarding || key == sysctl::ipv6_forwarding)
+      && value == 0)
+    emit(ns, kernel_event::kind::settings_changed);
   if (!spreads(key))
     return;
   ns.defaults[slot] = value;

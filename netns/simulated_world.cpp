@@ -29,8 +29,10 @@ void model::emit(const space& ns, kernel_event::kind what,
     event.index = link->info.index;
     if (what == kernel_event::kind::link_changed
         || what == kernel_event::kind::link_removed) {
-      event.link_name = link->info.name;
       event.group = link->info.group;
+      event.link_name = link->info.name;
+    } else if (ns.inode == host) {
+      event.link_name = link->info.name;
     }
   }
   auto tell = [&] {
@@ -198,6 +200,55 @@ result<void> simulated_world::flush_routes(const std::string& ns) {
     (*where)->routes.clear();
     m.emit(**where, kernel_event::kind::route_changed);
     return {};
+  });
+}
+
+result<void>
+simulated_world::drop_route(const std::string& ns, const std::string& link,
+                            const prefix& destination) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    auto* target = (*where)->find(link);
+    if (target == nullptr)
+      return fail(os_failure(ENODEV, "drop a route of " + link));
+    for (auto& x : simulation::kernel_routes(**where)) {
+      if (x.index != target->info.index || x.destination != destination)
+        continue;
+      (*where)->lost.insert(std::move(x));
+      m.emit(**where, kernel_event::kind::route_changed, target);
+      return {};
+    }
+    return fail(os_failure(ESRCH, "drop a route of " + link));
+  });
+}
+
+result<void>
+simulated_world::block_port(const std::string& ns, const std::string& link) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    auto* target = (*where)->find(link);
+    if (target == nullptr)
+      return fail(os_failure(ENODEV, "block port " + link));
+    if (!target->info.port)
+      return fail(os_failure(EOPNOTSUPP, "block port " + link));
+    target->info.port_blocked = true;
+    m.emit(**where, kernel_event::kind::link_changed, target);
+    return {};
+  });
+}
+
+result<void>
+simulated_world::write_sysctl(const std::string& ns, sysctl key,
+                              const std::string& interface, int value) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    return m.set_sysctl(**where, key, interface, value);
   });
 }
 

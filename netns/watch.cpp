@@ -14,8 +14,10 @@
 
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 namespace troupe::netns {
 
@@ -44,8 +46,10 @@ constexpr auto settling_time = std::chrono::milliseconds{100};
 constexpr auto burst_time = std::chrono::milliseconds{3};
 
 constexpr auto groups
-  = std::array{RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-               RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NSID};
+  = std::array{RTNLGRP_LINK,        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+               RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
+               RTNLGRP_IPV6_RULE,   RTNLGRP_NSID,        RTNLGRP_IPV4_NETCONF,
+               RTNLGRP_IPV6_NETCONF};
 
 tl::unexpected<error> os_fail(std::string_view operation) {
   return fail(os_failure(errno, operation));
@@ -128,6 +132,9 @@ private:
 
   // Takes one datagram. @returns false if there was none.
   result<bool> read_datagram(int socket, std::vector<kernel_event>& events);
+
+  // Adds the name of the host's link. @returns false if there is none.
+  bool name_link(kernel_event& event) const;
 
   void read_message(const nlmsghdr& message, std::optional<int> nsid,
                     std::vector<kernel_event>& events);
@@ -243,6 +250,15 @@ kernel_watch::read_datagram(int socket, std::vector<kernel_event>& events) {
   return true;
 }
 
+bool kernel_watch::name_link(kernel_event& event) const {
+  auto request = ifreq{};
+  request.ifr_ifindex = event.index;
+  if (::ioctl(notifications_.get(), SIOCGIFNAME, &request) != 0)
+    return false;
+  event.link_name = request.ifr_name;
+  return true;
+}
+
 void kernel_watch::read_message(const nlmsghdr& message,
                                 std::optional<int> nsid,
                                 std::vector<kernel_event>& events) {
@@ -251,9 +267,14 @@ void kernel_watch::read_message(const nlmsghdr& message,
   auto event = read_event(message);
   if (!event)
     return;
-  if (!nsid)
+  if (!nsid) {
+    // What a link took along that is gone by now is told by its removal.
+    if (event->link_name.empty() && event->index != 0 && !name_link(*event))
+      return;
     return add(std::move(*event), events);
-  if (pins_.is_foreign(*nsid))
+  }
+  if (pins_.is_foreign(*nsid)
+      || event->what == kernel_event::kind::settings_changed)
     return;
   if (auto path = pins_.find(*nsid)) {
     event->namespace_path = *path;

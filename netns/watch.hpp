@@ -19,7 +19,10 @@ struct kernel_event {
     link_changed,       ///< A link was made or changed.
     link_removed,       ///< A link is gone.
     address_changed,    ///< An address was added or removed.
-    route_changed,      ///< A route of the main table was added or removed.
+    route_changed,      ///< A route of the main table was added, or a route
+                        ///< or a rule removed.
+    settings_changed,   ///< Of the host: forwarding was switched off, on a
+                        ///< link or, if the event names none, everywhere.
     namespaces_changed, ///< The pin at `namespace_path` came, went or died.
     firewall_changed,   ///< Somebody else changed a table of ours.
     overflow,           ///< Events were lost: compare everything.
@@ -27,7 +30,8 @@ struct kernel_event {
 
   kind what = kind::overflow;
   int index = 0;              ///< Of the link; 0 if the event names none.
-  std::string link_name;      ///< For link events; else empty.
+  std::string link_name;      ///< Of the host, if the event names a link; else
+                              ///< for link events only.
   uint32_t group = 0;         ///< Interface group, for link events.
   std::string namespace_path; ///< The pin; empty: the host's namespace.
 

@@ -48,6 +48,9 @@ public:
         say(std::move(line));
     for (auto& line : check_records(records_))
       say(std::move(line));
+    for (const auto& x : seen_.kernel.obstructions)
+      say(x.object + ": " + x.problem
+          + (x.command.empty() ? "" : " (" + x.command + ")"));
     return std::move(wrong_);
   }
 
@@ -112,6 +115,14 @@ void inspection::check_bridge(const network_spec& x) {
     });
   else
     check_tag(*link, x.id.value);
+  if (link->group == seen_.owner.link_group()) {
+    if (!link->master.empty())
+      say("bridge " + name + " is part of " + link->master);
+    if (!link->arp)
+      say("bridge " + name + " asks for no neighbours");
+    if (link->stp || link->vlan_filtering)
+      say("bridge " + name + " speaks spanning tree or filters by VLAN");
+  }
   if (text_of(is) != text_of(wanted))
     say("addresses of bridge " + name + " are" + text_of(is) + ", not"
         + text_of(wanted));
@@ -170,6 +181,8 @@ void inspection::check_host_end(const join_spec& join,
     say("link " + name + " is down");
   if (link->master != bridge_of(*find(records_.networks, join.network)))
     say("link " + name + " is not on its bridge");
+  if (!link->arp || link->blocked || link->locked || !link->floods)
+    say("link " + name + " does not pass all frames on");
 }
 
 void inspection::check_inside(const join_spec& join, const endpoint_spec& who,
@@ -253,7 +266,60 @@ void inspection::check_leftovers() {
       say("pin " + name + " belongs to nobody");
 }
 
+bool leaves(const network_spec& x, ip_family family) {
+  const auto enabled = family == ip_family::v4 ? x.enable_ipv4 : x.enable_ipv6;
+  return enabled && !x.internal && is_on_bridge(x, family);
+}
+
+netns::promised_network
+promise_of(const network_spec& x, const instance& owner) {
+  auto result = netns::promised_network{};
+  result.title = "network " + x.name;
+  result.bridge = bridge_of(x);
+  result.group = owner.link_group();
+  for (const auto& pool : x.pools) {
+    if (!pool.subnet)
+      continue;
+    result.subnets.push_back(*pool.subnet);
+    if (pool.gateway && is_on_bridge(x, pool.gateway->family()))
+      result.gateways.push_back({*pool.gateway, pool.subnet->length()});
+  }
+  result.leaves_ipv4 = leaves(x, ip_family::v4);
+  result.leaves_ipv6 = leaves(x, ip_family::v6);
+  return result;
+}
+
 } // namespace
+
+std::vector<netns::promised_network>
+promises_of(const persistence::snapshot& records, const instance& owner) {
+  auto result = std::vector<netns::promised_network>{};
+  auto places = std::map<network_id, size_t>{};
+  for (const auto& x : records.networks)
+    if (x.driver == "bridge") {
+      places[x.id] = result.size();
+      result.push_back(promise_of(x, owner));
+    }
+  auto endpoints = std::map<endpoint_id, const endpoint_spec*>{};
+  for (const auto& x : records.endpoints)
+    endpoints[x.id] = &x;
+  for (const auto& join : records.joins) {
+    const auto place = places.find(join.network);
+    const auto who = endpoints.find(join.endpoint);
+    if (place == places.end() || who == endpoints.end())
+      continue;
+    auto member = netns::promised_network::member{};
+    member.title = "endpoint " + who->second->name;
+    member.port = host_end_of(join.endpoint);
+    for (const auto& x : who->second->addresses)
+      member.addresses.push_back(x.address);
+    for (const auto& x : join.bindings)
+      if (x.host_port != 0 && !x.host_ip.is_loopback())
+        member.published.emplace_back(x.proto, x.port);
+    result[place->second].members.push_back(std::move(member));
+  }
+  return result;
+}
 
 std::vector<std::string> check_host(const host_view& seen) {
   return inspection{seen}.run();

@@ -23,6 +23,10 @@ struct host_view {
   std::multimap<std::string, uint64_t> mounts;
 };
 
+/// What the networks on record promise of packets, for the audit.
+std::vector<netns::promised_network>
+promises_of(const persistence::snapshot& records, const instance& owner);
+
 /// Compares the kernel with what follows from the records: per bridge network
 /// one bridge with the gateways' addresses and its rules; per sandbox one pin;
 /// per join one link on the bridge, one interface and its guard; per published

@@ -142,6 +142,11 @@ public:
     return bridge_publish_address(network);
   }
 
+  bool connects_endpoints(const network_spec& network) const override {
+    auto options = parse_bridge_options(network);
+    return options && options->enable_icc;
+  }
+
   bool needs_forwarding(const network_spec& network,
                         ip_family family) const override {
     return bridge_needs_forwarding(network, family);

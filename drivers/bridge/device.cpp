@@ -87,6 +87,18 @@ set_sysctls(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
   return {};
 }
 
+// A setting of the host's own that is off is not the bridge's business. A new
+// bridge takes over what `default` says, which need not be the same.
+result<void>
+open_forwarding(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
+  auto is_closed = lacks_forwarding(k, wanted);
+  if (!is_closed)
+    return fail(std::move(is_closed.error()));
+  if (!*is_closed)
+    return {};
+  return change_sysctl(k, undo, sysctl::ipv4_forwarding, wanted.name, 1);
+}
+
 netns::link_change
 own_attributes(const instance& owner, const wanted_bridge& wanted) {
   auto result = netns::link_change{};
@@ -95,6 +107,10 @@ own_attributes(const instance& owner, const wanted_bridge& wanted) {
   result.mac = wanted.mac;
   result.group = owner.link_group();
   result.alias = owner.alias(wanted.id);
+  result.master = 0; // A VRF would take its routes along.
+  result.arp = true;
+  result.stp = false;
+  result.vlan_filtering = false;
   return result;
 }
 
@@ -106,12 +122,16 @@ result<void> mend(kernel& k, undo_stack& undo, const instance& owner,
     return done;
   if (auto done = set_sysctls(k, undo, wanted); !done)
     return done;
+  if (auto done = open_forwarding(k, undo, wanted); !done)
+    return done;
   if (auto done = add_missing_addresses(k, undo, link.index, wanted.addresses);
       !done)
     return done;
   auto change = netns::link_change{};
   change.up = true;
-  return change_link(k, undo, link, change);
+  if (auto done = change_link(k, undo, link, change); !done)
+    return done;
+  return restore_routes(k, link.index, wanted.addresses);
 }
 
 // A request whose answer got lost may have made the bridge. Without an alias
@@ -201,6 +221,20 @@ find_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
       return maybe{{std::move(link), false}};
   }
   return maybe{};
+}
+
+result<bool> lacks_forwarding(kernel& k, const wanted_bridge& wanted) {
+  if (!wanted.forwards_ipv4)
+    return false;
+  for (const auto& [name, value] :
+       {std::pair{std::string{"all"}, 0}, {wanted.name, 1}}) {
+    auto now = k.read_sysctl(sysctl::ipv4_forwarding, name);
+    if (!now)
+      return fail(std::move(now.error()));
+    if (*now == value)
+      return false;
+  }
+  return true;
 }
 
 result<void>

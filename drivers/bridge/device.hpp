@@ -30,6 +30,10 @@ result<void> create_bridge(netns::kernel& kernel, const instance& owner,
 result<void> remove_bridge(netns::kernel& kernel, const instance& owner,
                            const wanted_bridge& wanted);
 
+/// Does the host forward IPv4, but not what comes from this bridge?
+result<bool>
+lacks_forwarding(netns::kernel& kernel, const wanted_bridge& wanted);
+
 /// How the bridge differs, one line each.
 result<std::vector<std::string>>
 inspect_bridge(netns::kernel& kernel, const instance& owner,

@@ -73,6 +73,8 @@ result<void> endpoint_job::mend_host_end(const link_info& link) {
   change.master = bridge_;
   change.mtu_bytes = wanted_.mtu_bytes;
   change.up = true;
+  change.arp = true;
+  change.port_blocked = false;
   if (auto done = change_link(host_, undo_, link, change); !done)
     return done;
   // A port that has just joined has the default flags.
@@ -87,6 +89,7 @@ result<void> endpoint_job::mend_peer(const link_info& link) {
   change.name = wanted_.interface;
   change.mac = wanted_.mac;
   change.mtu_bytes = wanted_.mtu_bytes;
+  change.arp = true;
   if (auto done = change_link(*inside_, undo_, link, change); !done)
     return done;
   if (wanted_.has_ipv6) {

@@ -124,7 +124,10 @@ use_host_bridge(kernel& k, undo_stack& undo, const instance& owner,
   change.up = true;
   if (auto done = change_link(k, undo, bridge, change); !done)
     return done;
-  return add_missing_addresses(k, undo, bridge.index, mark->addresses);
+  if (auto done = add_missing_addresses(k, undo, bridge.index, mark->addresses);
+      !done)
+    return done;
+  return restore_routes(k, bridge.index, mark->addresses);
 }
 
 result<void> release_host_bridge(kernel& k, const instance& owner,

@@ -23,6 +23,27 @@ void compare_own_bridge(differences& found, const instance& owner,
   found.compare("mac", to_string(link.mac), to_string(wanted.mac));
   found.compare("alias", link.alias, owner.alias(wanted.id));
   found.compare("group", link.group, owner.link_group());
+  found.expect(link.master == 0, "is part of another link");
+  found.expect(link.arp, "asks for no neighbours (ARP is off)");
+  found.expect(!link.stp, "spanning tree is on");
+  found.expect(!link.vlan_filtering, "VLAN filtering is on");
+}
+
+// Those that are there: one that is missing takes its routes along.
+result<void> compare_routes(kernel& k, differences& found, int index,
+                            std::span<const interface_address> present,
+                            std::span<const interface_address> wanted) {
+  auto addresses = std::vector<interface_address>{};
+  for (const auto& x : wanted)
+    if (std::find(present.begin(), present.end(), x) != present.end())
+      addresses.push_back(x);
+  auto lost = lost_routes(k, index, addresses);
+  if (!lost)
+    return fail(std::move(lost.error()));
+  for (const auto& x : *lost)
+    found.note(
+      fmt::format("route to {} is missing", to_string(*x.destination)));
+  return {};
 }
 
 result<void> compare_ipv6(kernel& k, differences& found,
@@ -65,6 +86,14 @@ void compare_host_end(differences& found, const link_info& link,
   found.compare("isolated", flags.isolated, wanted.flags.isolated);
   found.compare("hairpin", flags.hairpin, wanted.flags.hairpin);
   found.compare("learning", flags.learning, wanted.flags.learning);
+  found.compare("flood", flags.flood, wanted.flags.flood);
+  found.compare("broadcast flood", flags.broadcast_flood,
+                wanted.flags.broadcast_flood);
+  found.compare("multicast flood", flags.multicast_flood,
+                wanted.flags.multicast_flood);
+  found.compare("locked", flags.locked, wanted.flags.locked);
+  found.expect(!link.port_blocked, "forwards no frames (port state)");
+  found.expect(link.arp, "asks for no neighbours (ARP is off)");
 }
 
 result<void> compare_peer(kernel& inside, differences& found,
@@ -83,6 +112,7 @@ result<void> compare_peer(kernel& inside, differences& found,
   found.compare("mtu", link->mtu_bytes, wanted.mtu_bytes);
   found.compare("mac", to_string(link->mac), to_string(wanted.mac));
   found.expect(link->up, "is down");
+  found.expect(link->arp, "asks for no neighbours (ARP is off)");
   auto addresses = inside.addresses(*index);
   if (!addresses)
     return fail(std::move(addresses.error()));
@@ -136,6 +166,16 @@ inspect_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
     return fail(std::move(addresses.error()));
   for (const auto& line : missing_gateways(*addresses, wanted, is_ours))
     found.note(line);
+  if (auto done
+      = compare_routes(k, found, link.index, *addresses, wanted.addresses);
+      !done)
+    return fail(std::move(done.error()));
+  if (is_ours) {
+    auto is_closed = lacks_forwarding(k, wanted);
+    if (!is_closed)
+      return fail(std::move(is_closed.error()));
+    found.expect(!*is_closed, "IPv4 forwarding is off");
+  }
   if (is_ours || wanted.has_ipv6)
     if (auto done = compare_ipv6(k, found, link.name, wanted.has_ipv6); !done)
       return fail(std::move(done.error()));

@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/gateway.hpp"
 #include "troupe/drivers/bridge/names.hpp"
+#include "troupe/drivers/bridge/rules.hpp"
 
 #include <fmt/format.h>
 
@@ -61,6 +62,7 @@ result<wanted_bridge> want_bridge(const network_spec& network) {
   result.name = result.is_named ? options->name : bridge_name(network.id);
   result.has_ipv6
     = network.enable_ipv6 && holds_gateway(*options, ip_family::v6);
+  result.forwards_ipv4 = bridge_needs_forwarding(network, ip_family::v4);
   result.mac = bridge_mac(network.id);
   result.mtu_bytes = options->mtu_bytes;
   for (const auto& pool : network.pools)

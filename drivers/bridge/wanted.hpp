@@ -10,12 +10,13 @@ namespace troupe::drivers {
 
 /// How a network's bridge is to be, everything decided.
 struct wanted_bridge {
-  std::string id;         ///< The network's.
-  std::string name;       ///< Of the interface.
-  bool is_named = false;  ///< By the user; it may be the user's own bridge.
-  bool has_ipv6 = false;  ///< IPv6 is on on the bridge.
-  mac_address mac;        ///< Of a bridge of ours.
-  uint32_t mtu_bytes = 0; ///< Of a bridge of ours.
+  std::string id;             ///< The network's.
+  std::string name;           ///< Of the interface.
+  bool is_named = false;      ///< By the user; it may be the user's own bridge.
+  bool has_ipv6 = false;      ///< IPv6 is on on the bridge.
+  bool forwards_ipv4 = false; ///< Its packets are to leave it.
+  mac_address mac;            ///< Of a bridge of ours.
+  uint32_t mtu_bytes = 0;     ///< Of a bridge of ours.
   std::vector<interface_address> addresses; ///< Gateways of the containers.
 };
 

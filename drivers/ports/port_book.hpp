@@ -95,6 +95,14 @@ public:
   /// taken again; the others are.
   result<void> repair();
 
+  /// Looks after the proxy, and takes its ports again at once if it is gone.
+  /// @returns what was wrong; empty: nothing.
+  std::string look_after_proxy();
+
+  /// What is wrong now, one line each, without mending it: no proxy, ports that
+  /// could not be taken again.
+  std::vector<std::string> problems();
+
 private:
   using socket_ptr = std::shared_ptr<netns::held_port>;
 
@@ -114,7 +122,8 @@ private:
     socket_ptr socket; ///< Set if it is here or sent.
     /// `0.0.0.0` and `::` of one number have one socket; here the latter's.
     bool shared = false;
-    bool fresh = false; ///< Begun and not finished.
+    bool fresh = false;       ///< Begun and not finished.
+    std::string problem = {}; ///< Why it could not be taken again.
   };
 
   struct parcel;
@@ -144,6 +153,8 @@ private:
   void give_back(std::span<const entry> entries);
   void enter(const publisher& owner, std::vector<entry> entries);
   result<void> close_strays(const netns::port_set& strays, bool& parted);
+  bool has_lost_ports() const;
+  bool needs_proxy() const;
   result<void> repair_once(bool& parted);
   result<void> repair_entry(entry& x, const netns::port_set& present);
 

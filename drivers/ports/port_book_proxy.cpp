@@ -266,6 +266,60 @@ port_book::close_strays(const netns::port_set& strays, bool& parted) {
   return done;
 }
 
+bool port_book::needs_proxy() const {
+  return proxy_ && std::ranges::any_of(accounts_, [](const auto& account) {
+           return std::ranges::any_of(account.second.entries,
+                                      [](const entry& x) {
+                                        return x.where == place::proxy;
+                                      });
+         });
+}
+
+bool port_book::has_lost_ports() const {
+  return std::ranges::any_of(accounts_, [](const auto& account) {
+    return std::ranges::any_of(account.second.entries, [](const entry& x) {
+      return !x.problem.empty();
+    });
+  });
+}
+
+std::string port_book::look_after_proxy() {
+  if (!needs_proxy())
+    return {};
+  auto found = std::string{};
+  switch (proxy_->health()) {
+  case netns::proxy_health::absent:
+    static_cast<void>(repair());
+    return "troupe-proxy was gone";
+  case netns::proxy_health::stopped:
+    if (auto done = proxy_->wake(); !done)
+      return {}; // `problems` tells.
+    return "troupe-proxy was stopped";
+  default:
+    if (has_lost_ports())
+      static_cast<void>(repair());
+    return {};
+  }
+}
+
+std::vector<std::string> port_book::problems() {
+  auto result = std::vector<std::string>{};
+  if (needs_proxy()) {
+    const auto health = proxy_->health();
+    if (health == netns::proxy_health::absent)
+      result.emplace_back("troupe-proxy is gone: nobody holds or serves the "
+                          "published ports");
+    if (health == netns::proxy_health::stopped)
+      result.emplace_back("troupe-proxy is stopped: it holds the published "
+                          "ports and serves none");
+  }
+  for (const auto& [owner, account] : accounts_)
+    for (const auto& x : account.entries)
+      if (!x.problem.empty())
+        result.push_back("endpoint " + account.who.name + ": " + x.problem);
+  return result;
+}
+
 result<void> port_book::repair() {
   auto parted = false;
   auto done = repair_once(parted);
@@ -292,7 +346,9 @@ result<void> port_book::repair_once(bool& parted) {
       if (x.where == place::nowhere)
         continue;
       strays.erase(port_of(x.binding, x.target));
-      if (auto ok = repair_entry(x, present); !ok && first)
+      auto ok = repair_entry(x, present);
+      x.problem = ok ? std::string{} : ok.error().message;
+      if (!ok && first)
         first = std::move(ok);
     }
   }

@@ -44,6 +44,12 @@ struct by_socket {
 /// Ports, each socket once.
 using port_set = std::set<proxy_port, by_socket>;
 
+enum class proxy_health : uint8_t {
+  well,
+  stopped, ///< By a signal, e.g. SIGSTOP.
+  absent,  ///< Never started, or gone.
+};
+
 /// The process that holds all host ports and serves those that the firewall
 /// cannot lead to their container. It outlives the daemon.
 ///
@@ -52,6 +58,13 @@ using port_set = std::set<proxy_port, by_socket>;
 class port_proxy {
 public:
   virtual ~port_proxy() = default;
+
+  /// How it is. Asks the kernel and not the proxy, so that one that does not
+  /// answer keeps nobody waiting.
+  virtual proxy_health health() = 0;
+
+  /// Lets one that was stopped go on. Errors: EPERM; ESRCH.
+  virtual result<void> wake() = 0;
 
   /// All ports that the proxy has; none if it is not there.
   virtual result<std::vector<proxy_port>> list() = 0;

@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
 
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -79,6 +82,34 @@ class proxy_client : public port_proxy {
 public:
   explicit proxy_client(proxy_settings settings)
     : settings_{std::move(settings)} {
+  }
+
+  proxy_health health() override {
+    auto byte = char{};
+    if (socket_
+        && ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+      socket_ = unique_fd{};
+    if (!socket_ && !try_connect())
+      return proxy_health::absent;
+    // `pid (name) state …`; the name may contain anything.
+    auto file = std::ifstream{"/proc/" + std::to_string(pid()) + "/stat"};
+    auto text = std::string{std::istreambuf_iterator<char>{file}, {}};
+    auto end = text.rfind(") ");
+    auto state = end + 2 < text.size() ? text[end + 2] : '?';
+    return state == 'T' || state == 't' ? proxy_health::stopped
+                                        : proxy_health::well;
+  }
+
+  result<void> wake() override {
+    // -1 would be everybody.
+    auto process = pid();
+    if (process <= 0)
+      return fail(os_failure(ESRCH, "wake troupe-proxy"));
+    if (::kill(process, SIGCONT) != 0)
+      return fail(os_failure(
+        errno, "wake troupe-proxy (process " + std::to_string(process) + ")",
+        "it is stopped"));
+    return {};
   }
 
   result<std::vector<proxy_port>> list() override {
@@ -271,6 +302,18 @@ private:
     if (try_connect())
       return {};
     return fail(os_failure(errno, "connect to troupe-proxy"));
+  }
+
+  // The process behind the socket; -1 if nobody is there.
+  pid_t pid() const {
+    auto peer = ucred{};
+    auto size = socklen_t{sizeof peer};
+    if (!socket_
+        || ::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size)
+             != 0
+        || peer.pid <= 0)
+      return -1;
+    return peer.pid;
   }
 
   bool try_connect() {

@@ -86,6 +86,17 @@ public:
   explicit simulated_proxy(simulated_ports& world) : world_{&world} {
   }
 
+  proxy_health health() override {
+    if (world_->stopped_)
+      return proxy_health::stopped;
+    return world_->served_.empty() ? proxy_health::absent : proxy_health::well;
+  }
+
+  result<void> wake() override {
+    world_->stopped_ = false;
+    return {};
+  }
+
   result<std::vector<proxy_port>> list() override {
     if (auto ok = expect_nothing_begun(); !ok)
       return fail(std::move(ok.error()));
@@ -211,6 +222,7 @@ void simulated_ports::drop(const proxy_port& gone) {
 }
 
 void simulated_ports::kill_proxy() {
+  stopped_ = false;
   served_.clear();
 }
 

@@ -46,6 +46,11 @@ public:
   /// The proxy dies; its ports are free.
   void kill_proxy();
 
+  /// Somebody stops the proxy: it does not answer.
+  void stop_proxy() {
+    stopped_ = true;
+  }
+
   /// Ports in our sockets and in the proxy, in order, e.g.
   /// `0.0.0.0:8080/tcp`; for comparing before and after.
   std::vector<std::string> held() const;
@@ -67,6 +72,7 @@ private:
   fault ask(call what) const;
   const place* in_the_way(const place& wanted) const;
 
+  bool stopped_ = false;
   std::map<place, port_user> taken_; // Ours have no name.
   std::vector<std::pair<proxy_port, std::shared_ptr<held_port>>> served_;
 };

@@ -31,9 +31,7 @@ std::string name_of(int sandbox) {
 
 std::string text_of(const port& x) {
   constexpr const char* at[] = {"", "uplink:", "127.0.0.1:"};
-  return (x.host == 0
-            ? ""
-            : at[static_cast<int>(x.at)] + std::to_string(x.host) + ":")
+  return at[static_cast<int>(x.at)] + std::to_string(x.host) + ":"
          + std::to_string(x.inside) + (x.tcp ? "/tcp" : "/udp");
 }
 
@@ -120,7 +118,7 @@ bool publish(state& now, const step& x) {
   auto* who = now.find(x.sandbox, x.network);
   const auto& n = now.networks[static_cast<size_t>(x.network)];
   if (who == nullptr || n.how == mode::internal
-      || (x.port.host != 0 && now.is_taken(x.port.host, x.port.tcp)))
+      || now.is_taken(x.port.host, x.port.tcp))
     return false;
   // A routed network has no host ports to tell two publications apart by.
   for (const auto& p : who->ports)
@@ -254,12 +252,6 @@ plan make_plan(unsigned long seed, int steps, const scope& what) {
     auto next = random.any_step(what.hands);
     next.as.v6 = next.as.v6 && what.v6;
     next.renew = next.what == kind::publish && !what.old_flows;
-    if (!what.unused_host_ports
-        && now.networks[static_cast<size_t>(next.network)].how
-             == mode::routed) {
-      next.port.host = 0;
-      next.port.at = host_side::any;
-    }
     if (next.what == kind::attach && !what.many_networks
         && now.is_attached(next.sandbox))
       continue;

@@ -88,7 +88,6 @@ struct scope {
   bool v6 = true;            ///< Networks with IPv6.
   bool many_networks = true; ///< Sandboxes in several networks.
   bool old_flows = true;     ///< Flows that are older than the port they want.
-  bool unused_host_ports = true; ///< Named for routed networks, too.
 };
 
 plan make_plan(unsigned long seed, int steps, const scope& what);

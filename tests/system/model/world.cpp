@@ -44,8 +44,8 @@ std::string name_of(int who) {
 }
 
 std::string port_text(const port& x) {
-  auto result = (x.host == 0 ? "" : std::to_string(x.host) + ":")
-                + std::to_string(x.inside) + (x.tcp ? "/tcp" : "/udp");
+  auto result = std::to_string(x.host) + ":" + std::to_string(x.inside)
+                + (x.tcp ? "/tcp" : "/udp");
   if (x.at == host_side::uplink)
     return uplink_address(false) + ":" + result;
   return x.at == host_side::loopback ? "127.0.0.1:" + result : result;

@@ -68,7 +68,7 @@ struct healthy_world : testing::Test {
 
   /// The one finding there must be: `object: problem -> repair`.
   std::string finding() {
-    auto found = diagnose(views, owner);
+    auto found = diagnose(views, owner).findings;
     auto text = std::string{};
     for (const auto& x : found) {
       EXPECT_FALSE(x.repaired);
@@ -104,7 +104,7 @@ struct healthy_world : testing::Test {
 
 TEST_F(healthy_world, HasNoFindings) {
   EXPECT_EQ(finding(), "");
-  EXPECT_TRUE(diagnose({}, owner).empty());
+  EXPECT_TRUE(diagnose({}, owner).findings.empty());
 }
 
 // -- store against actors -----------------------------------------------------
@@ -162,6 +162,82 @@ TEST_F(healthy_world, BridgeIsDown) {
   bridge_link().up = false;
   EXPECT_EQ(finding(),
             network_title + "bridge " + bridge + " is down -> set it up");
+}
+
+TEST_F(healthy_world, ABridgeOfOursThatSomebodyChanged) {
+  using link = netns::audit_link;
+  bridge_link().arp = false;
+  EXPECT_NE(finding().find("ARP is off"), std::string::npos);
+  bridge_link().arp = true;
+  for (auto flag : {&link::stp, &link::vlan_filtering}) {
+    bridge_link().*flag = true;
+    EXPECT_NE(finding(), "");
+    bridge_link().group = 0; // A user's bridge is the user's.
+    EXPECT_EQ(finding(), "");
+    bridge_link().group = owner.link_group();
+    bridge_link().*flag = false;
+  }
+  bridge_link().master = "vrf0";
+  EXPECT_NE(finding().find("is part of vrf0"), std::string::npos);
+}
+
+TEST_F(healthy_world, APortThatSomebodyClosed) {
+  using link = netns::audit_link;
+  for (auto flag : {&link::arp, &link::floods, &link::blocked, &link::locked}) {
+    host_link().*flag = !(host_link().*flag);
+    EXPECT_TRUE(finding().starts_with(endpoint_title)) << finding();
+    host_link().*flag = !(host_link().*flag);
+  }
+  EXPECT_EQ(finding(), "");
+}
+
+// Ours to mend, the host's by permission, others' never.
+TEST_F(healthy_world, WhatIsNotOursHasACommandAndNoRepair) {
+  using whose = netns::obstruction::owner;
+  auto repairs = [&] {
+    auto result = std::vector<bool>{};
+    for (const auto& x : diagnose(views, owner).findings)
+      result.push_back(!x.repair.empty());
+    return result;
+  };
+  views.kernel.obstructions = {{whose::ours, "network", "a", ""},
+                               {whose::setting, "host", "b", "sysctl"},
+                               {whose::others, "host", "c", "ip rule del"}};
+  EXPECT_EQ(repairs(), (std::vector{true, true, false}));
+  views.ip_forward = false;
+  EXPECT_EQ(repairs(), (std::vector{true, false, false}));
+  EXPECT_EQ(diagnose(views, owner).findings.back().command, "ip rule del");
+}
+
+TEST_F(healthy_world, LeftoversAreNamedForTheirRemoval) {
+  EXPECT_FALSE(diagnose(views, owner).has_leftovers());
+  auto link = host_link();
+  link.name = "trp9";
+  views.kernel.links.push_back(link);
+  auto stray = pin();
+  stray.name = "999999999999";
+  views.kernel.pins.push_back(stray);
+  auto seen = diagnose(views, owner);
+  EXPECT_EQ(seen.links, std::vector<std::string>{"trp9"});
+  EXPECT_EQ(seen.pins, std::vector<std::string>{"999999999999"});
+}
+
+TEST_F(healthy_world, PromisesWaysToGatewaysAndPorts) {
+  views.store.joins[0].bindings = {{protocol::tcp, 80, ip("0.0.0.0"), 8080}};
+  auto promises = promises_of(views.store, owner);
+  ASSERT_EQ(promises.size(), 1U);
+  EXPECT_EQ(promises[0].bridge, bridge);
+  EXPECT_TRUE(promises[0].leaves_ipv4);
+  ASSERT_EQ(promises[0].members.size(), 1U);
+  EXPECT_EQ(promises[0].members[0].published.size(), 1U);
+  auto text = std::string{};
+  for (const auto& x : ways_of(views.store, owner))
+    text += x.what + "\n";
+  EXPECT_NE(text.find("to its gateway 10.1.0.1"), std::string::npos) << text;
+  EXPECT_NE(text.find("to its gateway fd00:1::1"), std::string::npos) << text;
+  EXPECT_NE(text.find("from the host to it"), std::string::npos) << text;
+  EXPECT_NE(text.find("published port 127.0.0.1, port 8080"), std::string::npos)
+    << text;
 }
 
 TEST_F(healthy_world, BridgeLacksItsAddress) {

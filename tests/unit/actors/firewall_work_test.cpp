@@ -136,18 +136,80 @@ TEST_F(FirewallWork, ForwardingIsOpenedOnlyWhereThatIsAllowed) {
     return host->read_sysctl(netns::sysctl::ipv4_forwarding, "all").value();
   };
   ASSERT_EQ(forwards(), 0);
-  auto refused = make(false)->open_forwarding(*driver, network);
+  auto refused = make(false)->forwarding().open(*driver, network);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ec::forbidden);
   EXPECT_NE(refused.error().hint.find("net.ipv4.ip_forward=1"),
             std::string::npos);
   EXPECT_EQ(forwards(), 0);
   network.internal = true;
-  EXPECT_TRUE(make(false)->open_forwarding(*driver, network));
+  EXPECT_TRUE(make(false)->forwarding().open(*driver, network));
   network.internal = false;
-  EXPECT_TRUE(work->open_forwarding(*driver, network));
+  EXPECT_TRUE(work->forwarding().open(*driver, network));
   EXPECT_EQ(forwards(), 1);
   EXPECT_EQ(work->warnings().size(), 1U);
+}
+
+// What a host forwards is given back as long as a network needs it.
+TEST_F(FirewallWork, ForwardingThatSomebodySwitchesOffComesBack) {
+  auto driver = drivers::make("bridge", instance::of("/run/troupe-test"));
+  auto network = network_spec{};
+  network.id = network_id{std::string(64, 'a')};
+  network.name = "web";
+  network.enable_ipv6 = true;
+  ASSERT_TRUE(work->forwarding().open(*driver, network));
+  EXPECT_TRUE(work->forwarding().mend()->empty());
+  auto host = netns::open_simulated_kernel(world);
+  for (auto key :
+       {netns::sysctl::ipv4_forwarding, netns::sysctl::ipv6_forwarding}) {
+    ASSERT_TRUE(world->write_sysctl("", key, "all", 0));
+    auto found = work->forwarding().mend();
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->size(), 1U);
+    EXPECT_TRUE(found->front().repaired);
+    EXPECT_EQ(host->read_sysctl(key, "all"), 1);
+  }
+  // Of an uplink, too.
+  const auto uplink = world->add_hardware("up0");
+  ASSERT_TRUE(
+    host->add_address(uplink, *interface_address::parse("192.0.2.1/24")));
+  ASSERT_TRUE(host->add_route(
+    {ip_family::v4, {}, *ip_address::parse("192.0.2.2"), uplink, 0}));
+  ASSERT_TRUE(
+    world->write_sysctl("", netns::sysctl::ipv4_forwarding, "up0", 0));
+  EXPECT_EQ(work->forwarding().mend()->size(), 1U);
+  EXPECT_EQ(host->read_sysctl(netns::sysctl::ipv4_forwarding, "up0"), 1);
+  // A failure says why.
+  ASSERT_TRUE(
+    world->write_sysctl("", netns::sysctl::ipv4_forwarding, "all", 0));
+  world->set_sysctls_read_only(true);
+  auto failed = work->forwarding().mend();
+  ASSERT_EQ(failed->size(), 1U);
+  EXPECT_FALSE(failed->front().repaired);
+  EXPECT_NE(failed->front().failure, "");
+  EXPECT_EQ(failed->front().command, "sysctl -w net.ipv4.ip_forward=1");
+  world->set_sysctls_read_only(false);
+  // Not once it is gone.
+  work->forwarding().forget(network.id);
+  EXPECT_TRUE(work->forwarding().mend()->empty());
+}
+
+TEST_F(FirewallWork, ForwardingThatIsNotOursToChangeIsNamed) {
+  auto driver = drivers::make("bridge", instance::of("/run/troupe-test"));
+  auto network = network_spec{};
+  network.id = network_id{std::string(64, 'a')};
+  const auto key = netns::sysctl::ipv4_forwarding;
+  ASSERT_TRUE(world->write_sysctl("", key, "all", 1));
+  auto humble = make(false);
+  ASSERT_TRUE(humble->forwarding().open(*driver, network));
+  ASSERT_TRUE(world->write_sysctl("", key, "all", 0));
+  auto found = humble->forwarding().mend();
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_FALSE(found->front().repaired);
+  EXPECT_EQ(found->front().repair, "");
+  EXPECT_EQ(found->front().command, "sysctl -w net.ipv4.ip_forward=1");
+  EXPECT_EQ(netns::open_simulated_kernel(world)->read_sysctl(key, "all"), 0);
 }
 
 } // namespace troupe::test

@@ -233,6 +233,28 @@ TEST_F(life_cycle, AFreshStoreDoesNotRemoveWhatItDoesNotKnow) {
   EXPECT_EQ(machine.print(), before);
 }
 
+// What comes later is named by the doctor, and takes no network away.
+TEST_F(life_cycle, ASubnetThatTheHostIsOnIsRefused) {
+  const auto lan = machine.world->add_hardware("lan0");
+  ASSERT_TRUE(machine.kernel->add_address(lan, cidr("10.77.0.5/24")));
+  const auto before = machine.print();
+  auto wanted = network_spec{};
+  wanted.name = "web";
+  wanted.pools = {pool("10.77.0.0/16", "10.77.0.1")};
+  auto refused = call<network_status>(create_network{wanted});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ec::conflict);
+  EXPECT_NE(refused.error().message.find("lan0"), std::string::npos);
+  EXPECT_EQ(machine.print(), before);
+  ASSERT_TRUE(machine.kernel->del_address(lan, cidr("10.77.0.5/24")));
+  EXPECT_TRUE(call<network_status>(create_network{wanted}));
+  ASSERT_TRUE(machine.kernel->add_address(lan, cidr("10.77.0.5/24")));
+  restart();
+  auto status = call<daemon_status>(get_status{});
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->networks, 1U);
+}
+
 } // namespace
 
 } // namespace troupe::test

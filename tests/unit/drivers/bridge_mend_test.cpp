@@ -56,6 +56,27 @@ TEST_F(BridgeMend, RestoresTheHostEnd) {
   }
 }
 
+TEST_F(BridgeMend, OpensAPortThatWasClosed) {
+  auto deaf = netns::link_change{};
+  deaf.arp = false;
+  disturb("", outside, deaf);
+  expect_mended();
+  disturb("box", "eth0", deaf);
+  expect_mended();
+  ASSERT_TRUE(machine.world->block_port("", outside));
+  expect_mended();
+  const auto index = machine.kernel->link_index(outside).value();
+  for (auto flag :
+       {&netns::port_flags::flood, &netns::port_flags::broadcast_flood,
+        &netns::port_flags::multicast_flood, &netns::port_flags::locked,
+        &netns::port_flags::learning}) {
+    auto flags = *machine.kernel->link(index)->port;
+    flags.*flag = !(flags.*flag);
+    ASSERT_TRUE(machine.kernel->set_port_flags(index, flags));
+    expect_mended();
+  }
+}
+
 TEST_F(BridgeMend, RestoresThePeer) {
   auto changes = damages();
   changes.resize(changes.size() + 1);

@@ -48,6 +48,49 @@ TEST_F(BridgeNetwork, HasNameMacMtuGroupAliasAndGateway) {
   EXPECT_EQ(link.addresses, addresses{cidr("10.1.0.1/16")});
 }
 
+TEST_F(BridgeNetwork, GetsRoutesAndForwardingBack) {
+  network = network_dual();
+  const auto key = netns::sysctl::ipv4_forwarding;
+  ASSERT_TRUE(machine.world->write_sysctl("", key, "all", 1));
+  ASSERT_TRUE(machine.world->write_sysctl("", key, "default", 0));
+  ASSERT_TRUE(create());
+  EXPECT_EQ(bridge().sysctls.at(key), 1) << "not what `default` says";
+  const auto wanted = machine.print();
+  const auto name = driver->network_interface(network);
+  for (const auto* lost :
+       {"10.1.0.0/16", "10.1.0.1/32", "fd00:1::/64", "fd00:1::1/128"}) {
+    ASSERT_TRUE(machine.world->drop_route("", name, net(lost)));
+    EXPECT_EQ(complaints(), std::vector<std::string>{name + ": route to " + lost
+                                                     + " is missing"});
+    ASSERT_TRUE(create());
+    EXPECT_EQ(machine.print(), wanted);
+  }
+  ASSERT_TRUE(machine.world->write_sysctl("", key, name, 0));
+  EXPECT_EQ(complaints(),
+            std::vector<std::string>{name + ": IPv4 forwarding is off"});
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.print(), wanted);
+  // What the host does as a whole is not the bridge's business.
+  ASSERT_TRUE(machine.world->write_sysctl("", key, "all", 0));
+  EXPECT_TRUE(complaints().empty());
+}
+
+TEST_F(BridgeNetwork, SpeaksNoSpanningTreeAndKnowsNoVlans) {
+  ASSERT_TRUE(create());
+  const auto wanted = machine.print();
+  auto changes = std::vector<netns::link_change>(3);
+  changes[0].stp = true;
+  changes[1].vlan_filtering = true;
+  changes[2].arp = false;
+  for (const auto& change : changes) {
+    disturb(change);
+    EXPECT_EQ(complaints().size(), 1U);
+    ASSERT_TRUE(create());
+    EXPECT_EQ(machine.print(), wanted);
+    EXPECT_TRUE(complaints().empty());
+  }
+}
+
 TEST_F(BridgeNetwork, IsQuietWithoutIpv6) {
   ASSERT_TRUE(create());
   EXPECT_EQ(bridge().sysctls.at(netns::sysctl::ipv6_disable), 1);

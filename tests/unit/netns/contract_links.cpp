@@ -348,4 +348,39 @@ TEST_P(KernelContract, RenamesALinkThatIsUp) {
   EXPECT_EQ(host().link(index).value().name, "other");
 }
 
+TEST_P(KernelContract, ABridgeAndItsPortsAreOpenedAgain) {
+  auto bridge = make_bridge("br0");
+  auto closed = link_change{};
+  closed.arp = false;
+  closed.stp = true;
+  ASSERT_TRUE(works(host().set_link(bridge, closed)));
+  EXPECT_FALSE(host().link(bridge).value().arp);
+  EXPECT_TRUE(host().link(bridge).value().stp);
+  auto open = link_change{};
+  open.arp = true;
+  open.stp = false;
+  ASSERT_TRUE(works(host().set_link(bridge, open)));
+  EXPECT_TRUE(host().link(bridge).value().arp);
+  EXPECT_FALSE(host().link(bridge).value().stp);
+  auto there = make_namespace("a");
+  auto request = veth_request{};
+  request.name = "v0";
+  request.master = bridge;
+  request.peer_name = "eth0";
+  request.peer_namespace = there.ref;
+  auto port = host().add_veth(request);
+  ASSERT_TRUE(works(port));
+  auto flags = netns::port_flags{};
+  flags.flood = flags.broadcast_flood = flags.multicast_flood = false;
+  flags.locked = true;
+  for (const auto& x : {flags, netns::port_flags{}}) {
+    ASSERT_TRUE(works(host().set_port_flags(*port, x)));
+    EXPECT_TRUE(has_flags(host().link(*port).value(), x));
+  }
+  EXPECT_FALSE(host().link(*port).value().port_blocked);
+  auto block = link_change{};
+  block.port_blocked = true;
+  EXPECT_TRUE(fails_with(EINVAL, host().set_link(*port, block)));
+}
+
 } // namespace troupe::test

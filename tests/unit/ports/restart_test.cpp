@@ -94,6 +94,37 @@ TEST_F(PortBookRestart, SaysWhichPortWasLostAndTakesTheOthersBack) {
   EXPECT_EQ(host.served().size(), 4U);
 }
 
+TEST_F(PortBookRestart, LooksAfterTheProxy) {
+  EXPECT_EQ(book->look_after_proxy(), "") << "nobody needs it";
+  book->publish(endpoint(), wishes({"8080:80"}), options).value();
+  const auto served = host.served().size();
+  EXPECT_EQ(book->look_after_proxy(), "");
+  EXPECT_TRUE(book->problems().empty());
+  host.stop_proxy();
+  EXPECT_EQ(book->problems().size(), 1U);
+  EXPECT_EQ(book->look_after_proxy(), "troupe-proxy was stopped");
+  EXPECT_TRUE(book->problems().empty());
+  host.kill_proxy();
+  EXPECT_EQ(book->problems().size(), 1U);
+  EXPECT_EQ(book->look_after_proxy(), "troupe-proxy was gone");
+  EXPECT_TRUE(book->problems().empty());
+  EXPECT_EQ(host.served().size(), served);
+}
+
+TEST_F(PortBookRestart, TellsOfAPortThatWasTakenUntilItIsBack) {
+  book->publish(endpoint(), wishes({"8080:80"}), options).value();
+  host.kill_proxy();
+  host.occupy(protocol::tcp, ip("0.0.0.0"), 8080, {"thief", 7, 0});
+  EXPECT_EQ(book->look_after_proxy(), "troupe-proxy was gone");
+  ASSERT_EQ(book->problems().size(), 1U);
+  EXPECT_NE(book->problems()[0].find("thief"), std::string::npos);
+  EXPECT_EQ(book->look_after_proxy(), "");
+  EXPECT_EQ(book->problems().size(), 1U);
+  host.vacate(protocol::tcp, ip("0.0.0.0"), 8080);
+  EXPECT_EQ(book->look_after_proxy(), "");
+  EXPECT_TRUE(book->problems().empty());
+}
+
 TEST_F(PortBookRestart, RemovesStraysUnlessItIsStillRestoring) {
   book->publish(endpoint(), wishes({"8080:80"}), options).value();
   restart();

@@ -84,7 +84,8 @@ read_host(const std::string& state_dir, const std::string& run_dir) {
   if (!read && read.error().os_error != ENOENT)
     return fail(std::move(read.error()));
   auto kernel
-    = netns::read_audit(pins, netns::firewall::table_name(seen.owner));
+    = netns::read_audit(pins, testing::promises_of(seen.records, seen.owner),
+                        netns::firewall::table_name(seen.owner));
   if (!kernel)
     return fail(std::move(kernel.error()));
   seen.kernel = std::move(*kernel);

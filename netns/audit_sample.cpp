@@ -1,0 +1,48 @@
+#include "troupe/netns/audit_sample.hpp"
+
+#include <cstring>
+
+#include <netinet/in.h>
+
+namespace troupe::netns {
+
+uint8_t ip_protocol(const sample_packet& x) {
+  switch (x.proto) {
+  case protocol::udp:
+    return IPPROTO_UDP;
+  case protocol::sctp:
+    return IPPROTO_SCTP;
+  default:
+    return IPPROTO_TCP;
+  }
+}
+
+std::string network_header(const sample_packet& x) {
+  auto is_v4 = x.source.is_v4();
+  auto result = std::string(is_v4 ? 20 : 40, '\0');
+  auto put = [&](size_t offset, const ip_address& address) {
+    std::memcpy(result.data() + offset, address.bytes().data(), is_v4 ? 4 : 16);
+  };
+  result[0] = is_v4 ? '\x45' : '\x60';
+  result[is_v4 ? 3 : 5] = is_v4 ? 40 : 20;
+  result[is_v4 ? 9 : 6] = static_cast<char>(ip_protocol(x));
+  result[is_v4 ? 8 : 7] = 63;
+  put(is_v4 ? 12 : 8, x.source);
+  put(is_v4 ? 16 : 24, x.destination);
+  return result;
+}
+
+std::string transport_header(const sample_packet& x) {
+  auto result = std::string(20, '\0');
+  auto source = htons(x.source_port);
+  auto destination = htons(x.destination_port);
+  std::memcpy(result.data(), &source, sizeof source);
+  std::memcpy(result.data() + 2, &destination, sizeof destination);
+  if (x.proto == protocol::tcp) {
+    result[12] = '\x50';
+    result[13] = x.established ? '\x12' : '\x02'; // SYN and ACK, SYN.
+  }
+  return result;
+}
+
+} // namespace troupe::netns

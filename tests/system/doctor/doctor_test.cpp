@@ -1,0 +1,286 @@
+// Whatever others do to a host with their own tools: traffic flows again by
+// itself, or the doctor says what is in its way, and its command helps.
+
+#include "troupe/tests/system/doctor/town.hpp"
+
+#include <chrono>
+#include <thread>
+
+namespace troupe::test {
+
+namespace {
+
+using nlohmann::json;
+
+enum class ending : uint8_t {
+  mended, ///< The daemon's to mend.
+  named,  ///< Somebody else's to decide.
+};
+
+struct row {
+  const char* command;
+  ending expected = ending::mended;
+  const char* undo = ""; ///< What the doctor's command leaves.
+};
+
+class Doctor : public DoctorTown {
+protected:
+  void check(const std::vector<row>& rows) {
+    for (const auto& x : rows) {
+      SCOPED_TRACE(x.command);
+      auto ran = shell(x.command);
+      ASSERT_EQ(ran.code, 0) << ran.err;
+      if (x.expected == ending::named)
+        expect_named();
+      expect_healthy();
+      if (*x.undo != '\0')
+        EXPECT_EQ(shell(x.undo).code, 0);
+    }
+  }
+
+  void expect_healthy() {
+    EXPECT_EQ(blocked_for_good(), "") << ask_doctor().out << daemon().log();
+    // The last difference may be mended a moment after traffic flows.
+    auto said = doctor();
+    for (auto i = 0; i < 100 && !said.empty(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{100});
+      said = doctor();
+    }
+    EXPECT_EQ(said, "");
+    auto checked = daemon().troupe({"check"});
+    EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
+  }
+
+  // The doctor says it with its exit code; what it tells to do helps.
+  void expect_named() {
+    EXPECT_NE(blocked_way(), "");
+    auto said = ask_doctor();
+    for (auto i = 0; i < 50 && said.code == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{100});
+      said = ask_doctor();
+    }
+    EXPECT_EQ(said.code, 1);
+    EXPECT_EQ(daemon().troupe({"check"}).code, 1);
+    auto report = json::parse(said.out, nullptr, false);
+    ASSERT_TRUE(report.is_object()) << said.out;
+    auto has_command = false;
+    for (const auto& x : report.value("findings", json::array())) {
+      auto command = x.value("command", "");
+      has_command = has_command || !command.empty();
+      if (!command.empty())
+        shell(command);
+    }
+    EXPECT_TRUE(has_command) << said.out;
+  }
+};
+
+} // namespace
+
+TEST_F(Doctor, IpLink) {
+  check({{"ip link set {BR} down"},
+         {"ip link set {BR} arp off"},
+         {"ip link set {BR} mtu 1200"},
+         {"ip link set {BR} address 02:00:00:00:00:aa"},
+         {"ip link set {BR} type bridge stp_state 1"},
+         {"ip link set {PORT} down"},
+         {"ip link set {PORT} arp off"},
+         {"ip link set {PORT} nomaster"},
+         {"ip link set {PORT} group 0"},
+         {"ip link del {PORT}"},
+         {"ip link del {BR}"}});
+}
+
+TEST_F(Doctor, IpAddressAndRoute) {
+  check({{"ip -4 address flush dev {BR}"},
+         {"ip -6 address flush dev {BR}"},
+         {"ip route del {NET4} dev {BR}"},
+         {"ip route del local {GW4} dev {BR} table local"},
+         {"ip -6 route del {NET6} dev {BR}"},
+         {"ip -6 route del local {GW6} dev {BR} table local"},
+         {"ip -6 route del ff00::/8 dev {BR} table local"},
+         {"ip route flush dev {BR}"},
+         {"ip -6 route flush dev {BR}"},
+         {"ip route flush table local dev {BR}"},
+         {"ip route add blackhole {WEB4}", ending::named},
+         {"ip route add unreachable {WEB4}", ending::named},
+         {"ip route add {WEB4} via 192.0.2.2", ending::named},
+         {"ip -6 route add blackhole {WEB6}", ending::named},
+         {"ip -6 route add {WEB6} via 2001:db8:ffff::2", ending::named}});
+}
+
+// A restart finds what was lost while nobody looked.
+TEST_F(Doctor, RoutesThatWereDeletedWhileTheDaemonWasAway) {
+  daemon().kill();
+  ASSERT_EQ(shell("ip route flush dev {BR}; ip -6 route flush dev {BR}; "
+                  "sysctl -qw net.ipv4.conf.{BR}.forwarding=0 "
+                  "net.ipv6.conf.all.forwarding=0; "
+                  "bridge link set dev {PORT} state 0")
+              .code,
+            0);
+  ASSERT_EQ(daemon().start(), "");
+  observe_daemon();
+  expect_healthy();
+}
+
+TEST_F(Doctor, IpRule) {
+  check({{"ip rule add from {NET4} pref 100 blackhole", ending::named},
+         {"ip rule add to {NET4} pref 100 prohibit", ending::named},
+         {"ip rule add to {NET4} pref 100 unreachable", ending::named},
+         {"ip -6 rule add to {NET6} pref 100 blackhole", ending::named},
+         {"ip rule del pref 32766", ending::named}});
+}
+
+TEST_F(Doctor, Sysctl) {
+  check({{"sysctl -qw net.ipv4.ip_forward=0"},
+         {"sysctl -qw net.ipv4.conf.all.forwarding=0"},
+         {"sysctl -qw net.ipv4.conf.{BR}.forwarding=0"},
+         {"sysctl -qw net.ipv4.conf.up0.forwarding=0"},
+         {"sysctl -qw net.ipv6.conf.all.forwarding=0"},
+         {"sysctl -qw net.ipv6.conf.{BR}.disable_ipv6=1"},
+         {"for x in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$x; done",
+          ending::mended,
+          "for x in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$x; "
+          "done"}});
+}
+
+TEST_F(Doctor, Bridge) {
+  check({{"bridge link set dev {PORT} state 0"},
+         {"bridge link set dev {PORT} flood off learning off"},
+         {"bridge link set dev {PORT} mcast_flood off"},
+         {"bridge link set dev {PORT} bcast_flood off"},
+         {"bridge link set dev {PORT} isolated on"},
+         {"bridge link set dev {PORT} locked on learning off"}});
+}
+
+TEST_F(Doctor, Nft) {
+  check({{"nft add table inet site && nft 'add chain inet site forward "
+          "{ type filter hook forward priority 10; policy drop; }'",
+          ending::named, "nft delete table inet site"},
+         {"nft add table ip site && nft 'add chain ip site forward "
+          "{ type filter hook forward priority -10; }' && "
+          "nft add rule ip site forward iifname {BR} drop",
+          ending::named, "nft delete table ip site"},
+         {"nft add table ip6 site && nft 'add chain ip6 site forward "
+          "{ type filter hook forward priority 0; }' && "
+          "nft add rule ip6 site forward ip6 saddr {NET6} reject",
+          ending::named, "nft delete table ip6 site"},
+         {"nft add table inet site && nft 'add chain inet site out "
+          "{ type filter hook output priority 0; }' && "
+          "nft add rule inet site out oifname {BR} counter drop",
+          ending::named, "nft delete table inet site"},
+         {"nft add table inet site && nft 'add chain inet site other' && "
+          "nft 'add chain inet site forward { type filter hook forward "
+          "priority 0; }' && nft add rule inet site forward ct state "
+          "established,related accept && nft add rule inet site forward jump "
+          "other && nft add rule inet site other oifname {BR} drop",
+          ending::named, "nft delete table inet site"}});
+}
+
+TEST_F(Doctor, Iptables) {
+  if (run({"iptables-nft", "-V"}).code != 0)
+    GTEST_SKIP() << "no iptables-nft";
+  check({{"iptables-nft -P FORWARD DROP", ending::named,
+          "nft delete table ip filter"},
+         {"ip6tables-nft -A FORWARD -j REJECT", ending::named,
+          "nft delete table ip6 filter"},
+         {"iptables-nft -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED "
+          "-j ACCEPT && iptables-nft -A FORWARD -o {BR} -j DROP && "
+          "iptables-nft -A FORWARD -i {BR} -j DROP",
+          ending::named, "nft delete table ip filter"}});
+}
+
+// What others may do is no finding: only what is promised counts.
+TEST_F(Doctor, FirewallsThatLeaveUsAloneAreNoFinding) {
+  ASSERT_EQ(shell("nft add table inet site && nft 'add chain inet site input "
+                  "{ type filter hook input priority 0; policy drop; }' && "
+                  "nft add rule inet site input ct state established,related "
+                  "accept && nft add rule inet site input meta l4proto "
+                  "'{ icmp, icmpv6 }' accept && nft 'add chain inet site "
+                  "forward { type filter hook forward priority 0; policy "
+                  "drop; }' && nft add rule inet site forward iifname "
+                  "'\"br-*\"' accept && nft add rule inet site "
+                  "forward ct status dnat accept && nft add rule inet site "
+                  "forward ct state vmap '{ established : accept, related : "
+                  "accept }'")
+              .code,
+            0);
+  expect_healthy();
+  EXPECT_EQ(shell("nft delete table inet site").code, 0);
+}
+
+TEST_F(Doctor, Tc) {
+  check({{"tc qdisc replace dev {BR} root pfifo limit 0", ending::named},
+         {"tc qdisc replace dev {PORT} root pfifo limit 0", ending::named},
+         {"tc qdisc replace dev {PORT} root blackhole", ending::named}});
+}
+
+TEST_F(Doctor, IpXfrm) {
+  check({{"ip xfrm policy add src {NET4} dst 0.0.0.0/0 dir fwd action block",
+          ending::named},
+         {"ip xfrm policy add src 0.0.0.0/0 dst {NET4} dir out action block",
+          ending::named},
+         {"ip xfrm policy add src {NET6} dst ::/0 dir fwd action block",
+          ending::named}});
+}
+
+TEST_F(Doctor, TheHostsOwnLan) {
+  check({{"ip link add lan0 type veth peer name lan1 && ip link set lan0 up && "
+          "ip address add {GW4}/28 dev lan0",
+          ending::named, "ip link del lan0"}});
+}
+
+// What nobody can read from rules and tables, packets tell.
+TEST_F(Doctor, ProbesEachKindOfWay) {
+  auto healthy = ask_doctor({"--probe"});
+  EXPECT_EQ(healthy.code, 0) << healthy.out << healthy.err;
+  for (const auto* address : {"{GW4}", "{GW6}"}) {
+    SCOPED_TRACE(address);
+    auto is_v6 = std::string{address} == "{GW6}";
+    auto in = "nsenter --net=" + keys_["web"] + " nft ";
+    auto family = std::string{is_v6 ? "ip6" : "ip"};
+    // Inside a sandbox, where the doctor does not read rules.
+    ASSERT_EQ(shell(in + "add table inet own && " + in
+                    + "'add chain inet own out { type filter hook output "
+                      "priority 0; }' && "
+                    + in + "add rule inet own out " + family + " daddr "
+                    + address + " drop")
+                .code,
+              0);
+    auto said = ask_doctor({"--probe"});
+    EXPECT_EQ(said.code, 1);
+    EXPECT_NE(said.out.find("to its gateway"), std::string::npos) << said.out;
+    EXPECT_EQ(shell(in + "delete table inet own").code, 0);
+  }
+  ASSERT_EQ(
+    shell(
+      "nft add table inet site && nft 'add chain inet site out "
+      "{ type filter hook output priority 0; }' && nft add rule "
+      "inet site out meta l4proto tcp limit rate over 1/minute burst 1 packets "
+      "drop")
+      .code,
+    0);
+  auto started = std::chrono::steady_clock::now();
+  auto said = ask_doctor({"--probe"});
+  EXPECT_LT(std::chrono::steady_clock::now() - started,
+            std::chrono::seconds{30});
+  EXPECT_EQ(said.code, 1);
+  EXPECT_NE(said.out.find("from the host to it"), std::string::npos);
+  EXPECT_EQ(shell("nft delete table inet site").code, 0);
+}
+
+/// A daemon that may not touch the host's settings.
+class DoctorOfAHumbleDaemon : public Doctor {
+protected:
+  DoctorOfAHumbleDaemon() {
+    flags_ = {"--ip-forward=false"};
+  }
+};
+
+TEST_F(DoctorOfAHumbleDaemon, NamesSettings) {
+  check({{"sysctl -qw net.ipv4.ip_forward=0", ending::named},
+         {"sysctl -qw net.ipv4.conf.up0.forwarding=0", ending::named},
+         {"sysctl -qw net.ipv4.conf.{BR}.forwarding=0"},
+         {"sysctl -qw net.ipv6.conf.all.forwarding=0", ending::named}});
+}
+
+} // namespace troupe::test
