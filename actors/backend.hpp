@@ -25,11 +25,16 @@ using reply = std::variant<done, network_status, network_list, endpoint_status,
                            endpoint_list, sandbox_status, sandbox_list,
                            daemon_status, doctor_report>;
 
-/// Called exactly once, on a thread of the backend. Must not block.
+/// Does the request only ask how things are? Such a one is answered while all
+/// places for other requests are taken: it is then that people ask.
+bool is_inquiry(const request& what);
+
+/// Called exactly once, on a thread of the backend. Must not block. What it
+/// throws is logged and harms nobody.
 using reply_handler = std::function<void(result<reply>)>;
 
 /// Called for each event, in order, on a thread of the backend. Must not
-/// block.
+/// block. What it throws is logged and harms nobody.
 using event_handler = std::function<void(const event&)>;
 
 /// Carries requests to a controller: the actors of this process, or a daemon.
@@ -48,10 +53,19 @@ public:
   /// Starts a subscription. @returns a number for `unsubscribe`.
   virtual result<uint64_t> subscribe(event_handler handler) = 0;
 
-  /// After it returns, the handler is not called any more.
+  /// After it returns, the handler is not called any more. A handler may end
+  /// its own subscription, and others.
   virtual void unsubscribe(uint64_t subscription) = 0;
 
-  /// Sends a request and waits. Not to be called from a handler.
+  /// Calls the handler once, on any thread, when this backend can work no more:
+  /// an actor has ended by itself, and every request is answered `unavailable`
+  /// from then on. One of another process never says so.
+  virtual void on_failure(std::function<void(const error&)> handler) {
+    static_cast<void>(handler);
+  }
+
+  /// Sends a request and waits. Not to be called from a handler, which may be
+  /// what the reply waits for.
   /// Virtual, so that a backend can do it on the calling thread.
   virtual result<reply> call(request what, std::chrono::milliseconds deadline);
 };

@@ -42,6 +42,11 @@ error from_system_error(const caf::error& why) {
 
 } // namespace
 
+bool is_ordinary_end(const caf::error& reason) {
+  return !reason || reason == caf::exit_reason::normal
+         || reason == caf::exit_reason::user_shutdown;
+}
+
 error from_caf(const caf::error& why) {
 #if TROUPE_CAF_1
   const auto ours = why.category() == caf::type_id_v<ec>;

@@ -4,6 +4,7 @@
 // file uses a CAF macro or a type that one of the two lacks.
 
 #include "troupe/actors/deadlines.hpp"
+#include "troupe/actors/failure_board.hpp"
 #include "troupe/config/model/error.hpp"
 #include "troupe/config/model/field.hpp"
 #include "troupe/config/model/named.hpp"
@@ -160,6 +161,22 @@ caf::error to_caf(error why);
 /// Unpacks our error; CAF's own ones become `timeout`, `unavailable` (the actor
 /// is gone) or `internal`.
 error from_caf(const caf::error& why);
+
+/// Did an actor end because it was done, or was told to?
+bool is_ordinary_end(const caf::error& reason);
+
+/// Makes an exception that ends the actor its exit reason, with its text; CAF
+/// alone prints that and keeps a number.
+template <class Self>
+void explain_exceptions(Self* self) {
+  self->set_exception_handler([](std::exception_ptr& x) -> caf::error {
+    try {
+      std::rethrow_exception(x);
+    } catch (...) {
+      return to_caf(describe_exception());
+    }
+  });
+}
 
 /// A handler's return value from a result.
 template <class T>

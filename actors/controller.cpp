@@ -1,6 +1,7 @@
 #include "troupe/actors/controller.hpp"
 
 #include "troupe/actors/admission.hpp"
+#include "troupe/actors/auditor.hpp"
 #include "troupe/actors/controller_state.hpp"
 #include "troupe/actors/driver.hpp"
 #include "troupe/actors/events.hpp"
@@ -17,14 +18,25 @@
 namespace troupe {
 
 void controller_state::spawn_services(caf::actor_system& system) {
+  context->controller
+    = caf::actor_cast<caf::weak_actor_ptr>(controller_actor{self});
   context->store = spawn_store(system, context);
   context->namespaces = spawn_namespaces(system, context);
   context->ipam = spawn_ipam(system, context);
   context->events = spawn_events(system, 0);
   context->firewall = spawn_firewall(system, context);
+  context->auditor = spawn_auditor(system, context);
+  supervise(context->store, context, "the store");
+  supervise(context->namespaces, context, "the work on namespaces");
+  supervise(context->ipam, context, "the address management");
+  supervise(context->events, context, "the event hub");
+  supervise(context->firewall, context, "the firewall");
+  supervise(context->auditor, context, "the auditor");
   for (auto driver_name : drivers::names())
     drivers.emplace(driver_name,
                     spawn_driver(system, context, std::string{driver_name}));
+  for (const auto& [driver_name, handle] : drivers)
+    supervise(handle, context, "driver " + driver_name);
 }
 
 driver_actor controller_state::driver_of(const std::string& driver_name) const {
@@ -47,6 +59,7 @@ void controller_state::create(network_spec spec,
   const auto id = spec.id;
   auto handle = spawn_network(self->system(), context,
                               {spec, driver_of(spec.driver), true, {}});
+  supervise(handle, context, "network " + quoted(spec.name));
   objects.add(std::make_shared<const network_spec>(std::move(spec)), handle);
   ask<network_status>(
     self, handle, context->operation_deadline(), start_network{},
@@ -76,6 +89,7 @@ void controller_state::create(sandbox_spec spec,
   const auto sandbox_name = spec.name;
   auto handle
     = spawn_sandbox(self->system(), context, {std::move(spec), {}, false});
+  supervise(handle, context, "sandbox " + quoted(sandbox_name));
   objects.add(id, sandbox_name, handle);
   ask<sandbox_status>(
     self, handle, context->operation_deadline(), start_sandbox{},
@@ -285,6 +299,7 @@ caf::result<Reply> later(controller_state& state, Work work) {
 controller_actor::behavior_type
 controller(controller_actor::stateful_pointer<controller_state> self,
            context_ptr context) {
+  explain_exceptions(self);
   auto& state = state_of(self);
   state.context = std::move(context);
   state.spawn_services(self->system());
@@ -303,8 +318,14 @@ controller(controller_actor::stateful_pointer<controller_state> self,
       state.look_at(msg);
       return done{};
     },
+    [&state](const claim_link& msg) -> caf::result<done> {
+      return state.claim(msg);
+    },
+    [&state](const release_link& msg) -> caf::result<done> {
+      return state.release(msg);
+    },
     [&state](const audit_tick&) -> caf::result<done> {
-      state.audit_slice();
+      state.compare_regularly();
       return done{};
     },
     [](const run_later& msg) -> caf::result<done> {
@@ -392,7 +413,7 @@ controller(controller_actor::stateful_pointer<controller_state> self,
     },
     [&state](const run_doctor& msg) -> caf::result<doctor_report> {
       return later<doctor_report>(state, [&](auto reply) {
-        state.doctor(msg, reply);
+        state.ask_doctor(msg, reply);
       });
     },
   };

@@ -11,7 +11,7 @@ namespace {
 
 /// Collects the views one after the other; each step writes its part.
 struct collection {
-  doctor_views views;
+  std::shared_ptr<doctor_views> views = std::make_shared<doctor_views>();
   std::function<void(result<diagnosis>)> next;
 };
 
@@ -21,12 +21,13 @@ void fail_collection(const collection_ptr& x, error why) {
   x->next(fail(with_context(std::move(why), "run the doctor")));
 }
 
-void read_firewall(controller_state& state, const collection_ptr& x) {
+void read_firewall(controller_state& state, const collection_ptr& x,
+                   examined& seen) {
   ask<mend_report>(
     state.self, state.context->firewall, state.context->step_deadline(),
-    check_firewall{.repair = false, .elements = !x->views.kernel.rules},
-    [x, &state](mend_report& found) {
-      auto seen = diagnose(x->views, state.context->owner);
+    check_firewall{.repair = false, .elements = !seen.rules},
+    [x, seen = diagnosis{std::move(seen.findings), std::move(seen.links),
+                         std::move(seen.pins)}](mend_report& found) mutable {
       for (auto& problem : found.differences)
         seen.findings.push_back(
           {"firewall", std::move(problem), "load the rules anew", false});
@@ -40,12 +41,11 @@ void read_firewall(controller_state& state, const collection_ptr& x) {
 }
 
 void read_kernel(controller_state& state, const collection_ptr& x) {
-  ask<audited>(
-    state.self, state.context->namespaces, state.context->step_deadline(),
-    audit_kernel{promises_of(x->views.store, state.context->owner)},
-    [x, &state](audited& found) {
-      x->views.kernel = std::move(found.view);
-      read_firewall(state, x);
+  ask<examined>(
+    state.self, state.context->auditor, state.context->operation_deadline(),
+    examine{x->views},
+    [x, &state](examined& seen) {
+      read_firewall(state, x, seen);
     },
     [x](error why) {
       fail_collection(x, std::move(why));
@@ -57,7 +57,7 @@ void read_store(controller_state& state, const collection_ptr& x) {
     state.self, state.context->store, state.context->operation_deadline(),
     load_records{},
     [x, &state](loaded_records& found) {
-      x->views.store = std::move(found.records);
+      x->views->store = std::move(found.records);
       read_kernel(state, x);
     },
     [x](error why) {
@@ -69,7 +69,7 @@ void ask_sandboxes(controller_state& state, const collection_ptr& x) {
   ask_all<sandbox_status>(state.self, state.objects.sandbox_handles(),
                           state.context->step_deadline(), get_sandbox{},
                           [x, &state](std::vector<sandbox_status> found) {
-                            x->views.sandboxes = std::move(found);
+                            x->views->sandboxes = std::move(found);
                             read_store(state, x);
                           });
 }
@@ -81,7 +81,7 @@ void ask_endpoints(controller_state& state, const collection_ptr& x) {
                            for (auto& list : found)
                              std::move(list.endpoints.begin(),
                                        list.endpoints.end(),
-                                       std::back_inserter(x->views.endpoints));
+                                       std::back_inserter(x->views->endpoints));
                            ask_sandboxes(state, x);
                          });
 }
@@ -108,6 +108,15 @@ bool has(const std::vector<finding>& findings, const finding& x) {
   return std::ranges::any_of(findings, [&](const finding& y) {
     return same_problem(x, y);
   });
+}
+
+template <described T>
+bool same_fields(const T& a, const T& b) {
+  return std::apply(
+    [&](const auto&... row) {
+      return ((a.*row.member == b.*row.member) && ...);
+    },
+    T::fields());
 }
 
 /// Says of each finding whether it is gone, and if not, why.
@@ -137,49 +146,75 @@ void controller_state::diagnose_then(
   std::function<void(result<diagnosis>)> next) {
   auto x = std::make_shared<collection>();
   x->next = std::move(next);
-  x->views.ip_forward = context->how.ip_forward;
-  x->views.has_kernel = static_cast<bool>(context->parts.read_audit);
+  x->views->ip_forward = context->how.ip_forward;
   ask_all<network_status>(self, objects.network_handles(),
                           context->step_deadline(), get_network{},
                           [x, this](std::vector<network_status> found) {
-                            x->views.networks = std::move(found);
+                            x->views->networks = std::move(found);
                             ask_endpoints(*this, x);
                           });
 }
 
-void controller_state::doctor(const run_doctor& how,
-                              promise<doctor_report> reply) {
-  if (!how.probe)
-    return compare(how.repair, reply);
-  // First what differs, for that may be mended; then what does not get through.
-  ask<doctor_report>(
-    self, controller_actor{self}, context->operation_deadline(),
-    run_doctor{how.repair, false},
-    [=, this](doctor_report& report) {
-      probe(std::move(report), reply);
-    },
-    [reply](error why) mutable {
-      reply.deliver(std::move(why));
-    });
+// -- one at a time ------------------------------------------------------------
+
+/// A doctor looks at everything, so there is one at a time. Who comes while one
+/// works waits for the next, which looks after the question was asked, and
+/// shares its answer with all who want the same.
+void controller_state::ask_doctor(const run_doctor& what,
+                                  promise<doctor_report> reply) {
+  doctors.push_back({what, reply});
+  if (!std::exchange(doctor_works, true))
+    next_doctor();
 }
 
-void controller_state::probe(doctor_report report,
-                             promise<doctor_report> reply) {
+void controller_state::next_doctor() {
+  if (doctors.empty()) {
+    doctor_works = false;
+    return;
+  }
+  const auto what = doctors.front().what;
+  auto replies = std::vector<promise<doctor_report>>{};
+  std::erase_if(doctors, [&](const auto& x) {
+    const auto same = same_fields(x.what, what);
+    if (same)
+      replies.push_back(x.reply);
+    return same;
+  });
+  doctor(what, [=, this](result<doctor_report> found) mutable {
+    for (auto& reply : replies)
+      reply.deliver(found);
+    note_freed(objects.networks().size() + objects.sandboxes().size());
+    next_doctor();
+  });
+}
+
+void controller_state::doctor(const run_doctor& how, doctor_answer reply) {
+  if (!how.probe)
+    return compare(how.repair, std::move(reply));
+  // First what differs, for that may be mended; then what does not get through.
+  compare(how.repair, [=, this](result<doctor_report> report) {
+    if (!report)
+      return reply(std::move(report));
+    probe(std::move(*report), reply);
+  });
+}
+
+void controller_state::probe(doctor_report report, doctor_answer reply) {
   if (!context->parts.send_probes)
-    return reply.deliver(std::move(report));
+    return reply(std::move(report));
   ask<loaded_records>(
     self, context->store, context->operation_deadline(), load_records{},
     [=, this](const loaded_records& found) {
       send_probes(report, found.records, reply);
     },
-    [reply](error why) mutable {
-      reply.deliver(std::move(why));
+    [reply](error why) {
+      reply(fail(std::move(why)));
     });
 }
 
 void controller_state::send_probes(doctor_report report,
                                    const persistence::snapshot& records,
-                                   promise<doctor_report> reply) {
+                                   doctor_answer reply) {
   auto ways = ways_of(records, context->owner);
   auto message = probe_ways{};
   for (const auto& x : ways)
@@ -194,19 +229,19 @@ void controller_state::send_probes(doctor_report report,
                                      "no packets get through " + ways[i].what
                                        + ": " + found.failures[i],
                                      "", false});
-      reply.deliver(std::move(report));
+      reply(std::move(report));
     },
     [=](error why) mutable {
-      reply.deliver(with_context(std::move(why), "send probes"));
+      reply(fail(with_context(std::move(why), "send probes")));
     });
 }
 
-void controller_state::compare(bool repair, promise<doctor_report> reply) {
+void controller_state::compare(bool repair, doctor_answer reply) {
   diagnose_then([=, this](result<diagnosis> first) mutable {
     if (!first)
-      return reply.deliver(std::move(first.error()));
+      return reply(fail(std::move(first.error())));
     if (first->findings.empty())
-      return reply.deliver(doctor_report{});
+      return reply(doctor_report{});
     if (repair)
       return repair_all(std::move(*first), reply);
     // What a second look does not show was an operation under way, or a
@@ -216,11 +251,11 @@ void controller_state::compare(bool repair, promise<doctor_report> reply) {
     auto look_again = [=, this, first = std::move(*first)] {
       diagnose_then([reply, first](result<diagnosis> second) mutable {
         if (!second)
-          return reply.deliver(std::move(second.error()));
+          return reply(fail(std::move(second.error())));
         std::erase_if(second->findings, [&](const finding& x) {
           return !has(first.findings, x);
         });
-        reply.deliver(doctor_report{std::move(second->findings)});
+        reply(doctor_report{std::move(second->findings)});
       });
     };
     tell_after(controller_actor{self}, pause, run_later{look_again});
@@ -230,8 +265,7 @@ void controller_state::compare(bool repair, promise<doctor_report> reply) {
 /// Lets every object compare itself with the kernel and mend what differs,
 /// removes what nobody owns, then looks again. The pause is for operations
 /// under way, whose objects have no record yet.
-void controller_state::repair_all(diagnosis before,
-                                  promise<doctor_report> reply) {
+void controller_state::repair_all(diagnosis before, doctor_answer reply) {
   auto unmended = std::make_shared<std::vector<finding>>();
   auto note = [unmended](const std::vector<mend_report>& reports) {
     for (const auto& x : reports)
@@ -240,8 +274,8 @@ void controller_state::repair_all(diagnosis before,
   auto look_again = [=, this] {
     diagnose_then([=](result<diagnosis> after) mutable {
       if (!after)
-        return reply.deliver(std::move(after.error()));
-      reply.deliver(after_repair(before, *after, *unmended));
+        return reply(fail(std::move(after.error())));
+      reply(after_repair(before, *after, *unmended));
     });
   };
   auto sweep = [=, this](const std::vector<mend_report>& mended) {

@@ -100,13 +100,15 @@ void controller_state::spawn_objects(const reconciled_namespaces& pins) {
       warnings.push_back("sandbox " + spec.name + ": " + pin.problem);
     if (pin.remade)
       spec.netns_inode = pin.ns.inode;
-    objects.add(spec.id, spec.name,
-                spawn_sandbox(system, context, {spec, pin.ns, pin.remade}));
+    auto handle = spawn_sandbox(system, context, {spec, pin.ns, pin.remade});
+    supervise(handle, context, "sandbox " + quoted(spec.name));
+    objects.add(spec.id, spec.name, std::move(handle));
   }
   for (const auto& spec : plan.networks) {
     auto handle = spawn_network(
       system, context,
       {spec, driver_of(spec.driver), false, plan.endpoints[spec.id]});
+    supervise(handle, context, "network " + quoted(spec.name));
     objects.add(std::make_shared<const network_spec>(spec), std::move(handle));
   }
 }
@@ -161,6 +163,12 @@ void controller_state::rejoin_endpoints(size_t next, promise<done> reply) {
 }
 
 void controller_state::collect_plans(promise<done> reply) {
+  // Before anything is compared, so that no change falls between the two.
+  if (context->parts.open_watch)
+    watcher = spawn_watcher(self->system(), context, controller_actor{self},
+                            watching);
+  if (watcher)
+    supervise(watcher, context, "the watcher");
   ask_all<endpoint_plans>(
     self, objects.sandbox_handles(), context->operation_deadline(),
     list_plans{}, [=, this](std::vector<endpoint_plans> found) {
@@ -201,6 +209,7 @@ void controller_state::reconcile_drivers(
   auto findings = std::make_shared<size_t>(0);
   auto one_less = count_down{
     drivers.size(), [=, this] {
+      reconciled = std::chrono::steady_clock::now();
       end_step("reconciled", std::to_string(*findings) + " objects mended, "
                                + std::to_string(leftovers) + " leftovers");
       if (remove_leftovers || leftovers == 0)
@@ -240,9 +249,12 @@ void controller_state::reconcile_drivers(
 void controller_state::be_ready(promise<done> reply) {
   plan = {};
   ready = true;
-  if (context->parts.open_watch)
-    watcher = spawn_watcher(self->system(), context, controller_actor{self});
-  tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+  std::erase_if(early, [this](const auto& x) {
+    return x.seen <= reconciled + own_change_grace;
+  });
+  look_at(std::exchange(early, {}));
+  compare_regularly();
+  look_after_proxy();
   if (unfinished)
     tell_after(controller_actor{self}, std::chrono::seconds{1},
                run_later{[this] {

@@ -5,7 +5,11 @@
 #include "troupe/actors/controller.hpp"
 #include "troupe/actors/directory.hpp"
 #include "troupe/actors/doctor.hpp"
+#include "troupe/actors/link_index.hpp"
 #include "troupe/actors/recovery.hpp"
+#include "troupe/actors/watcher.hpp"
+
+#include <set>
 
 namespace troupe {
 
@@ -16,6 +20,13 @@ struct controller_state {
   static inline const char* name = "controller";
 
   explicit controller_state(controller_pointer selfptr) : self{selfptr} {
+  }
+  controller_state(const controller_state&) = delete;
+  controller_state& operator=(const controller_state&) = delete;
+
+  /// However the controller ends: nobody else would end the others.
+  ~controller_state() {
+    end_all();
   }
 
   // -- start-up, in controller_startup.cpp ------------------------------------
@@ -55,8 +66,16 @@ struct controller_state {
   // -- watching, in controller_watch.cpp --------------------------------------
 
   void look_at(const kernel_events& msg);
+  void look_at(const std::vector<seen_event>& events);
   void look_at(const seen_event& x);
-  void audit_slice();
+  void compare_everything(seen_time seen);
+  void compare_touched_later(std::chrono::milliseconds pause);
+  void compare_touched();
+  void compare_regularly();
+  void look_after_proxy();
+  void compare_slice(size_t rounds);
+  void compare_links(const host_links& found);
+  void look_at_link(const link_index::place& place, seen_time seen);
   void status(promise<daemon_status> reply);
   void add_firewall_notes(daemon_status result,
                           std::vector<netns::promised_network> networks,
@@ -68,22 +87,47 @@ struct controller_state {
 
   // -- doctor, in controller_doctor.cpp ---------------------------------------
 
-  void doctor(const run_doctor& how, promise<doctor_report> reply);
-  void compare(bool repair, promise<doctor_report> reply);
-  void probe(doctor_report report, promise<doctor_report> reply);
+  using doctor_answer = std::function<void(result<doctor_report>)>;
+
+  void ask_doctor(const run_doctor& what, promise<doctor_report> reply);
+  void next_doctor();
+  void doctor(const run_doctor& how, doctor_answer reply);
+  void compare(bool repair, doctor_answer reply);
+  void probe(doctor_report report, doctor_answer reply);
   void send_probes(doctor_report report, const persistence::snapshot& records,
-                   promise<doctor_report> reply);
+                   doctor_answer reply);
   void diagnose_then(std::function<void(result<diagnosis>)> next);
-  void repair_all(diagnosis before, promise<doctor_report> reply);
+  void repair_all(diagnosis before, doctor_answer reply);
   void sweep_leftovers(const diagnosis& before, std::function<void()> next);
+
+  done claim(const claim_link& x);
+  done release(const release_link& x);
+  void note_freed(size_t objects);
+
+  /// Ends every actor but this one.
+  void end_all();
+
+  struct waiting_doctor {
+    run_doctor what;
+    promise<doctor_report> reply;
+  };
 
   controller_pointer self;
   context_ptr context;
   directory objects;
+  link_index links; ///< Which events concern whom.
+  /// What events have told about since it was compared for that reason.
+  std::set<std::string> touched_links;
+  std::set<sandbox_id> touched_sandboxes;
+  bool touched_due = false; ///< They are compared soon.
   std::map<std::string, driver_actor> drivers;
   watcher_actor watcher;
+  std::shared_ptr<watch_switch> watching = std::make_shared<watch_switch>();
 
   bool ready = false;
+  std::vector<seen_event> early; ///< Seen before, for when it is ready.
+  seen_time reconciled = {};     ///< What came before start-up has seen.
+  bool ended = false;            ///< The others have been ended.
   bool remove_leftovers = true;
   size_t leftovers = 0;
   bool unfinished = false; ///< Start-up could not mend all.
@@ -93,7 +137,10 @@ struct controller_state {
   rebuild_plan plan; ///< During start-up only.
   persistence::origin origin;
   uint64_t generation = 0;
-  size_t audit_ticks = 0;
+  std::vector<waiting_doctor> doctors; ///< Asked for while one works.
+  bool doctor_works = false;
+  size_t freed = 0;          ///< Objects that went since memory was given back.
+  size_t audit_ticks = 0;    ///< Regular comparisons so far.
   size_t audit_position = 0; ///< Where the regular comparison goes on.
 };
 

@@ -1,4 +1,5 @@
 #include "troupe/actors/controller_state.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/actors/pins.hpp"
 #include "troupe/config/version.hpp"
 #include "troupe/drivers/registry.hpp"
@@ -11,9 +12,39 @@ namespace {
 
 using kind = netns::kernel_event::kind;
 
-/// Everything is compared once in this many seconds, a slice each second, so
-/// that a change the events did not show is found as well.
-constexpr size_t audit_rounds = 30;
+// The kernel says when it could not tell all events, and then everything is
+// compared. The regular comparison is for what nobody thought of: it must not
+// cost what a host that does nothing would notice.
+
+/// How soon it is noticed that troupe-proxy is gone.
+constexpr auto proxy_interval = std::chrono::seconds{1};
+
+/// Objects that events told about are compared once more after this time, so
+/// many at once and then again after a pause.
+constexpr auto touched_pause = std::chrono::seconds{10};
+constexpr size_t touched_slice = 50;
+constexpr auto touched_slice_pause = std::chrono::seconds{1};
+
+/// So many objects are some hundred kilobytes.
+constexpr size_t much_freed = 64;
+constexpr auto trim_delay = std::chrono::seconds{3};
+
+/// Events kept during start-up.
+constexpr size_t most_early = 10'000;
+
+/// With events: the host's links are listed this often.
+constexpr auto calm_interval = std::chrono::seconds{30};
+
+/// And everything is compared once in this many of these intervals, a slice in
+/// each.
+constexpr size_t calm_rounds = 120;
+
+/// The firewall, which tells its changes itself, in this many.
+constexpr size_t calm_firewall_rounds = 10;
+
+/// Without events: everything is compared in this many seconds.
+constexpr auto blind_interval = std::chrono::seconds{1};
+constexpr size_t blind_rounds = 30;
 
 /// As the bridge driver names bridges and the host ends of endpoints.
 bool has_generated_name(const std::string& link) {
@@ -27,9 +58,16 @@ std::string file_name(const std::string& path) {
 } // namespace
 
 void controller_state::look_at(const kernel_events& msg) {
-  if (!ready)
-    return;
-  for (const auto& x : msg.events)
+  if (ready)
+    return look_at(msg.events);
+  early.insert(early.end(), msg.events.begin(), msg.events.end());
+  // Too many to keep are as good as lost.
+  if (early.size() > most_early)
+    early.assign(1, {netns::kernel_event{}, std::chrono::steady_clock::now()});
+}
+
+void controller_state::look_at(const std::vector<seen_event>& events) {
+  for (const auto& x : events)
     look_at(x);
 }
 
@@ -47,44 +85,124 @@ void controller_state::look_at(const seen_event& x) {
     return;
   if (x.what.what == kind::overflow) {
     tell(context->firewall, check_firewall{});
-    for (const auto& handle : objects.network_handles())
-      tell(handle, check_network{});
-    for (const auto& handle : objects.sandbox_handles())
-      tell(handle, check_sandbox{});
-    return;
+    return compare_everything(seen_anyway);
   }
   if (!x.what.namespace_path.empty()) {
-    const auto pin = file_name(x.what.namespace_path);
-    for (const auto& [id, sandbox] : objects.sandboxes())
-      if (pin_name(id) == pin)
-        tell(sandbox.handle, check_sandbox{x.seen});
-    return;
+    const auto sandbox = objects.pinned_as(file_name(x.what.namespace_path));
+    if (sandbox == objects.sandboxes().end())
+      return;
+    tell(sandbox->second.handle, check_sandbox{x.seen});
+    touched_sandboxes.insert(sandbox->first);
+    return compare_touched_later(touched_pause);
   }
   if (x.what.what == kind::namespaces_changed) {
     for (const auto& handle : objects.sandbox_handles())
       tell(handle, check_sandbox{x.seen});
     return;
   }
-  // A link of the host: a network's own, an endpoint's end, or one of ours
-  // that was renamed and now says neither.
-  const auto renamed = x.what.group == context->owner.link_group()
-                       && !has_generated_name(x.what.link_name);
-  for (const auto& [id, network] : objects.networks()) {
-    tell(network.handle, check_network{x.seen, x.what.link_name});
-    tell(network.handle,
-         check_endpoints{renamed ? "" : x.what.link_name, x.seen});
+  const auto place = links.find(x.what);
+  look_at_link(place, x.seen);
+  if (!place.networks.empty()) {
+    touched_links.insert(place.link);
+    return compare_touched_later(touched_pause);
   }
+  // One of ours that was renamed before we knew its index says nothing.
+  if (x.what.what == kind::link_changed
+      && x.what.group == context->owner.link_group()
+      && !has_generated_name(x.what.link_name))
+    compare_everything(x.seen);
 }
 
-void controller_state::audit_slice() {
-  tell_after(controller_actor{self}, std::chrono::seconds{1}, audit_tick{});
+/// A link of the host is a network's own or an endpoint's end.
+void controller_state::look_at_link(const link_index::place& place,
+                                    seen_time seen) {
+  for (const auto& id : place.networks)
+    if (auto network = objects.networks().find(id);
+        network != objects.networks().end()) {
+      tell(network->second.handle, check_network{seen, place.link});
+      tell(network->second.handle, check_endpoints{place.link, seen});
+    }
+}
+
+void controller_state::compare_everything(seen_time seen) {
+  for (const auto& handle : objects.network_handles())
+    tell(handle, check_network{seen, {}});
+  for (const auto& handle : objects.sandbox_handles())
+    tell(handle, check_sandbox{seen});
+}
+
+// -- what an own operation may hide -------------------------------------------
+
+/// A change of somebody else that comes with one of our own is taken for ours.
+/// So what events told about is compared once more when all is quiet, unless it
+/// is gone by then.
+void controller_state::compare_touched_later(std::chrono::milliseconds pause) {
+  if (std::exchange(touched_due, true))
+    return;
+  tell_after(controller_actor{self}, pause, run_later{[this] {
+               touched_due = false;
+               compare_touched();
+             }});
+}
+
+/// Not all at once: others have work to do.
+void controller_state::compare_touched() {
+  if (!ready)
+    return;
+  for (size_t i = 0; i < touched_slice; ++i) {
+    if (!touched_sandboxes.empty()) {
+      auto x = touched_sandboxes.extract(touched_sandboxes.begin());
+      if (auto found = objects.sandboxes().find(x.value());
+          found != objects.sandboxes().end())
+        tell(found->second.handle, check_sandbox{});
+    } else if (!touched_links.empty()) {
+      auto x = touched_links.extract(touched_links.begin());
+      look_at_link({x.value(), links.owners_of(x.value())}, seen_anyway);
+    }
+  }
+  if (!touched_sandboxes.empty() || !touched_links.empty())
+    compare_touched_later(touched_slice_pause);
+}
+
+// -- the regular comparison ---------------------------------------------------
+
+/// No event tells that a process is gone.
+void controller_state::look_after_proxy() {
   tell(context->firewall, check_proxy{});
-  if (++audit_ticks % audit_rounds == 0)
+  tell_after(controller_actor{self}, proxy_interval, run_later{[this] {
+               look_after_proxy();
+             }});
+}
+
+void controller_state::compare_regularly() {
+  const auto sees_events = watching->is_watching();
+  tell_after(controller_actor{self},
+             sees_events ? calm_interval : blind_interval, audit_tick{});
+  const auto firewall_rounds
+    = sees_events ? calm_firewall_rounds : blind_rounds;
+  // Start-up has compared everything.
+  if (audit_ticks++ == 0)
+    return;
+  if (audit_ticks % firewall_rounds == 0)
     tell(context->firewall, check_firewall{});
+  compare_slice(sees_events ? calm_rounds : blind_rounds);
+  if (!sees_events)
+    return;
+  ask<host_links>(
+    self, context->auditor, context->step_deadline(), list_host_links{},
+    [this](host_links& found) {
+      compare_links(found);
+    },
+    [](const error& why) {
+      log().warn("list the links of the host: {}", why.message);
+    });
+}
+
+void controller_state::compare_slice(size_t rounds) {
   auto sandboxes = objects.sandbox_handles();
   auto networks = objects.network_handles();
   const auto total = sandboxes.size() + networks.size();
-  const auto slice = (total + audit_rounds - 1) / audit_rounds;
+  const auto slice = (total + rounds - 1) / rounds;
   for (size_t i = 0; i < slice; ++i, ++audit_position) {
     const auto position = audit_position % total;
     if (position < networks.size())
@@ -92,6 +210,12 @@ void controller_state::audit_slice() {
     else
       tell(sandboxes[position - networks.size()], check_sandbox{});
   }
+}
+
+/// Finds links that changed without an event.
+void controller_state::compare_links(const host_links& found) {
+  for (const auto& place : links.compare(found.links))
+    look_at_link(place, seen_anyway);
 }
 
 void controller_state::status(promise<daemon_status> reply) {
@@ -143,7 +267,7 @@ void controller_state::add_obstructions(
   daemon_status result, std::vector<netns::promised_network> networks,
   promise<daemon_status> reply) {
   ask<seen_obstructions>(
-    self, context->namespaces, context->step_deadline(),
+    self, context->auditor, context->step_deadline(),
     audit_obstructions{std::move(networks)},
     [=](const seen_obstructions& seen) mutable {
       for (const auto& x : seen.found)
@@ -162,26 +286,8 @@ void controller_state::add_obstructions(
 /// everything queued before is written.
 void controller_state::shut_down(promise<done> reply) {
   ready = false;
-  const auto stop = [](const auto& handle) {
-    caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
-  };
   auto finish = [=, this](auto&&) mutable {
-    if (watcher)
-      stop(watcher);
-    for (const auto& handle : objects.sandbox_handles())
-      stop(handle);
-    for (const auto& handle : objects.network_handles())
-      stop(handle);
-    for (const auto& [driver_name, handle] : drivers)
-      stop(handle);
-    stop(context->namespaces);
-    stop(context->ipam);
-    stop(context->events);
-    stop(context->firewall);
-    stop(context->store);
-    watcher = watcher_actor{};
-    drivers.clear();
-    objects = directory{};
+    end_all();
     reply.deliver(done{});
   };
   auto flush_store_then = [=, this](std::vector<done>) mutable {
@@ -190,6 +296,57 @@ void controller_state::shut_down(promise<done> reply) {
   };
   ask_all<done>(self, objects.network_handles(), context->step_deadline(),
                 stop_network{}, flush_store_then);
+}
+
+done controller_state::claim(const claim_link& x) {
+  links.claim(x.link, x.network);
+  return {};
+}
+
+done controller_state::release(const release_link& x) {
+  links.release(x.link, x.network);
+  note_freed(1);
+  return {};
+}
+
+/// The heap keeps what was freed. When that is much it goes back to the system,
+/// but not in the middle of the work.
+void controller_state::note_freed(size_t objects) {
+  const auto before = freed;
+  freed += objects;
+  if (before >= much_freed || freed < much_freed)
+    return;
+  tell_after(controller_actor{self}, trim_delay, run_later{[this] {
+               freed = 0;
+               tell(context->auditor, trim_memory{});
+             }});
+}
+
+void controller_state::end_all() {
+  // From here on the context's handles are for others to let go of.
+  if (std::exchange(ended, true) || !context)
+    return;
+  const auto stop = [](const auto& handle) {
+    if (handle)
+      caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  };
+  watching->turn_off();
+  stop(watcher);
+  for (const auto& handle : objects.sandbox_handles())
+    stop(handle);
+  for (const auto& handle : objects.network_handles())
+    stop(handle);
+  for (const auto& [driver_name, handle] : drivers)
+    stop(handle);
+  stop(context->namespaces);
+  stop(context->ipam);
+  stop(context->events);
+  stop(context->firewall);
+  stop(context->auditor);
+  stop(context->store);
+  watcher = watcher_actor{};
+  drivers.clear();
+  objects = directory{};
 }
 
 } // namespace troupe

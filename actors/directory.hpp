@@ -55,6 +55,17 @@ public:
     return sandbox_id{std::move(*id)};
   }
 
+  /// The sandbox whose pin has this name; the end if there is none.
+  std::map<sandbox_id, sandbox_entry>::const_iterator
+  pinned_as(std::string_view pin) const {
+    // Pins are called as ids begin.
+    auto found = sandboxes_.lower_bound(sandbox_id{std::string{pin}});
+    if (pin.empty() || found == sandboxes_.end()
+        || !found->first.value.starts_with(pin))
+      return sandboxes_.end();
+    return found;
+  }
+
   const std::map<network_id, network_entry>& networks() const {
     return networks_;
   }

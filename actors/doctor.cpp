@@ -65,7 +65,8 @@ private:
   }
 
   const netns::audit_link* host_link(const std::string& name) const {
-    return find_link(views_.kernel.links, name);
+    auto found = host_links_.find(name);
+    return found == host_links_.end() ? nullptr : found->second;
   }
   static const netns::audit_link*
   find_link(const std::vector<netns::audit_link>& links,
@@ -84,6 +85,10 @@ private:
   std::map<network_id, const network_spec*> networks_;
   std::map<endpoint_id, const endpoint_spec*> endpoints_;
   std::map<sandbox_id, std::vector<const join_spec*>> joins_;
+  // With thousands of endpoints a search for each would take seconds.
+  std::map<std::string, const netns::audit_link*> host_links_;
+  std::map<std::string, const netns::audit_pin*> pins_by_name_;
+  std::set<endpoint_id> joined_;       ///< By record.
   std::set<std::string> wanted_links_; ///< On the host.
 };
 
@@ -103,8 +108,14 @@ void examination::index_records() {
     networks_[x.id] = &x;
   for (const auto& x : views_.store.endpoints)
     endpoints_[x.id] = &x;
-  for (const auto& x : views_.store.joins)
+  for (const auto& x : views_.store.joins) {
     joins_[x.sandbox].push_back(&x);
+    joined_.insert(x.endpoint);
+  }
+  for (const auto& x : views_.kernel.links)
+    host_links_.emplace(x.name, &x);
+  for (const auto& x : views_.kernel.pins)
+    pins_by_name_.emplace(x.name, &x);
 }
 
 // -- store against actors -----------------------------------------------------
@@ -130,11 +141,7 @@ void examination::compare_actors() {
   compare("sandbox", views_.store.sandboxes, views_.sandboxes);
   for (const auto& x : views_.endpoints) {
     const auto object = "endpoint " + x.network_name + "/" + x.spec.name;
-    const auto found = std::find_if(
-      views_.store.joins.begin(), views_.store.joins.end(), [&](const auto& y) {
-        return y.endpoint == x.spec.id;
-      });
-    const auto recorded = found != views_.store.joins.end();
+    const auto recorded = joined_.contains(x.spec.id);
     if (recorded != x.sandbox.has_value())
       report(object,
              recorded ? "is recorded as joined but says it is not"
@@ -217,11 +224,9 @@ void examination::check_sandbox(const sandbox_spec& sandbox) {
     return;
   const auto object
     = "sandbox " + sandbox.name + " (" + sandbox.id.brief() + ")";
-  const auto& pins = views_.kernel.pins;
-  const auto pin = std::find_if(pins.begin(), pins.end(), [&](const auto& x) {
-    return x.name == pin_name(sandbox.id);
-  });
-  if (pin == pins.end() || pin->inode == 0)
+  const auto found = pins_by_name_.find(pin_name(sandbox.id));
+  const auto* pin = found == pins_by_name_.end() ? nullptr : found->second;
+  if (pin == nullptr || pin->inode == 0)
     return report(object, "its namespace is gone",
                   "make a new one and join its endpoints again");
   if (pin->inode != sandbox.netns_inode)

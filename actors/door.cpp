@@ -1,13 +1,17 @@
 #include "troupe/actors/door.hpp"
 
+#include "troupe/actors/failure_board.hpp"
 #include "troupe/actors/reply_to.hpp"
 
 namespace troupe {
 
 namespace {
 
+constexpr auto in_handler = "handler of a reply";
+
 door_actor::behavior_type
 door(door_actor::pointer self, controller_actor controller) {
+  explain_exceptions(self);
   return {
     [=](submit_request& msg) -> caf::result<done> {
       std::visit(
@@ -15,11 +19,13 @@ door(door_actor::pointer self, controller_actor controller) {
           using reply_type = typename reply_to<Request>::type;
           ask<reply_type>(
             self, controller, msg.deadline, std::move(what),
-            [handler = msg.handler](reply_type& x) {
-              handler(reply{std::move(x)});
+            [self, handler = msg.handler](reply_type& x) {
+              call_handler(&self->system(), in_handler, handler,
+                           result<reply>{reply{std::move(x)}});
             },
-            [handler = msg.handler](error why) {
-              handler(fail(std::move(why)));
+            [self, handler = msg.handler](error why) {
+              call_handler(&self->system(), in_handler, handler,
+                           result<reply>{fail(std::move(why))});
             });
         },
         msg.what);

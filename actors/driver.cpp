@@ -1,5 +1,6 @@
 #include "troupe/actors/driver.hpp"
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/actors/reconcile.hpp"
 #include "troupe/drivers/registry.hpp"
@@ -8,13 +9,7 @@
 
 namespace troupe {
 
-namespace {
-
-/// How long a dying namespace gets before its links are deleted one by one;
-/// the kernel usually needs 20 to 200 ms.
-constexpr auto gone_delay = std::chrono::milliseconds{500};
-
-} // namespace
+namespace {} // namespace
 
 /// A removal that waits for others to go with it.
 struct waiting_raze {
@@ -36,7 +31,13 @@ struct driver_state {
   std::vector<network_spec> doomed_networks;
   /// Networks that could not be made; perhaps a part of them is there.
   std::vector<network_id> failed_networks;
-  bool checking = false;
+  /// A dying namespace gets this long before its links are deleted one by one,
+  /// of which the kernel usually needs 20 to 200 ms; what fails then waits
+  /// longer each time.
+  backoff pauses;
+  uint64_t looks = 0;    ///< Number of the look that is due next.
+  bool due = false;      ///< One is.
+  bool due_soon = false; ///< After the shortest pause.
 };
 
 namespace {
@@ -69,12 +70,24 @@ caf::result<done> do_work(driver_pointer self, Work work) {
 
 void watch_doomed(driver_pointer self) {
   auto& state = state_of(self);
-  if (state.checking
+  if (state.due
       || (state.doomed.empty() && state.doomed_networks.empty()
           && state.failed_networks.empty()))
     return;
-  state.checking = true;
-  tell_after(driver_actor{self}, gone_delay, check_gone{});
+  state.due = true;
+  state.due_soon = state.pauses.is_fresh();
+  tell_after(driver_actor{self}, state.pauses.next(),
+             check_gone{++state.looks});
+}
+
+/// What is new needs not wait for what has failed before.
+void watch_doomed_anew(driver_pointer self) {
+  auto& state = state_of(self);
+  if (state.due && !state.due_soon) {
+    state.pauses.reset();
+    state.due = false;
+  }
+  watch_doomed(self);
 }
 
 /// What is wanted again must not fall to a raze of its past.
@@ -136,20 +149,22 @@ result<void> remove_failed(driver_pointer self) {
 
 void look_after_doomed(driver_pointer self) {
   auto& state = state_of(self);
-  state.checking = false;
+  state.due = false;
   if (!state.failed_networks.empty() && remove_failed(self))
     state.failed_networks.clear();
   for (const auto& network : std::exchange(state.doomed_networks, {}))
     if (auto outcome = raze_for_good(self, network); !outcome)
       log().warn("{}; trying again", outcome.error().message);
   auto plans = std::exchange(state.doomed, {});
-  if (plans.empty())
-    return watch_doomed(self);
-  if (auto outcome = raze(self, plans); !outcome) {
-    log().warn("remove {} endpoints: {}; trying again", plans.size(),
-               outcome.error().message);
-    state.doomed = std::move(plans);
-  }
+  if (!plans.empty())
+    if (auto outcome = raze(self, plans); !outcome) {
+      log().warn("remove {} endpoints: {}; trying again", plans.size(),
+                 outcome.error().message);
+      state.doomed = std::move(plans);
+    }
+  if (state.doomed.empty() && state.doomed_networks.empty()
+      && state.failed_networks.empty())
+    state.pauses.reset();
   watch_doomed(self);
 }
 
@@ -202,6 +217,7 @@ mend(driver_pointer self, Inspect inspect, Create create) {
 driver_actor::behavior_type
 driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
        std::string driver_name) {
+  explain_exceptions(self);
   state_of(self).kernel = context->parts.open_kernel();
   state_of(self).driver = drivers::make(driver_name, context->owner);
   return {
@@ -246,11 +262,12 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
     [self](expect_gone& msg) -> caf::result<done> {
       auto& doomed = state_of(self).doomed;
       std::move(msg.plans.begin(), msg.plans.end(), std::back_inserter(doomed));
-      watch_doomed(self);
+      watch_doomed_anew(self);
       return done{};
     },
-    [self](const check_gone&) -> caf::result<done> {
-      look_after_doomed(self);
+    [self](const check_gone& msg) -> caf::result<done> {
+      if (msg.number == state_of(self).looks)
+        look_after_doomed(self);
       return done{};
     },
     [self](const mend_network& msg) -> caf::result<mend_report> {

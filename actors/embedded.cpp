@@ -5,8 +5,12 @@
 #include "troupe/actors/log.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <fstream>
 #include <future>
+#include <map>
+#include <mutex>
+#include <vector>
 
 namespace troupe {
 
@@ -15,6 +19,9 @@ namespace {
 /// Pooled actors never block and do little but hand on. With a second thread
 /// each message between them would wake the other one.
 constexpr size_t pool_threads = 1;
+
+/// For everything that start-up has to do; each of its steps ends earlier.
+constexpr auto start_deadline = std::chrono::minutes{10};
 
 struct embedded_config : system_config {
   embedded_config() {
@@ -29,28 +36,80 @@ struct embedded_config : system_config {
 /// because its actor ended, with the reason for that.
 class reply_once {
 public:
-  reply_once(reply_handler handler,
-             std::shared_ptr<std::atomic<size_t>> in_work)
-    : handler_{std::move(handler)}, in_work_{std::move(in_work)} {
+  using counter = std::shared_ptr<std::atomic<size_t>>;
+
+  reply_once(reply_handler handler, counter in_work, const void* of)
+    : handler_{std::move(handler)}, in_work_{std::move(in_work)}, of_{of} {
   }
   reply_once(const reply_once&) = delete;
   reply_once& operator=(const reply_once&) = delete;
 
   ~reply_once() {
-    if (handler_)
-      deliver(fail(ec::unavailable, "send request: the controller is closing",
-                   "the outcome is unknown; inspect the object"));
+    deliver(fail(ec::unavailable, "send request: the controller is closing",
+                 "the outcome is unknown; inspect the object"));
   }
 
   void deliver(result<reply> x) {
+    if (answered_.exchange(true))
+      return;
     in_work_->fetch_sub(1);
-    std::exchange(handler_, nullptr)(std::move(x));
+    call_handler(of_, "handler of a reply", handler_, std::move(x));
+    handler_ = nullptr;
   }
 
 private:
   reply_handler handler_;
-  std::shared_ptr<std::atomic<size_t>> in_work_;
+  counter in_work_;
+  const void* of_; ///< Whose threads call the handler.
+  std::atomic<bool> answered_ = false;
 };
+
+/// The requests in work, for the day on which nobody works on them any more.
+/// @thread_safety Everything.
+class open_requests {
+public:
+  void add(const std::shared_ptr<reply_once>& x) {
+    auto guard = std::lock_guard{mutex_};
+    // Now and then what is answered goes, so that it costs nothing each time.
+    if (open_.size() >= 2 * alive_ + 64) {
+      std::erase_if(open_, [](const auto& y) {
+        return y.expired();
+      });
+      alive_ = open_.size();
+    }
+    open_.push_back(x);
+  }
+
+  void answer_all(const error& why) {
+    auto open = std::vector<std::weak_ptr<reply_once>>{};
+    {
+      auto guard = std::lock_guard{mutex_};
+      open.swap(open_);
+      alive_ = 0;
+    }
+    for (const auto& x : open)
+      if (auto alive = x.lock())
+        alive->deliver(fail(why));
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<reply_once>> open_;
+  size_t alive_ = 0;
+};
+
+/// One subscriber. What ends it works at once, also inside its own handler.
+struct subscription {
+  explicit subscription(event_handler what) : handler{std::move(what)} {
+  }
+
+  event_handler handler;
+  std::atomic<bool> active = true;
+};
+
+/// Answers inquiries while all places for other requests are taken; such an
+/// inquiry is what one makes just then.
+constexpr size_t max_inquiries = 16;
 
 /// The actors of one process, as a backend.
 class embedded_backend : public backend {
@@ -59,59 +118,124 @@ public:
     : context_{std::move(context)}, system_{config_} {
     controller_ = spawn_controller(system_, context_);
     door_ = spawn_door(system_, controller_);
+    supervise(controller_, context_, "the controller");
+    supervise(door_, context_, "the door");
+    context_->failures->on_failure([open = open_](const error& why) {
+      open->answer_all(unavailable(why));
+    });
   }
 
   ~embedded_backend() override {
     stop();
   }
 
-  /// Loads, rebuilds, reconciles.
+  /// Loads, rebuilds, reconciles. Ends with the first actor that ends by
+  /// itself: nobody would answer then.
   result<void> start() {
-    auto outcome = std::promise<result<void>>{};
-    auto future = outcome.get_future();
-    auto starter = caf::scoped_actor{system_};
-    starter->request(controller_, std::chrono::minutes{10}, start_up{})
-      .receive(
-        [&](const done&) {
-          outcome.set_value({});
-        },
-        [&](const caf::error& why) {
-          outcome.set_value(fail(from_caf(why)));
-        });
-    return future.get();
+    auto outcome = std::make_shared<std::promise<result<void>>>();
+    auto once = std::make_shared<std::once_flag>();
+    auto settle = [outcome, once](const result<void>& x) {
+      std::call_once(*once, [&] {
+        outcome->set_value(x);
+      });
+    };
+    context_->failures->on_failure([settle](const error& why) {
+      settle(fail(with_context(why, "start")));
+    });
+    auto starter = system_.spawn(
+      [settle](caf::event_based_actor* self, const controller_actor& to) {
+        ask<done>(
+          self, to, start_deadline, start_up{},
+          [settle](done&) {
+            settle({});
+          },
+          [settle](error why) {
+            settle(fail(std::move(why)));
+          });
+      },
+      controller_);
+    auto result = outcome->get_future().get();
+    caf::anon_send_exit(starter, caf::exit_reason::user_shutdown);
+    return result;
   }
 
   void submit(request what, std::chrono::milliseconds deadline,
               reply_handler handler) override {
-    const auto limit = static_cast<size_t>(context_->how.max_requests);
-    if (in_work_->fetch_add(1) >= limit) {
-      in_work_->fetch_sub(1);
+    if (auto why = context_->failures->failure())
+      return handler(fail(unavailable(*why)));
+    const auto inquires = is_inquiry(what);
+    const auto& in_work = inquires ? inquiries_ : in_work_;
+    const auto limit = inquires
+                         ? max_inquiries
+                         : static_cast<size_t>(context_->how.max_requests);
+    if (in_work->fetch_add(1) >= limit) {
+      in_work->fetch_sub(1);
       handler(
         fail(ec::unavailable,
              "send request: " + std::to_string(limit) + " requests are in work",
              "try again later"));
       return;
     }
-    auto counted = [once = std::make_shared<reply_once>(
-                      std::move(handler), in_work_)](result<reply> x) {
+    auto once
+      = std::make_shared<reply_once>(std::move(handler), in_work, &system_);
+    open_->add(once);
+    auto counted = [once](result<reply> x) {
       once->deliver(std::move(x));
     };
     tell(door_, submit_request{std::move(what), deadline, std::move(counted)});
   }
 
+  result<reply>
+  call(request what, std::chrono::milliseconds deadline) override {
+    if (is_in_handler(&system_))
+      return fail(ec::invalid_argument,
+                  "send request: a handler must not wait for the reply",
+                  "use submit, or another thread");
+    return backend::call(std::move(what), deadline);
+  }
+
   result<uint64_t> subscribe(event_handler handler) override {
+    if (auto why = context_->failures->failure())
+      return fail(unavailable(*why));
     const auto number = subscriptions_.fetch_add(1) + 1;
-    change_subscribers(add_subscriber{number, std::move(handler)});
+    auto added = std::make_shared<subscription>(std::move(handler));
+    {
+      auto guard = std::lock_guard{mutex_};
+      subscribers_.emplace(number, added);
+    }
+    change_subscribers(add_subscriber{number, [added](const event& x) {
+                                        if (added->active)
+                                          added->handler(x);
+                                      }});
     return number;
   }
 
-  void unsubscribe(uint64_t subscription) override {
-    change_subscribers(remove_subscriber{subscription});
+  void unsubscribe(uint64_t number) override {
+    {
+      auto guard = std::lock_guard{mutex_};
+      if (auto found = subscribers_.extract(number))
+        found.mapped()->active = false;
+    }
+    change_subscribers(remove_subscriber{number});
+  }
+
+  void on_failure(std::function<void(const error&)> handler) override {
+    context_->failures->on_failure(std::move(handler));
   }
 
 private:
+  static error unavailable(error why) {
+    why.code = ec::unavailable;
+    why.hint = "the outcome is unknown; open the controller anew";
+    return why;
+  }
+
+  /// A handler runs on the thread that would have to answer; what it changes
+  /// is in force at once, as nobody else calls handlers meanwhile.
   template <class Message>
   void change_subscribers(Message message) {
+    if (is_in_handler(&system_))
+      return tell(context_->events, std::move(message));
     auto self = caf::scoped_actor{system_};
     self
       ->request(context_->events, std::chrono::seconds{30}, std::move(message))
@@ -121,13 +245,15 @@ private:
   /// Ends the actors in order and then lets go of every handle: one that
   /// outlives its actor would keep the actor system from ending.
   void stop() {
+    context_->failures->close();
     {
       auto self = caf::scoped_actor{system_};
       // The door first: a request that came after the shut-down would make
       // objects that nobody ends. Those in work are answered `unavailable`.
       caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
       self->wait_for(door_);
-      self->request(controller_, std::chrono::seconds{30}, shut_down{})
+      // Longer than its steps: when they have failed it still ends the others.
+      self->request(controller_, context_->operation_deadline(), shut_down{})
         .receive([](const done&) {},
                  [](const caf::error& why) {
                    log().warn("stop: {}", from_caf(why).message);
@@ -136,11 +262,7 @@ private:
     caf::anon_send_exit(controller_, caf::exit_reason::user_shutdown);
     door_ = door_actor{};
     controller_ = controller_actor{};
-    context_->store = store_actor{};
-    context_->namespaces = namespaces_actor{};
-    context_->ipam = ipam_actor{};
-    context_->events = events_actor{};
-    context_->firewall = firewall_actor{};
+    context_->release_services();
   }
 
   context_ptr context_;
@@ -148,9 +270,12 @@ private:
   caf::actor_system system_;
   controller_actor controller_;
   door_actor door_;
-  std::shared_ptr<std::atomic<size_t>> in_work_
-    = std::make_shared<std::atomic<size_t>>(0);
+  std::shared_ptr<open_requests> open_ = std::make_shared<open_requests>();
+  reply_once::counter in_work_ = std::make_shared<std::atomic<size_t>>(0);
+  reply_once::counter inquiries_ = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<uint64_t> subscriptions_ = 0;
+  std::mutex mutex_;
+  std::map<uint64_t, std::shared_ptr<subscription>> subscribers_;
 };
 
 /// Hosts differ in their machine id, daemons of one host in their directory.
@@ -161,7 +286,36 @@ std::string host_seed(const settings& how) {
   return id + how.run_dir;
 }
 
+/// An actor system whose threads could not all be made waits for them when it
+/// ends, for ever. Nobody can use it: it stays as it is.
+void abandon(std::shared_ptr<embedded_backend> x) {
+  static auto& abandoned = *new std::vector<std::shared_ptr<backend>>{};
+  static auto mutex = std::mutex{};
+  auto guard = std::lock_guard{mutex};
+  abandoned.push_back(std::move(x));
+}
+
+result<std::shared_ptr<backend>> start_actors(const context_ptr& context) {
+  try {
+    auto made = std::make_shared<embedded_backend>(context);
+    auto started = made->start();
+    if (started)
+      return made;
+    const auto why = context->failures->failure();
+    if (why && (why->os_error == EAGAIN || why->os_error == ENOMEM))
+      abandon(std::move(made));
+    return fail(std::move(started.error()));
+  } catch (const std::exception&) {
+    return fail(with_context(describe_exception(), "start"));
+  }
+}
+
 } // namespace
+
+bool is_inquiry(const request& what) {
+  return std::holds_alternative<get_status>(what)
+         || std::holds_alternative<run_doctor>(what);
+}
 
 result<reply> backend::call(request what, std::chrono::milliseconds deadline) {
   auto outcome = std::make_shared<std::promise<result<reply>>>();
@@ -187,10 +341,7 @@ open_backend(const settings& how, embedded_parts parts) {
   context->host_seed = host_seed(*checked);
   context->how = std::move(*checked);
   context->parts = std::move(parts);
-  auto made = std::make_shared<embedded_backend>(std::move(context));
-  if (auto started = made->start(); !started)
-    return fail(std::move(started.error()));
-  return made;
+  return start_actors(std::move(context));
 }
 
 result<std::shared_ptr<backend>> open_backend(const settings& how) {

@@ -74,23 +74,27 @@ void endpoint_state::fail_start(error why, promise<endpoint_status> reply) {
 
 // -- check --------------------------------------------------------------------
 
-void endpoint_state::check(seen_time seen, promise<mend_report> reply) {
-  if (!joined || turns.busy() || seen <= changed + own_change_grace) {
+void endpoint_state::check(const check_endpoint& msg,
+                           promise<mend_report> reply) {
+  if (msg.again)
+    checks.begin();
+  if (!joined || turns.busy() || msg.seen <= changed + own_change_grace) {
     reply.deliver(mend_report{});
+    // The operation may leave what the last comparison could not mend.
+    if (joined && msg.again)
+      check_again();
     return;
   }
   take_turn(reply, [=, this] {
-    auto over = [=, this](auto&& outcome) mutable {
-      reply.deliver(std::move(outcome));
-      release_turn();
-    };
     auto failed = [=, this](const error& why) mutable {
       log().warn("endpoint {}: mend it: {}", quoted(spec->name), why.message);
       publish(*context, "endpoint", "repair", spec->id.value, spec->name,
               {{"network", network->name}, {"failure", why.message}});
-      over(not_mended("endpoint " + network->name + "/" + spec->name + " ("
-                        + spec->id.brief() + ")",
-                      why));
+      reply.deliver(not_mended("endpoint " + network->name + "/" + spec->name
+                                 + " (" + spec->id.brief() + ")",
+                               why));
+      check_again();
+      release_turn();
     };
     ask<join_slot>(
       self, sandbox, context->step_deadline(), locate_endpoint{spec->id},
@@ -103,12 +107,21 @@ void endpoint_state::check(seen_time seen, promise<mend_report> reply) {
               publish(*context, "endpoint", "repair", spec->id.value,
                       spec->name,
                       {{"network", network->name}, {"reason", difference}});
-            over(std::move(report));
+            auto good = reply;
+            good.deliver(std::move(report));
+            checks.reset();
+            release_turn();
           },
           failed);
       },
       failed);
   });
+}
+
+/// No event may come that tells when it can succeed.
+void endpoint_state::check_again() {
+  if (auto pause = checks.schedule())
+    tell_after(endpoint_actor{self}, *pause, check_endpoint{.again = true});
 }
 
 endpoint_status endpoint_state::status() const {
@@ -133,6 +146,7 @@ endpoint_status endpoint_state::status() const {
 endpoint_actor::behavior_type
 endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
          context_ptr context, endpoint_origin origin) {
+  explain_exceptions(self);
   auto& state = state_of(self);
   state.spec = std::make_shared<const endpoint_spec>(std::move(origin.spec));
   state.network = std::move(origin.network);
@@ -216,7 +230,7 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
     },
     [&state](const check_endpoint& msg) -> caf::result<mend_report> {
       auto reply = promise<mend_report>{state.self};
-      state.check(msg.seen, reply);
+      state.check(msg, reply);
       return reply;
     },
   };

@@ -2,6 +2,7 @@
 
 // Private to the sources of the endpoint.
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/endpoint.hpp"
 #include "troupe/actors/joined_endpoints.hpp"
 #include "troupe/actors/turn_queue.hpp"
@@ -73,7 +74,8 @@ struct endpoint_state {
 
   // -- the rest ---------------------------------------------------------------
 
-  void check(seen_time seen, promise<mend_report> reply);
+  void check(const check_endpoint& msg, promise<mend_report> reply);
+  void check_again();
   void be_gone_with_sandbox(promise<done> reply);
   endpoint_status status() const;
   drivers::endpoint_plan plan() const;
@@ -109,6 +111,7 @@ struct endpoint_state {
   bool quits_when_idle = false;
   turn_queue turns;
   seen_time changed = {}; ///< When its last operation ended.
+  backoff checks;         ///< Between comparisons that failed.
 };
 
 template <class Reply>

@@ -1,6 +1,7 @@
 #include "troupe/actors/event_reader.hpp"
 
 #include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/failure_board.hpp"
 
 #include <utility>
 
@@ -8,12 +9,10 @@ namespace troupe {
 
 namespace {
 
+constexpr auto in_handler = "handler of an event";
+
 /// An event has at most a few hundred bytes.
 constexpr size_t max_event_bytes = size_t{1} << 20U;
-
-/// Between two attempts to connect: a restart of the daemon takes about this
-/// long.
-constexpr int retry_ms = 200;
 
 /// The first connection is made within this time or not at all.
 constexpr auto open_deadline = std::chrono::seconds{30};
@@ -141,6 +140,7 @@ event_reader::on_data(char* data, size_t size, size_t count, void* self) {
   if (status != 200)
     return me.transfer_.append_body({data, bytes}) ? bytes : 0;
   if (!std::exchange(me.open_, true)) {
+    me.pauses_.reset();
     if (me.settled_)
       me.report("connect", "reachable again");
     me.settle({});
@@ -148,7 +148,7 @@ event_reader::on_data(char* data, size_t size, size_t count, void* self) {
   auto fed = me.parser_.feed({data, bytes}, [&me](const event& x) {
     me.last_sequence_ = x.sequence;
     if (!me.stopping_)
-      me.handler_(x);
+      call_handler(&me, in_handler, me.handler_, x);
   });
   return fed ? bytes : 0;
 }
@@ -162,7 +162,7 @@ void event_reader::report(const char* action, const std::string& reason) {
   x.action = action;
   x.attributes["reason"] = reason;
   if (!stopping_)
-    handler_(x);
+    call_handler(this, in_handler, handler_, x);
 }
 
 void event_reader::settle(result<void> outcome) {
@@ -172,7 +172,8 @@ void event_reader::settle(result<void> outcome) {
 
 void event_reader::pause_before_retry() {
   if (!stopping_)
-    (void)curl_multi_poll(multi_.get(), nullptr, 0, retry_ms, nullptr);
+    (void)curl_multi_poll(multi_.get(), nullptr, 0,
+                          static_cast<int>(pauses_.next().count()), nullptr);
 }
 
 } // namespace troupe

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/actors/backend.hpp"
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/http_client.hpp"
 
 #include <atomic>
@@ -62,6 +63,9 @@ private:
   event_handler handler_;
   event_parser parser_;
   multi_handle multi_;
+  /// Between two attempts to connect; a restart of the daemon takes about as
+  /// long as the first.
+  backoff pauses_{std::chrono::milliseconds{200}, std::chrono::seconds{5}};
   std::atomic<bool> stopping_ = false;
   bool settled_ = false; ///< The promise was kept.
   bool open_ = false;    ///< This connection has delivered bytes.

@@ -1,6 +1,7 @@
 #include "troupe/actors/events.hpp"
 
 #include "troupe/actors/admission.hpp"
+#include "troupe/actors/failure_board.hpp"
 
 namespace troupe {
 
@@ -13,6 +14,7 @@ struct events_state {
 
 events_actor::behavior_type
 events(events_actor::stateful_pointer<events_state> self, uint64_t last) {
+  explain_exceptions(self);
   state_of(self).last = last;
   return {
     [self](publish_event& msg) -> caf::result<done> {
@@ -20,7 +22,7 @@ events(events_actor::stateful_pointer<events_state> self, uint64_t last) {
       msg.what.sequence = ++state.last;
       msg.what.time_ms = unix_time_ms();
       for (const auto& [number, handler] : state.subscribers)
-        handler(msg.what);
+        call_handler(&self->system(), "handler of an event", handler, msg.what);
       return done{};
     },
     [self](add_subscriber& msg) -> caf::result<done> {

@@ -1,5 +1,6 @@
 #include "troupe/actors/firewall.hpp"
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/firewall_jobs.hpp"
 #include "troupe/actors/log.hpp"
 
@@ -23,15 +24,12 @@ struct firewall_state {
   std::vector<waiting_job> waiting;
   /// Their ports were taken by somebody else at start; each repair tries again.
   std::vector<protect_endpoint> unrestored;
-  bool retrying = false;
+  backoff retries; ///< What failed while nobody waits for it is tried again.
 };
 
 namespace {
 
 using pointer = firewall_actor::stateful_pointer<firewall_state>;
-
-/// What failed while nobody waits for it is tried again after this time.
-constexpr auto retry_delay = std::chrono::milliseconds{500};
 
 void open(pointer self, const system_context& context) {
   auto& state = state_of(self);
@@ -64,10 +62,8 @@ void submit(pointer self, firewall_job job,
 }
 
 void try_again_later(pointer self) {
-  auto& state = state_of(self);
-  if (std::exchange(state.retrying, true))
-    return;
-  tell_after(firewall_actor{self}, retry_delay, check_firewall{});
+  if (auto pause = state_of(self).retries.schedule())
+    tell_after(firewall_actor{self}, *pause, check_firewall{.again = true});
 }
 
 /// One transaction for all; if that fails, one for each, so that only the
@@ -253,6 +249,7 @@ caf::result<Reply> with_driver(pointer self, const system_context& context,
 firewall_actor::behavior_type
 firewall(firewall_actor::stateful_pointer<firewall_state> self,
          context_ptr context) {
+  explain_exceptions(self);
   open(self, *context);
   return {
     [=](const protect_network& msg) {
@@ -303,12 +300,12 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
     },
     [=](const check_firewall& msg) -> caf::result<mend_report> {
       auto& state = state_of(self);
-      if (msg.repair)
-        state.retrying = false;
+      if (msg.again)
+        state.retries.begin();
       if (!state.work)
         return to_caf(state.problem);
       auto report = check(*state.work, msg);
-      if (msg.repair && (!report || state.work->owes_ports()))
+      if (!report && msg.repair)
         try_again_later(self);
       if (!report)
         return to_caf(std::move(report));
@@ -317,6 +314,11 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
         for (const auto& x : found)
           publish(*context, "firewall", "repair", {}, {}, {{"reason", x}});
         restore_ports(*state.work, *context, state.unrestored);
+        // Ports that somebody else has may be free one day.
+        if (state.work->owes_ports() || !state.unrestored.empty())
+          try_again_later(self);
+        else
+          state.retries.reset();
       }
       for (const auto& x : state.unrestored)
         report->unmended.push_back(of_ports(unpublished(x)));

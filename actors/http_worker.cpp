@@ -1,5 +1,7 @@
 #include "troupe/actors/http_worker.hpp"
 
+#include "troupe/actors/failure_board.hpp"
+
 #include <utility>
 
 namespace troupe {
@@ -108,14 +110,16 @@ void http_worker::finish_ready() {
       auto guard = std::lock_guard{mutex_};
       --open_;
     }
-    x.done(std::move(response));
+    call_handler(this, "handler of a reply", x.done, std::move(response));
   }
 }
 
 void http_worker::abandon(job x) {
-  x.done(fail(ec::unavailable,
-              "request: the connection was closed by this program",
-              "the outcome is unknown"));
+  call_handler(this, "handler of a reply", x.done,
+               result<http_response>{
+                 fail(ec::unavailable,
+                      "request: the connection was closed by this program",
+                      "the outcome is unknown")});
 }
 
 } // namespace troupe

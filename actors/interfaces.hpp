@@ -75,11 +75,19 @@ using namespaces_actor = actor_if<
   // Compares all pins with the wanted ones and mends them.
   caf::result<reconciled_namespaces>(reconcile_namespaces),
   // Removes pins that nobody owns.
-  caf::result<done>(remove_pins),
-  // Reads the kernel for the doctor.
-  caf::result<audited>(audit_kernel),
-  // The part of it that the status tells.
-  caf::result<seen_obstructions>(audit_obstructions)>;
+  caf::result<done>(remove_pins)>;
+
+/// The AUDITOR actor: what reads or compares everything there is and takes its
+/// time; detached, so that nobody else waits for it.
+using auditor_actor = actor_if<
+  // Compares store, actors and kernel for the doctor.
+  caf::result<examined>(examine),
+  // Lists the host's links.
+  caf::result<host_links>(list_host_links),
+  // The part of the doctor's reading that the status tells.
+  caf::result<seen_obstructions>(audit_obstructions),
+  // Gives memory back.
+  caf::result<done>(trim_memory)>;
 
 /// A PROBER: sends packets for the doctor, once; detached.
 using prober_actor = actor_if<
@@ -226,6 +234,10 @@ using controller_actor = actor_if<
   caf::result<done>(shut_down),
   // From the watcher.
   caf::result<done>(kernel_events),
+  // From a network: events of this link concern it.
+  caf::result<done>(claim_link),
+  // They no longer do.
+  caf::result<done>(release_link),
   // Its own tick: compares everything.
   caf::result<done>(audit_tick),
   // Its own tick: goes on after a pause.

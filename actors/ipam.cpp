@@ -59,6 +59,7 @@ result<claimed_pools> claim_all(ipam::driver& driver, const claim_pools& msg) {
 ipam_actor::behavior_type
 address_management(ipam_actor::stateful_pointer<ipam_state> self,
                    context_ptr context) {
+  explain_exceptions(self);
   state_of(self).default_driver = open_default(*context);
   return {
     [self](const claim_pools& msg) -> caf::result<claimed_pools> {

@@ -1,6 +1,9 @@
 #include "troupe/actors/namespaces.hpp"
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/pins.hpp"
+
+#include <map>
 
 namespace troupe {
 
@@ -10,12 +13,11 @@ struct namespaces_state {
   result<std::unique_ptr<netns::kernel>> kernel
     = fail(ec::unavailable, "open the kernel: not done yet");
   bool preparing = false;
+  /// Pins that could not be removed are tried again.
+  std::map<sandbox_id, backoff> closing;
 };
 
 namespace {
-
-/// A pin that could not be removed is tried again after this time.
-constexpr auto close_delay = std::chrono::milliseconds{500};
 
 result<opened_namespace>
 open_pin(netns::kernel& kernel, const open_namespace& msg) {
@@ -62,6 +64,7 @@ result<done> to_done(result<void> outcome) {
 namespaces_actor::behavior_type
 namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
            context_ptr context) {
+  explain_exceptions(self);
   state_of(self).kernel = context->parts.open_kernel();
   auto with_kernel
     = [self](auto work) -> decltype(work(**state_of(self).kernel)) {
@@ -86,8 +89,11 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
         return to_done(unpin(kernel, pin_name(msg.sandbox)));
       });
       // The store has forgotten the sandbox: nobody else would remember.
-      if (!closed)
-        tell_after(namespaces_actor{self}, close_delay, msg);
+      auto& closing = state_of(self).closing;
+      if (closed)
+        closing.erase(msg.sandbox);
+      else
+        tell_after(namespaces_actor{self}, closing[msg.sandbox].next(), msg);
       return to_caf(std::move(closed));
     },
     [=](const set_default_routes& msg) -> caf::result<done> {
@@ -108,22 +114,6 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
             outcome = removed;
         return to_done(std::move(outcome));
       }));
-    },
-    [context](const audit_kernel& msg) -> caf::result<audited> {
-      if (!context->parts.read_audit)
-        return audited{};
-      auto view = context->parts.read_audit(msg.networks);
-      if (!view)
-        return to_caf(std::move(view.error()));
-      return audited{std::move(*view)};
-    },
-    [context](const audit_obstructions& msg) -> caf::result<seen_obstructions> {
-      if (!context->parts.read_obstructions)
-        return seen_obstructions{};
-      auto found = context->parts.read_obstructions(msg.networks);
-      if (!found)
-        return to_caf(std::move(found.error()));
-      return seen_obstructions{std::move(*found)};
     },
   };
 }

@@ -33,14 +33,57 @@ result<endpoint_actor> network_state::add_endpoint(endpoint_spec wanted) {
   return members.at(id).handle;
 }
 
+template <class Message>
+caf::result<endpoint_status>
+network_state::begin(endpoint_spec wanted, Message message) {
+  // One is in work, the others wait for the driver.
+  const auto limit = static_cast<size_t>(context->how.max_queue);
+  if (beginning > limit)
+    return to_caf(
+      error{ec::unavailable,
+            title() + ": too many operations wait, " + std::to_string(limit),
+            "try again later", 0});
+  auto handle = add_endpoint(std::move(wanted));
+  if (!handle)
+    return to_caf(std::move(handle.error()));
+  ++beginning;
+  auto reply = promise<endpoint_status>{self};
+  ask<endpoint_status>(
+    self, *handle, context->operation_deadline(), std::move(message),
+    [=, this](endpoint_status& made) mutable {
+      --beginning;
+      reply.deliver(std::move(made));
+    },
+    [=, this](error why) mutable {
+      --beginning;
+      reply.deliver(std::move(why));
+    });
+  return reply;
+}
+
 void network_state::spawn_endpoint(endpoint_spec endpoint) {
   const auto id = endpoint.id;
   auto handle = troupe::spawn_endpoint(
     self->system(), context,
     endpoint_origin{endpoint, spec, network_actor{self}, driver});
-  if (auto link = rules->host_interface(endpoint); !link.empty())
+  supervise(handle, context,
+            "endpoint " + quoted(spec->name + "/" + endpoint.name));
+  if (auto link = rules->host_interface(endpoint); !link.empty()) {
+    claim(link);
     links.emplace(std::move(link), id);
+  }
   members.emplace(id, member{std::move(endpoint), std::move(handle)});
+}
+
+void network_state::release(const endpoint_id& id) {
+  auto x = members.find(id);
+  if (x == members.end())
+    return;
+  const auto link = rules->host_interface(x->second.spec);
+  release(link);
+  links.erase(link);
+  book.release(x->second.spec);
+  members.erase(x);
 }
 
 result<endpoint_actor> network_state::find(std::string_view reference) const {
@@ -75,6 +118,7 @@ void network_state::check(promise<mend_report> reply) {
     self, driver, context->step_deadline(), mend_network{*spec},
     [=, this](mend_report& report) mutable {
       problem.clear();
+      checks.reset();
       for (const auto& difference : report.differences)
         publish(*context, "network", "repair", spec->id.value, spec->name,
                 {{"reason", difference}});
@@ -91,9 +135,16 @@ void network_state::check(promise<mend_report> reply) {
                 {{"failure", why.message}});
       }
       problem = why.message;
+      check_again();
       reply.deliver(not_mended(
         "network " + spec->name + " (" + spec->id.brief() + ")", why));
     });
+}
+
+/// No event may come that tells when it can succeed.
+void network_state::check_again() {
+  if (auto pause = checks.schedule())
+    tell_after(network_actor{self}, *pause, check_network{.again = true});
 }
 
 void network_state::check_members(const check_endpoints& msg,
@@ -113,9 +164,25 @@ void network_state::check_members(const check_endpoints& msg,
                        });
 }
 
+// -- links --------------------------------------------------------------------
+
+/// Empty: the network has none.
+std::string network_state::own_link() const {
+  return rules->network_interface(*spec);
+}
+
+void network_state::claim(const std::string& link) const {
+  if (!link.empty())
+    tell_controller(*context, claim_link{link, spec->id});
+}
+
+void network_state::release(const std::string& link) const {
+  if (!link.empty())
+    tell_controller(*context, release_link{link, spec->id});
+}
+
 network_status network_state::status() const {
-  auto result
-    = network_status{*spec, rules->network_interface(*spec), {}, "ready"};
+  auto result = network_status{*spec, own_link(), {}, "ready"};
   for (const auto& [id, x] : members)
     result.endpoints.push_back(id);
   if (!problem.empty())
@@ -163,11 +230,13 @@ forward(network_state& state, const std::string& reference, Message message) {
 network_actor::behavior_type
 network(network_actor::stateful_pointer<network_state> self,
         context_ptr context, network_origin origin) {
+  explain_exceptions(self);
   auto& state = state_of(self);
   state.context = std::move(context);
   state.spec = std::make_shared<const network_spec>(std::move(origin.spec));
   state.driver = std::move(origin.driver);
   state.rules = drivers::make(state.spec->driver, state.context->owner);
+  state.claim(state.own_link());
   if (!origin.is_new)
     restore(state, origin);
   return {
@@ -195,17 +264,11 @@ network(network_actor::stateful_pointer<network_state> self,
     },
     [&state](create_endpoint& msg) -> caf::result<endpoint_status> {
       msg.spec.ephemeral = false;
-      auto handle = state.add_endpoint(std::move(msg.spec));
-      if (!handle)
-        return to_caf(std::move(handle.error()));
-      return state.self->delegate(*handle, start_endpoint{});
+      return state.begin(std::move(msg.spec), start_endpoint{});
     },
     [&state](attach_to& msg) -> caf::result<endpoint_status> {
       msg.spec.ephemeral = true;
-      auto handle = state.add_endpoint(std::move(msg.spec));
-      if (!handle)
-        return to_caf(std::move(handle.error()));
-      return state.self->delegate(*handle, enter_sandbox{msg.sandbox});
+      return state.begin(std::move(msg.spec), enter_sandbox{msg.sandbox});
     },
     [&state](const join_to& msg) -> caf::result<endpoint_status> {
       return forward<endpoint_status>(state, msg.endpoint,
@@ -233,11 +296,7 @@ network(network_actor::stateful_pointer<network_state> self,
       return found_endpoint{state.members.at(found).handle, found};
     },
     [&state](const endpoint_gone& msg) -> caf::result<done> {
-      if (auto x = state.members.find(msg.id); x != state.members.end()) {
-        state.book.release(x->second.spec);
-        state.links.erase(state.rules->host_interface(x->second.spec));
-        state.members.erase(x);
-      }
+      state.release(msg.id);
       return done{};
     },
     [&state](const stop_network&) -> caf::result<done> {
@@ -247,10 +306,11 @@ network(network_actor::stateful_pointer<network_state> self,
       return done{};
     },
     [&state](const check_network& msg) -> caf::result<mend_report> {
+      if (msg.again)
+        state.checks.begin();
       if (!state.started || state.dropping
           || msg.seen <= state.changed + own_change_grace
-          || (!msg.link.empty()
-              && msg.link != state.rules->network_interface(*state.spec)))
+          || (!msg.link.empty() && msg.link != state.own_link()))
         return mend_report{};
       auto reply = promise<mend_report>{state.self};
       state.check(reply);

@@ -117,6 +117,7 @@ void network_state::commit(promise<network_status> reply) {
 void network_state::fail_start(error why, bool built,
                                promise<network_status> reply) {
   auto finish = [=, this](auto&&) mutable {
+    release(own_link());
     reply.deliver(with_context(why, "create " + title()));
     self->quit();
   };
@@ -185,6 +186,7 @@ void network_state::drop(promise<done> reply) {
 /// kernel keeps is removed later by the driver.
 void network_state::raze_after_drop(promise<done> reply) {
   auto finish = [=, this](auto&&) mutable {
+    release(own_link());
     publish(*context, "network", "remove", spec->id.value, spec->name,
             {{"driver", spec->driver}});
     reply.deliver(done{});

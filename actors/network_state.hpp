@@ -2,6 +2,7 @@
 
 // Private to the sources of the network.
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/network.hpp"
 #include "troupe/actors/network_book.hpp"
 
@@ -43,7 +44,13 @@ struct network_state {
   // -- endpoints --------------------------------------------------------------
 
   result<endpoint_actor> add_endpoint(endpoint_spec wanted);
+
+  /// Makes an endpoint and sends it its first request; the reply passes through
+  /// here, so that operations under way are counted.
+  template <class Message>
+  caf::result<endpoint_status> begin(endpoint_spec wanted, Message message);
   void spawn_endpoint(endpoint_spec endpoint);
+  void release(const endpoint_id& id);
   result<endpoint_actor> find(std::string_view reference) const;
   std::vector<endpoint_actor> handles() const;
   void list(promise<endpoint_list> reply);
@@ -52,6 +59,11 @@ struct network_state {
 
   void check(promise<mend_report> reply);
   void check_members(const check_endpoints& msg, promise<mend_report> reply);
+  void check_again();
+
+  std::string own_link() const;
+  void claim(const std::string& link) const;
+  void release(const std::string& link) const;
 
   network_status status() const;
   result<void> is_open() const;
@@ -66,10 +78,12 @@ struct network_state {
   std::map<endpoint_id, member> members;
   std::map<std::string, endpoint_id> links; ///< By host interface.
   std::vector<std::string> leases;
+  size_t beginning = 0; ///< Endpoints whose first operation is under way.
   bool started = false;
   bool dropping = false;
   std::string problem; ///< Why the network is degraded.
   seen_time changed = {};
+  backoff checks; ///< Between comparisons that failed.
 };
 
 } // namespace troupe

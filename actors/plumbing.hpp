@@ -13,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,7 +62,9 @@ struct expect_gone {
   std::vector<drivers::endpoint_plan> plans;
 };
 /// Internal to the driver: looks after what `expect_gone` announced.
-struct check_gone {};
+struct check_gone {
+  uint64_t number = 0; ///< An older one than the last is late.
+};
 
 /// Compares and mends; replied to with a `mend_report`.
 struct mend_network {
@@ -182,16 +185,34 @@ struct reconciled_namespaces {
   size_t leftovers = 0;
 };
 
-/// Reads the kernel with the doctor's own code; replied to with `audited`.
-struct audit_kernel {
-  std::vector<netns::promised_network> networks;
+// -- to the auditor -----------------------------------------------------------
+
+struct doctor_views;
+
+/// Reads the kernel with the doctor's own code and compares all views. Replied
+/// to with `examined`.
+struct examine {
+  std::shared_ptr<doctor_views> views; ///< All but the kernel's; handed over.
 };
 
-struct audited {
-  netns::audit_view view;
+struct examined {
+  std::vector<finding> findings;
+  std::vector<std::string> links; ///< Leftovers: carry our tag, have no record.
+  std::vector<std::string> pins;  ///< Likewise.
+  bool rules = false;             ///< The firewall's elements were compared.
 };
 
-/// The same of obstructions alone. Replied to with `seen_obstructions`.
+/// Replied to with `host_links`: those of the host's namespace, in one dump.
+struct list_host_links {};
+
+struct host_links {
+  std::vector<netns::link_info> links;
+};
+
+/// Gives memory that was freed back to the system. Replied to with `done`.
+struct trim_memory {};
+
+/// The obstructions that the status tells. Replied to with `seen_obstructions`.
 struct audit_obstructions {
   std::vector<netns::promised_network> networks;
 };
@@ -270,6 +291,7 @@ struct check_firewall {
   bool repair = true;
   bool changed = false; ///< Somebody else has changed the rules.
   bool elements = true; ///< False: somebody else compares those.
+  bool again = false;   ///< From itself: something is still missing.
 };
 
 /// Is the process there that holds the published ports? If not, it is started
@@ -337,7 +359,8 @@ inline constexpr auto own_change_grace = std::chrono::milliseconds{20};
 /// Replied to with a `mend_report`.
 struct check_network {
   seen_time seen = seen_anyway;
-  std::string link; ///< Only if this is the network's own; empty: anyway.
+  std::string link;   ///< Only if this is the network's own; empty: anyway.
+  bool again = false; ///< From itself: the last one failed.
 };
 
 /// The same for the endpoint with this interface on the host, or for all if
@@ -382,6 +405,7 @@ struct sandbox_gone {
 /// `mend_report`.
 struct check_endpoint {
   seen_time seen = seen_anyway;
+  bool again = false; ///< From itself: the last one failed.
 };
 
 // -- to a sandbox -------------------------------------------------------------
@@ -440,11 +464,25 @@ struct endpoint_plans {
 /// Replied to with a `mend_report`.
 struct check_sandbox {
   seen_time seen = seen_anyway;
+  bool again = false; ///< From itself: the last one failed.
 };
 
 // -- to the watcher and the controller ----------------------------------------
 
 struct poll_kernel {};
+
+/// From a network: this link of the host is its own, or will be. Replied to
+/// with `done`.
+struct claim_link {
+  std::string link;
+  network_id network;
+};
+
+/// The link is no longer the network's. Replied to with `done`.
+struct release_link {
+  std::string link;
+  network_id network;
+};
 
 struct seen_event {
   netns::kernel_event what;

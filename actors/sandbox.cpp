@@ -51,6 +51,7 @@ sandbox_status sandbox_state::status() const {
 sandbox_actor::behavior_type
 sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
         context_ptr context, sandbox_origin origin) {
+  explain_exceptions(self);
   auto& state = state_of(self);
   state.spec = std::move(origin.spec);
   state.ns = std::move(origin.ns);
@@ -151,8 +152,13 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
     },
     [&state](const check_sandbox& msg) -> caf::result<mend_report> {
       auto reply = promise<mend_report>{state.self};
+      if (msg.again)
+        state.checks.begin();
       if (state.turns.busy() || msg.seen <= state.changed + own_change_grace) {
         reply.deliver(mend_report{});
+        // The operation may leave what the last comparison could not mend.
+        if (msg.again && !state.ended)
+          state.check_again();
         return reply;
       }
       state.take_turn({}, reply, [=, &state] {

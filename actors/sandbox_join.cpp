@@ -86,7 +86,13 @@ void sandbox_state::apply_routes(std::function<void(result<void>)> next) {
 /// the kernel mends.
 void sandbox_state::look_again_after(const char* step, const error& why) {
   log().warn("{}: {}: {}; tried again later", title(), step, why.message);
-  tell_after(sandbox_actor{self}, route_delay, check_sandbox{});
+  check_again();
+}
+
+/// No event may come that tells when it can succeed.
+void sandbox_state::check_again() {
+  if (auto pause = checks.schedule())
+    tell_after(sandbox_actor{self}, *pause, check_sandbox{.again = true});
 }
 
 /// Somebody ended a turn that never began, or that they gave up waiting for.
@@ -163,11 +169,13 @@ void sandbox_state::check(promise<mend_report> reply) {
         return check_members(std::move(report), reply);
       auto lost = reply;
       lost.deliver(std::move(report));
+      check_again();
       settle();
     },
     [=, this](const error& why) mutable {
       reply.deliver(
         not_mended("sandbox " + spec.name + " (" + spec.id.brief() + ")", why));
+      check_again();
       settle();
     });
 }
@@ -202,6 +210,7 @@ void sandbox_state::record_namespace() {
     [this](const error& why) {
       log().warn("{}: record its new namespace: {}; tried again later", title(),
                  why.message);
+      check_again();
     });
 }
 
@@ -215,6 +224,8 @@ void sandbox_state::check_members(mend_report report,
                        [=, this](std::vector<mend_report> found) mutable {
                          for (auto& x : found)
                            append(report, std::move(x));
+                         // Those that failed come back by themselves.
+                         checks.reset();
                          reply.deliver(std::move(report));
                          settle();
                        });

@@ -2,6 +2,7 @@
 
 // Private to the sources of the sandbox.
 
+#include "troupe/actors/backoff.hpp"
 #include "troupe/actors/joined_endpoints.hpp"
 #include "troupe/actors/sandbox.hpp"
 #include "troupe/actors/turn_queue.hpp"
@@ -12,13 +13,6 @@ namespace troupe {
 
 struct sandbox_state;
 using sandbox_pointer = sandbox_actor::stateful_pointer<sandbox_state>;
-
-namespace {
-
-/// What keeps a route from being set may be over after this time.
-constexpr auto route_delay = std::chrono::milliseconds{500};
-
-} // namespace
 
 /// A join or a leave holds the sandbox's turn from its `reserve_…` to its
 /// `finish_…`.
@@ -48,6 +42,7 @@ struct sandbox_state {
   void finish_leave_of(const finish_leave& msg, promise<done> reply);
   void apply_routes(std::function<void(result<void>)> next);
   void look_again_after(const char* step, const error& why);
+  void check_again();
   void cancel(const endpoint_id& id);
 
   // -- the rest ---------------------------------------------------------------
@@ -82,6 +77,7 @@ struct sandbox_state {
   bool unrecorded = false; ///< The store may name the namespace before.
   std::string problem;     ///< Why the namespace is lost.
   seen_time changed = {};
+  backoff checks; ///< Between comparisons that failed.
 };
 
 template <class Reply>

@@ -64,6 +64,7 @@ void flush(store_state& state) {
 
 store_actor::behavior_type
 store(store_actor::stateful_pointer<store_state> self, context_ptr context) {
+  explain_exceptions(self);
   state_of(self).store = context->parts.open_store();
   return {
     [self](commit_changes& msg) -> caf::result<done> {

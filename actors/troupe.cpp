@@ -8,7 +8,7 @@ namespace troupe {
 /// What the copies of a controller share.
 struct controller::shared {
   std::shared_ptr<backend> link;
-  std::atomic<int64_t> deadline_ms = 60'000;
+  std::atomic<int64_t> deadline_ms = settings{}.request_timeout_ms;
 };
 
 namespace {

@@ -95,7 +95,7 @@ public:
   result<daemon_status> status();
   result<doctor_report> doctor(bool repair = false, bool probe = false);
 
-  /// Every synchronous call gives up after this long; default 60 s.
+  /// Every synchronous call gives up after this long; default 120 s.
   void set_deadline(std::chrono::milliseconds deadline);
 
   /// The asynchronous way: any request, the handler is called once.

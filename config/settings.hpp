@@ -24,6 +24,14 @@ struct address_pool_setting {
   }
 };
 
+/// An operation on an object takes at most so many steps on a blocking actor,
+/// one after the other, each of which may last as long as a driver's.
+inline constexpr int steps_per_operation = 6;
+
+/// And a request one more, to find its object: only if it may take longer than
+/// all of them does the reason for a failure arrive before its deadline.
+inline constexpr int steps_per_request = steps_per_operation + 1;
+
 /// Settings of an embedded controller and of the daemon; the defaults here are
 /// the only ones. Later sources win: defaults, file, environment, flags.
 struct settings {
@@ -47,15 +55,17 @@ struct settings {
   std::vector<address_pool_setting> default_address_pools;
 
   /// Upper bound for one kernel operation before its outcome is unknown.
-  int driver_timeout_ms = 30'000;
+  int driver_timeout_ms = 15'000;
 
-  /// Upper bound for one client request.
-  int request_timeout_ms = 60'000;
+  /// Upper bound for one client request; more than `steps_per_request` times
+  /// the one above.
+  int request_timeout_ms = 120'000;
 
   /// Requests in work at once; more are answered `unavailable` at once.
   int max_requests = 1'024;
 
-  /// Operations waiting for one network, endpoint or sandbox.
+  /// Operations waiting for one network, endpoint or sandbox; more are answered
+  /// `unavailable` at once.
   int max_queue = 256;
 
   /// Switch the host's forwarding on when a network needs it; else such a

@@ -130,6 +130,17 @@ result<void> check_together(const settings& x) {
                 "settings: state-dir and run-dir are both "
                   + quoted(x.state_dir),
                 "run-dir must be on a tmpfs, state-dir on a disk");
+  const auto steps_ms = int64_t{steps_per_request} * x.driver_timeout_ms;
+  if (x.request_timeout_ms <= steps_ms)
+    return fail(
+      ec::invalid_argument,
+      "settings: request-timeout-ms is " + std::to_string(x.request_timeout_ms)
+        + ", and a request of " + std::to_string(steps_per_request)
+        + " steps may take driver-timeout-ms for each, "
+        + std::to_string(steps_ms)
+        + " in all: why one failed would come too late",
+      "set request-timeout-ms to more than " + std::to_string(steps_ms)
+        + ", or driver-timeout-ms to less");
   auto path = socket_path(x);
   if (path.size() > max_socket_bytes)
     return fail(ec::invalid_argument,

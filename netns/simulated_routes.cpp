@@ -196,10 +196,11 @@ result<void> model::add_route(space& ns, route_info x) {
   if (std::ranges::any_of(ns.routes, collides)
       || std::ranges::any_of(kernel_routes(ns), collides))
     return fail(os_failure(EEXIST, subject));
+  const auto* link = ns.find(x.index);
   // The kernel takes a route of an address for its own again.
   if (ns.lost.erase(x) == 0)
     ns.routes.insert(std::move(x));
-  emit(ns, kernel_event::kind::route_changed);
+  emit(ns, kernel_event::kind::route_changed, link);
   return {};
 }
 
@@ -211,15 +212,17 @@ result<void> model::del_route(space& ns, const route_info& x) {
     return matches(have, wanted);
   });
   if (it != ns.routes.end()) {
+    const auto* link = ns.find(it->index);
     ns.routes.erase(it);
-    emit(ns, kernel_event::kind::route_changed);
+    emit(ns, kernel_event::kind::route_changed, link);
     return {};
   }
   for (auto& have : kernel_routes(ns)) {
     if (!matches(have, wanted))
       continue;
+    const auto* link = ns.find(have.index);
     ns.lost.insert(std::move(have));
-    emit(ns, kernel_event::kind::route_changed);
+    emit(ns, kernel_event::kind::route_changed, link);
     return {};
   }
   return fail(os_failure(ESRCH, "delete route " + describe(x)));

@@ -26,14 +26,13 @@ void model::emit(const space& ns, kernel_event::kind what,
   auto event = kernel_event{};
   event.what = what;
   if (link != nullptr) {
+    const auto of_link = what == kernel_event::kind::link_changed
+                         || what == kernel_event::kind::link_removed;
     event.index = link->info.index;
-    if (what == kernel_event::kind::link_changed
-        || what == kernel_event::kind::link_removed) {
+    if (of_link || ns.inode == host)
+      event.link_name = link->info.name;
+    if (of_link)
       event.group = link->info.group;
-      event.link_name = link->info.name;
-    } else if (ns.inode == host) {
-      event.link_name = link->info.name;
-    }
   }
   auto tell = [&] {
     for (const auto& [id, notify] : observers)
@@ -197,8 +196,9 @@ result<void> simulated_world::flush_routes(const std::string& ns) {
     auto where = m.named(ns);
     if (!where)
       return fail(std::move(where.error()));
-    (*where)->routes.clear();
-    m.emit(**where, kernel_event::kind::route_changed);
+    for (const auto& x : std::exchange((*where)->routes, {}))
+      m.emit(**where, kernel_event::kind::route_changed,
+             (*where)->find(x.index));
     return {};
   });
 }

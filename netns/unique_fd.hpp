@@ -42,6 +42,11 @@ public:
     return fd_ >= 0;
   }
 
+  /// Gives the descriptor to somebody who closes it.
+  int release() {
+    return std::exchange(fd_, -1);
+  }
+
 private:
   int fd_ = -1;
 };

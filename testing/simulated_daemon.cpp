@@ -43,11 +43,7 @@ struct simulated_daemon::impl {
     caf::anon_send_exit(controller, caf::exit_reason::user_shutdown);
     door = door_actor{};
     controller = controller_actor{};
-    context->store = store_actor{};
-    context->namespaces = namespaces_actor{};
-    context->ipam = ipam_actor{};
-    context->events = events_actor{};
-    context->firewall = firewall_actor{};
+    context->release_services();
     run();
     // Nobody else ends the children of an actor that was killed.
     faults.kill_all();

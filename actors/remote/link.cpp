@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -27,6 +28,16 @@ constexpr auto longest_pause = 1s;
 
 /// A connection that held so long was a good one.
 constexpr auto good_time = 5s;
+
+// OpenSSL writes without MSG_NOSIGNAL, and what a signal does is the program's
+// business, which this library is only a part of. Blocked it waits for this
+// thread alone, and goes with it.
+void block_broken_pipe() {
+  auto signals = sigset_t{};
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGPIPE);
+  (void)::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
 
 } // namespace
 
@@ -65,6 +76,7 @@ void link::disconnect(uint64_t attempt) {
 }
 
 void link::run() {
+  block_broken_pipe();
   for (;;) {
     {
       auto guard = std::unique_lock{mutex_};

@@ -32,10 +32,6 @@ std::string new_client_name() {
   return result;
 }
 
-// Whether this thread is in a handler of an event: the one thread that must not
-// wait for the client.
-thread_local bool is_in_handler = false;
-
 class remote_backend final : public backend {
 public:
   remote_backend(remote::host_port where, remote::tls_identity identity)
@@ -60,32 +56,45 @@ public:
 
   void submit(request what, std::chrono::milliseconds deadline,
               reply_handler handler) override {
+    auto guarded = [this, handler = std::move(handler)](result<reply> x) {
+      call_handler(this, "handler of a reply", handler, std::move(x));
+    };
     run([this, deadline, what = std::move(what),
-         handler = std::move(handler)]() mutable {
-      client_->submit(std::move(what), deadline, std::move(handler));
+         guarded = std::move(guarded)]() mutable {
+      client_->submit(std::move(what), deadline, std::move(guarded));
     });
+  }
+
+  result<reply>
+  call(request what, std::chrono::milliseconds deadline) override {
+    if (is_in_handler(this))
+      return fail(ec::invalid_argument,
+                  "send request: a handler must not wait for the reply",
+                  "use submit, or another thread");
+    return backend::call(std::move(what), deadline);
   }
 
   result<uint64_t> subscribe(event_handler handler) override {
     auto number = ++last_subscription_;
     auto opened = std::make_shared<std::promise<result<void>>>();
     run([this, number, opened, handler = std::move(handler)]() mutable {
-      auto guarded = [handler = std::move(handler)](const event& x) {
-        is_in_handler = true;
-        handler(x);
-        is_in_handler = false;
+      auto guarded = [this, handler = std::move(handler)](const event& x) {
+        call_handler(this, "handler of an event", handler, x);
       };
       client_->subscribe(number, std::move(guarded), [opened](result<void> x) {
         opened->set_value(std::move(x));
       });
     });
+    // The answer comes on this very thread.
+    if (is_in_handler(this))
+      return number;
     if (auto outcome = opened->get_future().get(); !outcome)
       return fail(std::move(outcome.error()));
     return number;
   }
 
   void unsubscribe(uint64_t subscription) override {
-    if (is_in_handler)
+    if (is_in_handler(this))
       return client_->unsubscribe(subscription);
     auto gone = std::promise<void>{};
     run([&] {

@@ -128,6 +128,30 @@ tls_identity::open(int socket, const std::string& host) const {
   return session;
 }
 
+bool tls_identity::accepts_peer(const SSL* session, std::string& why) const {
+  ERR_clear_error();
+  auto check
+    = std::unique_ptr<X509_STORE_CTX, ssl_releaser<X509_STORE_CTX_free>>{
+      X509_STORE_CTX_new()};
+  auto* shown = SSL_get0_peer_certificate(session);
+  if (shown == nullptr || !check
+      || X509_STORE_CTX_init(check.get(),
+                             SSL_CTX_get_cert_store(context_.get()), shown,
+                             SSL_get_peer_cert_chain(session))
+           != 1
+      || X509_STORE_CTX_set_default(
+           check.get(), role_ == tls_role::server ? "ssl_client" : "ssl_server")
+           != 1) {
+    why = "its certificate cannot be checked";
+    return false;
+  }
+  if (X509_verify_cert(check.get()) == 1)
+    return true;
+  why = std::string{"its certificate is not accepted any more: "}
+        + X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get()));
+  return false;
+}
+
 handshake continue_handshake(SSL* session, std::string& why) {
   ERR_clear_error();
   auto returned = SSL_do_handshake(session);

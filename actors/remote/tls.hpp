@@ -43,6 +43,10 @@ public:
   /// side's certificate must have. Errors: `internal`.
   result<ssl_session> open(int socket, const std::string& host = {}) const;
 
+  /// Would the certificate that the other side of an open connection has shown
+  /// be accepted now, in its role? @param why filled if not: in words.
+  bool accepts_peer(const SSL* session, std::string& why) const;
+
   /// Subject of the certificate, e.g. `CN=host.example`.
   const std::string& subject() const {
     return subject_;

@@ -101,6 +101,14 @@ bool connection::let_in(const connection_surroundings& around,
   return pipe_->run();
 }
 
+bool connection::is_accepted_by(const wire::tls_identity& x) {
+  if (!is_stranger())
+    return x.accepts_peer(session_.get(), reason_);
+  // Its certificate would be compared with what was trusted before.
+  reason_ = "it came while the certificates were replaced";
+  return false;
+}
+
 bool connection::read_channel(const connection_surroundings& around) {
   auto buffer = std::array<char, 65'536>{};
   for (auto i = 0; i < max_reads; ++i) {

@@ -63,6 +63,9 @@ public:
     return address_;
   }
 
+  /// Would it be let in with this identity too? If not, it is over.
+  bool is_accepted_by(const troupe::remote::tls_identity& x);
+
   /// Why it is over, for the log; empty: nothing worth telling.
   const std::string& reason() const {
     return reason_;

@@ -145,6 +145,12 @@ void front::reply(asker who, const answer& x) {
 
 void front::reload(wire::tls_identity identity) {
   parts_.identity = std::move(identity);
+  // Whoever the new authority does not vouch for has to go at once.
+  for (auto i = connections_.begin(); i != connections_.end();) {
+    auto at = i++;
+    if (!at->second->is_accepted_by(parts_.identity))
+      close(at);
+  }
 }
 
 // -- strangers ----------------------------------------------------------------

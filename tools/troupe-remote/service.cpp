@@ -26,6 +26,9 @@ constexpr auto expiry_warning = std::chrono::hours{72};
 
 constexpr auto exit_unusable = 2;
 
+/// How long lines may take to be written when the program ends.
+constexpr auto log_grace = std::chrono::milliseconds{500};
+
 sigset_t handled_signals() {
   auto result = sigset_t{};
   ::sigemptyset(&result);
@@ -38,6 +41,7 @@ int give_up(const notifier& manager, const error& why) {
   auto hint = why.hint.empty() ? "" : " (" + why.hint + ")";
   spdlog::critical("{}{}", escaped(why.message), escaped(hint));
   (void)manager.send("STATUS=failed: " + escaped(why.message));
+  end_logging(log_grace);
   return why.code == ec::invalid_argument ? exit_unusable : 1;
 }
 
@@ -119,6 +123,7 @@ int run_service(const serve_options& how) {
   auto number = serve(x, how, signals.get());
   (void)manager.send("STOPPING=1");
   spdlog::info("stopped by {}", number == SIGTERM ? "SIGTERM" : "SIGINT");
+  end_logging(log_grace);
   return 0;
 }
 

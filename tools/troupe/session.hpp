@@ -81,7 +81,7 @@ public:
   terminal io;
   std::string host;
   credentials tls_files; ///< For a `caf+tls://` host.
-  double timeout_seconds = 60;
+  double timeout_seconds = 120;
   int code = exit_success;
 
   /// Of `sandbox exec`: the words that are not ours to understand.

@@ -98,11 +98,30 @@ listener::listener(listener&& other) noexcept
     device_{other.device_}, inode_{other.inode_} {
 }
 
+listener& listener::operator=(listener&& other) noexcept {
+  if (this == &other)
+    return *this;
+  remove();
+  fd_ = std::move(other.fd_);
+  path_ = std::exchange(other.path_, {});
+  device_ = other.device_;
+  inode_ = other.inode_;
+  return *this;
+}
+
 listener::~listener() {
-  // A successor may have put its own socket there.
+  remove();
+}
+
+bool listener::is_in_place() const {
   struct stat found {};
-  if (!path_.empty() && ::lstat(path_.c_str(), &found) == 0
-      && found.st_dev == device_ && found.st_ino == inode_)
+  return ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_
+         && found.st_ino == inode_;
+}
+
+// A successor may have put its own socket there.
+void listener::remove() {
+  if (!path_.empty() && is_in_place())
     (void)::unlink(path_.c_str());
 }
 

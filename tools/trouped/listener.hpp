@@ -23,7 +23,7 @@ public:
   open(const std::string& path, const std::string& group);
 
   listener(listener&& other) noexcept;
-  listener& operator=(listener&&) = delete;
+  listener& operator=(listener&& other) noexcept;
   ~listener();
 
   /// Hands the descriptor to the server; the path stays ours.
@@ -31,8 +31,16 @@ public:
     return std::move(fd_);
   }
 
+  const std::string& path() const {
+    return path_;
+  }
+
+  /// Is the socket at the path still this one?
+  bool is_in_place() const;
+
 private:
   listener() = default;
+  void remove();
 
   netns::unique_fd fd_;
   std::string path_;

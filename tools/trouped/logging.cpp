@@ -1,12 +1,16 @@
 #include "troupe/tools/trouped/logging.hpp"
 
+#include "troupe/tools/trouped/log_queue.hpp"
+
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,11 +50,37 @@ private:
   }
 };
 
+/// Formats on the thread that logs, writes on another.
+class queue_sink : public spdlog::sinks::base_sink<std::mutex> {
+public:
+  explicit queue_sink(std::shared_ptr<log_queue> to) : to_{std::move(to)} {
+  }
+
+protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    auto text = spdlog::memory_buf_t{};
+    formatter_->format(message, text);
+    to_->push({text.data(), text.size()});
+  }
+
+  void flush_() override {
+  }
+
+private:
+  std::shared_ptr<log_queue> to_;
+};
+
+std::shared_ptr<log_queue>& queue() {
+  static auto result = std::shared_ptr<log_queue>{};
+  return result;
+}
+
 } // namespace
 
 void start_logging(const std::string& level) {
+  queue() = log_queue::start(STDERR_FILENO);
   auto logger = std::make_shared<spdlog::logger>(
-    "trouped", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    "trouped", std::make_shared<queue_sink>(queue()));
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   if (is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM")))
     formatter->add_flag<priority_flag>('*').set_pattern("%*%v");
@@ -62,6 +92,11 @@ void start_logging(const std::string& level) {
   spdlog::drop("troupe");
   spdlog::register_logger(logger->clone("troupe"));
   spdlog::set_default_logger(std::move(logger));
+}
+
+void end_logging(std::chrono::milliseconds longest) {
+  if (queue())
+    (void)queue()->flush(longest);
 }
 
 bool is_journal(int fd, const char* journal_stream) {

@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include <sys/un.h>
+
 namespace troupe::tools {
 
 namespace {
@@ -36,6 +38,7 @@ server::start(std::shared_ptr<backend> where, netns::unique_fd listening,
 server::server(std::shared_ptr<backend> where, server_options options)
   : backend_{std::move(where)}, options_{std::move(options)},
     pending_{std::make_shared<pending_requests>()},
+    inquiries_{std::make_shared<pending_requests>()},
     connections_{options_.max_connections_per_user}, hub_{options_.max_streams,
                                                           options_.max_events} {
 }
@@ -76,9 +79,14 @@ void server::stop(std::chrono::milliseconds grace) {
   if (daemon_ == nullptr)
     return;
   (void)MHD_quiesce_daemon(daemon_);
-  for (const auto& late : pending_->drain(grace))
-    (void)late->settle(fail(ec::unavailable, "the daemon is shutting down",
-                            "the outcome is unknown; look after its restart"));
+  const auto end = std::chrono::steady_clock::now() + grace;
+  for (const auto& open : {pending_, inquiries_})
+    for (const auto& late :
+         open->drain(std::chrono::duration_cast<std::chrono::milliseconds>(
+           end - std::chrono::steady_clock::now())))
+      (void)late->settle(
+        fail(ec::unavailable, "the daemon is shutting down",
+             "the outcome is unknown; look after its restart"));
   hub_.close();
   // libmicrohttpd would drop what is not written yet.
   constexpr auto step = std::chrono::milliseconds{5};
@@ -88,13 +96,37 @@ void server::stop(std::chrono::milliseconds grace) {
   MHD_stop_daemon(std::exchange(daemon_, nullptr));
 }
 
+void server::note_company() {
+  {
+    auto guard = std::lock_guard{mutex_};
+    has_company_ = true;
+  }
+  wake_.notify_all();
+}
+
+void server::take_connection(netns::unique_fd connection) {
+  auto address = sockaddr_un{};
+  address.sun_family = AF_UNIX;
+  // It closes the descriptor when it has too many.
+  (void)MHD_add_connection(daemon_, connection.release(),
+                           reinterpret_cast<sockaddr*>(&address),
+                           sizeof address.sun_family);
+}
+
 void server::keep_house() {
   auto guard = std::unique_lock{mutex_};
   auto stopped = [this] {
     return stopping_;
   };
-  for (auto second = 1;
-       !wake_.wait_for(guard, std::chrono::seconds{1}, stopped); ++second) {
+  for (auto second = 1;; ++second) {
+    // Nothing to look after: nobody wakes this thread.
+    if (connections_.size() == 0)
+      wake_.wait(guard, [this] {
+        return stopping_ || has_company_;
+      });
+    has_company_ = false;
+    if (wake_.wait_for(guard, std::chrono::seconds{1}, stopped))
+      return;
     guard.unlock();
     (void)connections_.hang_up_slow(options_.receive_timeout);
     if (second % ping_seconds == 0)
@@ -183,18 +215,21 @@ int server::submit(const exchange_ptr& x, request what) {
     x->audit_object = audit_name(what);
   if (options_.faults)
     options_.faults->on_request(x->where->operation, x->where->mutates);
-  if (!pending_->add(x, options_.max_requests))
-    return send_error(x,
-                      {ec::unavailable,
-                       "the daemon is busy with "
-                         + std::to_string(options_.max_requests) + " requests",
-                       "try again a little later", 0});
+  // How the daemon is must be told just when it is busy.
+  const auto inquires = is_inquiry(what);
+  const auto& pending = inquires ? inquiries_ : pending_;
+  const auto limit = inquires ? options_.max_inquiries : options_.max_requests;
+  if (!pending->add(x, limit))
+    return send_error(
+      x, {ec::unavailable,
+          "the daemon is busy with " + std::to_string(limit) + " requests",
+          "try again a little later", 0});
   x->now = exchange::stage::waiting;
   // First suspend: the answer, and with it the call to resume, may come before
   // `submit` returns.
   MHD_suspend_connection(x->connection);
   backend_->submit(std::move(what), deadline_of(*x),
-                   [x, pending = pending_](result<reply> outcome) {
+                   [x, pending](result<reply> outcome) {
                      // In this order: a server that stops waits for the
                      // removal, and no connection may be suspended then.
                      x->settle(std::move(outcome));

@@ -2,6 +2,7 @@
 
 #include "troupe/actors/backend.hpp"
 #include "troupe/actors/live_faults.hpp"
+#include "troupe/config/settings.hpp"
 #include "troupe/netns/unique_fd.hpp"
 #include "troupe/tools/trouped/exchange.hpp"
 
@@ -20,12 +21,13 @@ struct server_options {
   unsigned max_connections = 256;
   size_t max_connections_per_user = 64; ///< For each user but root.
   size_t max_requests = 1'024;          ///< In work at once.
-  size_t max_streams = 64;              ///< Readers of events.
-  size_t max_events = 1'024;            ///< Queued for each reader.
+  size_t max_inquiries = 16; ///< Status, metrics, doctor; beside those.
+  size_t max_streams = 64;   ///< Readers of events.
+  size_t max_events = 1'024; ///< Queued for each reader.
 
   /// Upper bound for the work of one request; a client may ask for less with
   /// the header `Troupe-Deadline-Ms`.
-  std::chrono::milliseconds request_timeout{60'000};
+  std::chrono::milliseconds request_timeout{settings{}.request_timeout_ms};
 
   /// A connection on which nothing moves is closed after this.
   std::chrono::seconds idle_timeout{10};
@@ -45,8 +47,8 @@ struct server_options {
 ///
 /// Threading: one thread runs libmicrohttpd's event loop and all of our
 /// parsing; while the backend works the connection is suspended, so the loop
-/// never waits. A second thread wakes once a second for what takes time: slow
-/// clients and dead readers of events.
+/// never waits. While there are connections a second thread wakes once a second
+/// for what takes time: slow clients and dead readers of events.
 ///
 /// Failure: a client that hangs up loses its reply, nothing else; what it
 /// asked for is carried out.
@@ -67,12 +69,16 @@ public:
   /// take longer than `grace` with `unavailable`, ends all event streams.
   void stop(std::chrono::milliseconds grace);
 
+  /// Serves a connection that was accepted on another socket.
+  void take_connection(netns::unique_fd connection);
+
 private:
   friend struct server_callbacks;
 
   server(std::shared_ptr<backend> where, server_options options);
   result<void> open(netns::unique_fd listening);
   void keep_house();
+  void note_company();
 
   // On the server's thread:
   using exchange_ptr = std::shared_ptr<exchange>;
@@ -98,6 +104,7 @@ private:
   server_options options_;
   netns::unique_fd listening_;
   std::shared_ptr<pending_requests> pending_;
+  std::shared_ptr<pending_requests> inquiries_;
   request_metrics metrics_;
   connection_registry connections_;
   event_hub hub_;
@@ -108,6 +115,7 @@ private:
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  bool has_company_ = false; ///< Somebody has connected.
   std::thread housekeeper_;
 };
 

@@ -67,6 +67,7 @@ void server_callbacks::on_connection(server& self, MHD_Connection* from,
     const auto* info
       = MHD_get_connection_info(from, MHD_CONNECTION_INFO_CONNECTION_FD);
     *socket_state = new handle{self.connections_.add(info->connect_fd)};
+    self.note_company();
     return;
   }
   auto owned = std::unique_ptr<handle>{

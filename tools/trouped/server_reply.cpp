@@ -147,10 +147,10 @@ int server::stream_events(const exchange_ptr& x) {
 }
 
 std::string server::metrics_text(const result<reply>& status) const {
-  auto result
-    = metrics_.text()
-      + gauges_text({pending_->size(), connections_.size(), hub_.size()})
-      + process_text();
+  auto result = metrics_.text()
+                + gauges_text({pending_->size() + inquiries_->size(),
+                               connections_.size(), hub_.size()})
+                + process_text();
   if (const auto* x = status ? std::get_if<daemon_status>(&*status) : nullptr)
     result += status_text(*x);
   if (options_.faults)

@@ -30,7 +30,7 @@ protected:
   Leak() {
     auto text = std::to_string(
       std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
-    flags_ = {"--request-timeout-ms", text, "--driver-timeout-ms", text};
+    flags_ = {"--request-timeout-ms", "8000", "--driver-timeout-ms", "1000"};
   }
 
   // The daemon remembers the last 1 024 events: it has grown by them before it

@@ -1,5 +1,6 @@
 // What a well-behaved client sees: the same facade as on the daemon's own host.
 
+#include "troupe/tests/fixtures/backend_contract.hpp"
 #include "troupe/tests/system/remote/fixture.hpp"
 
 #include <mutex>
@@ -114,6 +115,12 @@ TEST_F(Remote, EventsArriveInOrderForEverySubscriber) {
   EXPECT_EQ(seen[0].sequence, seen[1].sequence);
   EXPECT_EQ(seen[2].sequence, seen[0].sequence + 1);
   EXPECT_EQ(seen[4].name, "c");
+}
+
+TEST_F(Remote, HandlersHarmNobody) {
+  auto link = connect_backend("caf+tls://127.0.0.1", files_of("client"));
+  ASSERT_TRUE(link) << link.error().message;
+  handler_contract{**link}.check();
 }
 
 TEST_F(Remote, ManyClientsAndManyRequestsAtOnce) {

@@ -1,9 +1,11 @@
 // Who is not let in, and when the process does not even start.
 
 #include "troupe/actors/remote/tcp.hpp"
+#include "troupe/actors/remote/uri.hpp"
 #include "troupe/tests/system/remote/fixture.hpp"
 #include "troupe/tests/system/remote/raw_peer.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -203,6 +205,57 @@ TEST_F(RemoteRefusal, CertificatesAreReplacedWithoutARestart) {
   EXPECT_TRUE(connect().status());
   EXPECT_TRUE(first.status());
   EXPECT_EQ(remote_pid(), before);
+}
+
+TEST_F(RemoteRefusal, WhoTheNewAuthorityDoesNotVouchForIsDisconnected) {
+  auto kept = connect();
+  EXPECT_TRUE(kept.status());
+  auto disconnected = [this] {
+    return remote_log().find("not accepted any more") != std::string::npos;
+  };
+  // The same authority again.
+  ::kill(remote_pid(), SIGHUP);
+  EXPECT_TRUE(eventually([&] {
+    return remote_log().find("reload: uses CN=") != std::string::npos;
+  }));
+  EXPECT_TRUE(kept.status());
+  EXPECT_FALSE(disconnected());
+  // Another one, and a certificate of it.
+  for (const auto* file : {"server.crt", "server.key", "ca.crt"}) {
+    const auto text = read_file(pki() + "/foreign/" + file);
+    std::ofstream{pki() + "/" + file} << text;
+  }
+  ::kill(remote_pid(), SIGHUP);
+  EXPECT_TRUE(eventually(disconnected)) << remote_log();
+  auto refused = kept.status();
+  EXPECT_FALSE(refused);
+}
+
+// A program that has said nothing about SIGPIPE must not die of it: it is only
+// a user of this library.
+TEST_F(RemoteRefusal, AServerThatHangsUpEndsNoClient) {
+  ASSERT_EQ(stop_remote(), 0);
+  auto server = remote::listen_tcp({"127.0.0.1", remote::default_port});
+  ASSERT_TRUE(server) << server.error().message;
+  auto stopping = std::atomic<bool>{false};
+  auto thread = std::thread{[&] {
+    for (auto n = 0; !stopping; ++n) {
+      auto polled = pollfd{server->get(), POLLIN, 0};
+      (void)::poll(&polled, 1, 100);
+      auto peer = netns::unique_fd{::accept(server->get(), nullptr, nullptr)};
+      if (peer)
+        std::this_thread::sleep_for(std::chrono::milliseconds{n % 5});
+    }
+  }};
+  for (auto i = 0; i < 10; ++i) {
+    auto ran = remote_troupe({"network", "ls"});
+    EXPECT_GT(ran.code, 0);
+    EXPECT_LT(ran.code, 128) << "killed by signal " << ran.code - 128;
+  }
+  stopping = true;
+  thread.join();
+  *server = netns::unique_fd{};
+  ASSERT_EQ(start_remote(), "");
 }
 
 } // namespace troupe::test

@@ -85,7 +85,7 @@ TEST_F(driver_actor_test, ARazeThatFailsIsTriedAgain) {
   EXPECT_GT(deletions(), tried);
   EXPECT_NE(machine.print(), bare);
   plan->clear();
-  scripted.pass(retry_time);
+  scripted.pass(5 * retry_time); // the second pause is longer
   EXPECT_EQ(machine.print(), bare);
   // And then it is left alone.
   const auto done_with = plan->calls();

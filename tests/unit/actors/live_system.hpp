@@ -30,7 +30,7 @@ struct live_system : testing::Test {
       ASSERT_TRUE(host->set_sysctl(key, "all", 1));
   }
 
-  void start() {
+  embedded_parts parts_of_machine() const {
     auto parts = embedded_parts{};
     parts.open_kernel = netns::simulated_kernel_factory(machine.world);
     parts.open_store = [disk = disk] {
@@ -40,7 +40,11 @@ struct live_system : testing::Test {
       return result<std::unique_ptr<netns::event_source>>{
         std::make_unique<netns::simulated_watch>(world)};
     };
-    auto opened = open_backend(how, std::move(parts));
+    return parts;
+  }
+
+  void start() {
+    auto opened = open_backend(how, parts_of_machine());
     ASSERT_TRUE(opened) << opened.error().message;
     backend = std::move(*opened);
   }

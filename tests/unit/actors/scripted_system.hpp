@@ -56,11 +56,7 @@ public:
     for (const auto& x : spawned_)
       caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
     spawned_.clear();
-    context->store = store_actor{};
-    context->namespaces = namespaces_actor{};
-    context->ipam = ipam_actor{};
-    context->events = events_actor{};
-    context->firewall = firewall_actor{};
+    context->release_services();
     run();
   }
 

@@ -65,6 +65,12 @@ TEST(ValidatedSettings, RefuseWrongValuesByKey) {
             }),
             "settings: driver-timeout-ms: must be from 1 to 3600000, not 0");
   EXPECT_EQ(message_of([](settings& x) {
+              x.driver_timeout_ms = 30'000;
+            }),
+            "settings: request-timeout-ms is 120000, and a request of 7 steps "
+            "may take driver-timeout-ms for each, 210000 in all: why one "
+            "failed would come too late");
+  EXPECT_EQ(message_of([](settings& x) {
               x.request_timeout_ms = 3'600'001;
             }),
             "settings: request-timeout-ms: must be from 1 to 3600000, not "

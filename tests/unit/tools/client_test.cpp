@@ -1,3 +1,4 @@
+#include "troupe/tests/fixtures/backend_contract.hpp"
 #include "troupe/tests/unit/tools/server_fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -130,6 +131,16 @@ TEST_F(Client, FindsANewDaemonAfterARestart) {
   ASSERT_FALSE(link->call(get_status{}, 60s));
   start();
   EXPECT_TRUE(link->call(get_status{}, 60s));
+}
+
+TEST_F(Client, HandlersHarmNobody) {
+  start();
+  auto link = connect();
+  handler_contract{*link,
+                   [this] {
+                     fake_->publish("network", "create", "web");
+                   }}
+    .check();
 }
 
 TEST_F(Client, RefusesOtherAddresses) {

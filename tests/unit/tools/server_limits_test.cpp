@@ -83,18 +83,51 @@ TEST_F(ServerLimits, AnswersBusyOverTheLimitOfRequests) {
   start(small());
   auto first = client();
   auto second = client();
-  ASSERT_TRUE(first.send(status_request));
-  ASSERT_TRUE(second.send(status_request));
+  constexpr auto request = "GET /v1/networks HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_TRUE(first.send(request));
+  ASSERT_TRUE(second.send(request));
   ASSERT_TRUE(eventually([this] {
     return fake_->held() == 2;
   }));
-  auto got = client().ask("GET", "/v1/status");
+  auto got = client().ask("GET", "/v1/networks");
   EXPECT_EQ(got.status, 503);
   EXPECT_NE(got.head.find("Retry-After: 1"), std::string::npos);
   fake_->release();
   EXPECT_EQ(first.receive().status, 200);
   EXPECT_EQ(second.receive().status, 200);
   EXPECT_EQ(client().ask("GET", "/v1/status").status, 200);
+}
+
+TEST_F(ServerLimits, TellsHowItIsWhenAllPlacesAreTaken) {
+  fake_->hold = true;
+  auto options = small();
+  options.max_inquiries = 3;
+  start(options);
+  auto busy = std::vector<raw_client>{};
+  for (auto i = 0; i < 2; ++i) {
+    busy.push_back(client());
+    ASSERT_TRUE(
+      busy.back().send("GET /v1/networks HTTP/1.1\r\nHost: x\r\n\r\n"));
+  }
+  ASSERT_TRUE(eventually([this] {
+    return fake_->held() == 2;
+  }));
+  auto asking = std::vector<raw_client>{};
+  for (const auto* target :
+       {"GET /v1/status", "GET /metrics", "POST /v1/doctor"}) {
+    asking.push_back(client());
+    ASSERT_TRUE(asking.back().send(
+      std::string{target}
+      + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
+  }
+  EXPECT_TRUE(eventually([this] {
+    return fake_->held() == 5;
+  }));
+  // They have a limit of their own.
+  EXPECT_EQ(client().ask("GET", "/v1/status").status, 503);
+  fake_->release();
+  for (auto& x : asking)
+    EXPECT_EQ(x.receive().status, 200);
 }
 
 TEST_F(ServerLimits, WaitsForTheBackendLongerThanForAClient) {
@@ -137,7 +170,7 @@ TEST_F(ServerLimits, SurvivesClientsThatHangUp) {
   start(options);
   for (auto i = 0; i < 20; ++i) {
     auto c = client();
-    ASSERT_TRUE(c.send(status_request));
+    ASSERT_TRUE(c.send("GET /v1/networks HTTP/1.1\r\nHost: x\r\n\r\n"));
     (void)client().send("POST /v1/networks HTTP/1.1\r\nHost: x\r\n"
                         "Content-Length: 500\r\n\r\nhalf");
     (void)client().send("GET /v1/st");
