@@ -16,7 +16,8 @@ result<void>
 replace_default_route(netns::kernel& inside, ip_family family,
                       const std::optional<default_route>& wanted,
                       const std::vector<netns::route_info>& routes) {
-  auto target = netns::route_info{family, {}, {}, 0, 0};
+  auto target = netns::route_info{};
+  target.family = family;
   if (wanted) {
     auto index = inside.link_index(wanted->interface);
     if (!index)

@@ -149,7 +149,10 @@ result<void> change_default_route(kernel& k, undo_stack& undo, int index,
     if (auto done = drop_route(k, undo, x); !done)
       return done;
   }
-  auto route = netns::route_info{gateway.family(), {}, gateway, index, 0};
+  auto route = netns::route_info{};
+  route.family = gateway.family();
+  route.gateway = gateway;
+  route.index = index;
   undo.push([&k, route] {
     (void)k.del_route(route);
   });

@@ -33,6 +33,18 @@ public:
     });
   }
 
+  // Not counted: without it there is only less to fall back on.
+  void
+  keep_namespace(const std::string& name, const namespace_ref& ns) override {
+    behind_->keep_namespace(name, ns);
+  }
+
+  result<std::string> find_namespace(uint64_t inode) override {
+    return guard(call::find_namespace, [&] {
+      return behind_->find_namespace(inode);
+    });
+  }
+
   result<std::vector<std::pair<std::string, namespace_ref>>>
   namespaces() override {
     return guard(call::namespaces, [&] {
@@ -132,6 +144,18 @@ public:
     });
   }
 
+  result<std::vector<placed_address>> all_addresses() override {
+    return guard(call::all_addresses, [&] {
+      return behind_->all_addresses();
+    });
+  }
+
+  result<void> announce(const neighbour_info& x) override {
+    return guard(call::announce, [&] {
+      return behind_->announce(x);
+    });
+  }
+
   result<void> add_route(const route_info& x) override {
     return guard(call::add_route, [&] {
       return behind_->add_route(x);
@@ -150,6 +174,30 @@ public:
     });
   }
 
+  result<std::vector<route_info>> link_routes(int index) override {
+    return guard(call::link_routes, [&] {
+      return behind_->link_routes(index);
+    });
+  }
+
+  result<void> add_rule(const rule_info& x) override {
+    return guard(call::add_rule, [&] {
+      return behind_->add_rule(x);
+    });
+  }
+
+  result<void> del_rule(const rule_info& x) override {
+    return guard(call::del_rule, [&] {
+      return behind_->del_rule(x);
+    });
+  }
+
+  result<std::vector<rule_info>> rules() override {
+    return guard(call::rules, [&] {
+      return behind_->rules();
+    });
+  }
+
   result<std::vector<prefix>> routed_subnets() override {
     return guard(call::routed_subnets, [&] {
       return behind_->routed_subnets();
@@ -165,6 +213,12 @@ public:
   result<void> del_neighbour(const neighbour_info& x) override {
     return guard(call::del_neighbour, [&] {
       return behind_->del_neighbour(x);
+    });
+  }
+
+  result<std::vector<neighbour_info>> neighbours(int index) override {
+    return guard(call::neighbours, [&] {
+      return behind_->neighbours(index);
     });
   }
 

@@ -22,6 +22,7 @@ enum class call : uint8_t {
   create_namespace,
   adopt_namespace,
   remove_namespace,
+  find_namespace,
   namespaces,
   enter,
   add_bridge,
@@ -37,12 +38,19 @@ enum class call : uint8_t {
   add_address,
   del_address,
   addresses,
+  all_addresses,
+  announce,
   add_route,
   del_route,
   routes,
+  link_routes,
+  add_rule,
+  del_rule,
+  rules,
   routed_subnets,
   set_neighbour,
   del_neighbour,
+  neighbours,
   set_sysctl,
   read_sysctl,
   load_firewall,
@@ -53,7 +61,7 @@ enum class call : uint8_t {
   flush_conntrack,
 };
 
-inline constexpr size_t call_count = 32;
+inline constexpr size_t call_count = 40;
 
 /// The method's name, e.g. `add_veth`.
 std::string_view to_string(call what);

@@ -97,19 +97,61 @@ struct link_change {
   std::optional<std::string> name;
 };
 
-/// A unicast route of the main table.
+/// Who made a route or rule, as the kernel notes it (rtnetlink(7)); zero in a
+/// deletion: anybody.
+inline constexpr uint8_t made_by_kernel = 2; ///< For an address.
+inline constexpr uint8_t made_by_admin = 4;  ///< `static`.
+inline constexpr uint8_t made_by_troupe = 116;
+
+/// The tables that every namespace has.
+inline constexpr uint32_t main_table = 254;
+inline constexpr uint32_t local_table = 255;
+
+/// What a route does with a packet; others are `other`.
+enum class route_type : uint8_t { unicast, local, broadcast, multicast, other };
+
+/// A route.
 struct route_info {
   ip_family family = ip_family::v4;
   std::optional<prefix> destination; ///< Empty: the default route.
   std::optional<ip_address> gateway; ///< Empty: on-link.
   int index = 0;                     ///< Output link.
   uint32_t metric = 0;
+  uint32_t table = main_table;
+  uint8_t protocol = made_by_admin;
+  route_type type = route_type::unicast;
+  std::optional<ip_address> source; ///< Of packets without one; IPv4.
 
   auto operator<=>(const route_info&) const = default;
   bool operator==(const route_info&) const = default;
 };
 
-/// A permanent neighbour entry.
+/// A routing rule, as in `ip rule`. What is not set matches everything.
+struct rule_info {
+  ip_family family = ip_family::v4;
+  uint32_t priority = 0; ///< Least first.
+  std::optional<prefix> from;
+  std::optional<prefix> to;
+  std::string output; ///< Name of the link that a socket is bound to.
+  std::optional<protocol> proto;
+  uint16_t first_port = 0; ///< Source ports; 0: any.
+  uint16_t last_port = 0;
+
+  uint32_t table = 0; ///< Where to look; 0 with `jump`, or no look-up.
+  uint32_t jump = 0;  ///< Go on at the rule of this priority.
+  /// A default route found there does not count
+  /// (`suppress_prefixlength 0`).
+  bool no_default = false;
+  uint8_t made_by = made_by_troupe;
+
+  /// When listed: it has conditions or an action that are not told here.
+  bool says_more = false;
+
+  auto operator<=>(const rule_info&) const = default;
+  bool operator==(const rule_info&) const = default;
+};
+
+/// An entry of the neighbour table: who has an address.
 struct neighbour_info {
   int index = 0;
   ip_address address;
@@ -117,6 +159,15 @@ struct neighbour_info {
 
   auto operator<=>(const neighbour_info&) const = default;
   bool operator==(const neighbour_info&) const = default;
+};
+
+/// An address and the link it is on.
+struct placed_address {
+  int index = 0;
+  interface_address address;
+
+  auto operator<=>(const placed_address&) const = default;
+  bool operator==(const placed_address&) const = default;
 };
 
 /// The sysctls we ever write: a closed list, so that no user text reaches a
@@ -193,6 +244,19 @@ public:
   /// with its links, asynchronously. Absent is `not_found`.
   virtual result<void> remove_namespace(const std::string& name) = 0;
 
+  /// Keeps a pinned namespace open until its removal, so that it outlives its
+  /// pin; done for those that this object made or adopted.
+  virtual void
+  keep_namespace(const std::string& name, const namespace_ref& ns) {
+    static_cast<void>(name);
+    static_cast<void>(ns);
+  }
+
+  /// A path to a namespace whose pin somebody took away: of one that this
+  /// object keeps open, else of a process in it.
+  /// For `adopt_namespace`. Errors: `not_found`.
+  virtual result<std::string> find_namespace(uint64_t inode) = 0;
+
   /// The pins present, by name. A file whose namespace is gone (unmounted by
   /// somebody) is listed with inode 0.
   virtual result<std::vector<std::pair<std::string, namespace_ref>>>
@@ -250,6 +314,14 @@ public:
   /// All addresses of the link but IPv6 link-local ones the kernel made.
   virtual result<std::vector<interface_address>> addresses(int index) = 0;
 
+  /// The addresses of all links, likewise.
+  virtual result<std::vector<placed_address>> all_addresses() = 0;
+
+  /// Tells the neighbours who has an address, so that they forget whom they
+  /// knew before: a gratuitous ARP request or an unsolicited neighbour
+  /// advertisement. Errors: ENODEV; ENETDOWN.
+  virtual result<void> announce(const neighbour_info& x) = 0;
+
   /// Errors: EEXIST; ENETUNREACH (gateway not on-link); ENETDOWN; ENODEV.
   virtual result<void> add_route(const route_info& x) = 0;
 
@@ -260,15 +332,34 @@ public:
   /// for addresses (protocol `kernel`).
   virtual result<std::vector<route_info>> routes() = 0;
 
+  /// Every route through a link, of all tables and protocols: those that the
+  /// kernel made for its addresses as well. None for an unknown link.
+  virtual result<std::vector<route_info>> link_routes(int index) = 0;
+
+  /// Errors: EEXIST, for exactly the same rule; EINVAL.
+  virtual result<void> add_rule(const rule_info& x) = 0;
+
+  /// Errors: ENOENT.
+  virtual result<void> del_rule(const rule_info& x) = 0;
+
+  /// All but those that every namespace has (protocol `kernel`), in the order
+  /// in which they are asked, IPv4 first.
+  virtual result<std::vector<rule_info>> rules() = 0;
+
   /// Every subnet that is on-link or routed in the main table, kernel-made
   /// ones included; automatic pools must not overlap them.
   virtual result<std::vector<prefix>> routed_subnets() = 0;
 
-  /// Replaces an entry of the same address. Errors: ENODEV.
+  /// Makes a permanent entry and replaces one of the same address. Errors:
+  /// ENODEV.
   virtual result<void> set_neighbour(const neighbour_info& x) = 0;
 
+  /// Forgets who has the address, whether somebody said so or it was learned.
   /// Errors: ENOENT.
   virtual result<void> del_neighbour(const neighbour_info& x) = 0;
+
+  /// The permanent entries of a link; learned ones come and go.
+  virtual result<std::vector<neighbour_info>> neighbours(int index) = 0;
 
   // -- sysctls ---------------------------------------------------------------
 

@@ -272,6 +272,26 @@ pin_directory::list() const {
   return pins;
 }
 
+result<std::string> find_process_namespace(uint64_t inode) {
+  auto operation = "find namespace " + std::to_string(inode);
+  auto device = namespace_device();
+  if (!device)
+    return fail(std::move(device.error()));
+  auto directory = directory_stream{::opendir("/proc")};
+  if (!directory)
+    return os_fail(operation);
+  while (auto* entry = ::readdir(directory.get())) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+      continue;
+    auto path = std::string{"/proc/"} + entry->d_name + "/ns/net";
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && status.st_dev == *device
+        && status.st_ino == inode)
+      return path;
+  }
+  return fail(os_failure(ENOENT, operation));
+}
+
 result<unique_fd> open_namespace(const namespace_ref& ns) {
   auto operation = [&] {
     return "open namespace " + quoted(ns.path);

@@ -70,6 +70,9 @@ private:
   std::string path_;
 };
 
+/// A path to the namespace through a process that is in it. Errors: ENOENT.
+result<std::string> find_process_namespace(uint64_t inode);
+
 /// Opens a pinned namespace. Errors: `not_found` if the file is gone, is no
 /// namespace (any more) or is another one than `ns.inode` says.
 result<unique_fd> open_namespace(const namespace_ref& ns);

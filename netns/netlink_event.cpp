@@ -33,8 +33,12 @@ std::optional<kernel_event> read_route_event(const nlmsghdr& message) {
   auto body = body_of<rtmsg>(message);
   auto attributes = netlink_attributes<RTA_MAX>::of(message, body);
   auto table = attributes.value<uint32_t>(RTA_TABLE, body.rtm_table);
-  if (table != RT_TABLE_MAIN || body.rtm_protocol == RTPROT_KERNEL
-      || (body.rtm_flags & RTM_F_CLONED) != 0)
+  if ((body.rtm_flags & RTM_F_CLONED) != 0)
+    return std::nullopt;
+  // What comes for an address comes with its own event; what goes may have
+  // been deleted by somebody, in any table.
+  if (message.nlmsg_type == RTM_NEWROUTE
+      && (table != RT_TABLE_MAIN || body.rtm_protocol == RTPROT_KERNEL))
     return std::nullopt;
   auto event = kernel_event{};
   event.what = kernel_event::kind::route_changed;
@@ -55,6 +59,8 @@ std::optional<kernel_event> read_event(const nlmsghdr& message) {
   case RTM_NEWROUTE:
   case RTM_DELROUTE:
     return read_route_event(message);
+  case RTM_DELRULE:
+    return kernel_event{kernel_event::kind::route_changed, 0, {}, 0, {}};
   default:
     return std::nullopt;
   }

@@ -25,8 +25,10 @@ netlink_kernel::create_namespace(const std::string& name) {
     if (auto made = prepare_namespace(1); !made)
       return fail(std::move(made.error()));
   auto pinned = origin_.pins.add(name, ready_.back().get());
-  if (pinned)
-    ready_.pop_back();
+  if (!pinned)
+    return pinned;
+  kept_[name] = std::move(ready_.back());
+  ready_.pop_back();
   return pinned;
 }
 
@@ -54,11 +56,28 @@ result<namespace_ref> netlink_kernel::adopt_namespace(const std::string& name,
   if (*inode == origin_.host_inode)
     return fail(ec::forbidden, operation() + ": it is the host's own namespace",
                 "use the driver \"host\" to share it");
-  return origin_.pins.add(name, fd.get());
+  auto pinned = origin_.pins.add(name, fd.get());
+  if (pinned)
+    kept_[name] = std::move(fd);
+  return pinned;
 }
 
 result<void> netlink_kernel::remove_namespace(const std::string& name) {
+  kept_.erase(name);
   return origin_.pins.remove(name);
+}
+
+void netlink_kernel::keep_namespace(const std::string& name,
+                                    const namespace_ref& ns) {
+  if (auto fd = open_namespace(ns))
+    kept_[name] = std::move(*fd);
+}
+
+result<std::string> netlink_kernel::find_namespace(uint64_t inode) {
+  for (const auto& [name, fd] : kept_)
+    if (namespace_inode(fd.get(), name).value_or(0) == inode)
+      return "/proc/self/fd/" + std::to_string(fd.get());
+  return find_process_namespace(inode);
 }
 
 result<std::vector<std::pair<std::string, namespace_ref>>>

@@ -1,4 +1,3 @@
-#include "troupe/netns/firewall/conntrack.hpp"
 #include "troupe/netns/firewall/messages.hpp"
 #include "troupe/netns/firewall/parts.hpp"
 #include "troupe/netns/firewall/ruleset.hpp"
@@ -225,36 +224,11 @@ result<void> netlink_kernel::flush_conntrack(const conntrack_filter& filter) {
   auto socket = firewall_socket();
   if (!socket)
     return fail(std::move(socket.error()));
-  if (firewall::must_be_listed(filter))
-    return flush_listed(**socket, filter);
   for (auto& message : firewall::encode(filter)) {
     auto answer = (*socket)->call(message);
-    if (answer.error == EINVAL || answer.error == EOPNOTSUPP)
-      return flush_listed(**socket, filter);
     if (!answer.ok() && answer.error != ENOENT)
       return answer.fail("flush connections");
   }
-  return {};
-}
-
-result<void> netlink_kernel::flush_listed(netlink_socket& socket,
-                                          const conntrack_filter& filter) {
-  auto found = std::vector<netlink_message>{};
-  auto message = firewall::ask_connections(filter.family);
-  auto listed = socket.dump(
-    message,
-    [&] {
-      found.clear();
-    },
-    [&](const nlmsghdr& x) {
-      if (auto request = firewall::delete_listed(x, filter))
-        found.push_back(std::move(*request));
-    });
-  if (!listed.ok())
-    return listed.fail("list connections");
-  for (auto& x : found)
-    if (auto done = socket.call(x); !done.ok() && done.error != ENOENT)
-      return done.fail("forget a connection");
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include "troupe/netns/sysctl.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -49,6 +50,9 @@ public:
   result<namespace_ref>
   adopt_namespace(const std::string& name, const std::string& path) override;
   result<void> remove_namespace(const std::string& name) override;
+  void
+  keep_namespace(const std::string& name, const namespace_ref& ns) override;
+  result<std::string> find_namespace(uint64_t inode) override;
   result<std::vector<std::pair<std::string, namespace_ref>>>
   namespaces() override;
   result<std::unique_ptr<kernel>> enter(const namespace_ref& ns) override;
@@ -67,12 +71,19 @@ public:
   result<void> add_address(int index, const interface_address& x) override;
   result<void> del_address(int index, const interface_address& x) override;
   result<std::vector<interface_address>> addresses(int index) override;
+  result<std::vector<placed_address>> all_addresses() override;
+  result<void> announce(const neighbour_info& x) override;
   result<void> add_route(const route_info& x) override;
   result<void> del_route(const route_info& x) override;
   result<std::vector<route_info>> routes() override;
+  result<std::vector<route_info>> link_routes(int index) override;
+  result<void> add_rule(const rule_info& x) override;
+  result<void> del_rule(const rule_info& x) override;
+  result<std::vector<rule_info>> rules() override;
   result<std::vector<prefix>> routed_subnets() override;
   result<void> set_neighbour(const neighbour_info& x) override;
   result<void> del_neighbour(const neighbour_info& x) override;
+  result<std::vector<neighbour_info>> neighbours(int index) override;
 
   result<void>
   set_sysctl(sysctl key, const std::string& interface, int value) override;
@@ -94,15 +105,12 @@ private:
   // Whether there is a link with that index.
   bool exists(int index) const;
 
-  // Calls `visit` for each route of the main tables.
-  result<void> each_route(const std::function<void(const known_route&)>& visit);
+  // Calls `visit` for each route of a table, through a link; zero: any.
+  result<void> each_route(uint32_t table, int index,
+                          const std::function<void(const known_route&)>& visit);
 
   // The socket for nf_tables and connection tracking, opened when needed.
   result<netlink_socket*> firewall_socket();
-
-  // Where the kernel does not delete connections by filter, or the wrong ones.
-  static result<void>
-  flush_listed(netlink_socket& socket, const conntrack_filter& filter);
 
   // Lists the sets one by one.
   static result<std::vector<firewall::element>>
@@ -127,6 +135,7 @@ private:
 
   origin origin_;
   std::vector<unique_fd> ready_; // Namespaces that wait for their name.
+  std::map<std::string, unique_fd> kept_; // Namespaces, by their pins.
   unique_fd ns_;
   netlink_socket socket_;
   sysctls sysctls_;

@@ -1,3 +1,4 @@
+#include "troupe/netns/announcement.hpp"
 #include "troupe/netns/netlink_kernel_impl.hpp"
 
 #include <algorithm>
@@ -19,6 +20,15 @@ std::string describe(const route_info& x) {
   if (x.gateway)
     result.append(" via ").append(to_string(*x.gateway));
   return result.append(numbered(" on link", x.index));
+}
+
+std::string describe(const rule_info& x) {
+  auto result = std::to_string(x.priority);
+  if (x.from)
+    result.append(" from ").append(to_string(*x.from));
+  if (x.to)
+    result.append(" to ").append(to_string(*x.to));
+  return result;
 }
 
 } // namespace
@@ -55,8 +65,8 @@ result<std::vector<interface_address>> netlink_kernel::addresses(int index) {
       found.clear();
     },
     [&](const nlmsghdr& answer) {
-      if (auto address = read_address(answer, index))
-        found.push_back(*address);
+      if (auto x = read_address(answer); x && x->index == index)
+        found.push_back(x->address);
     });
   if (!done.ok())
     return done.fail(operation());
@@ -81,10 +91,32 @@ result<void> netlink_kernel::del_route(const route_info& x) {
   return {};
 }
 
+result<std::vector<placed_address>> netlink_kernel::all_addresses() {
+  auto found = std::vector<placed_address>{};
+  auto message = ask_addresses(0);
+  auto done = socket_.dump(
+    message,
+    [&] {
+      found.clear();
+    },
+    [&](const nlmsghdr& answer) {
+      if (auto address = read_address(answer))
+        found.push_back(std::move(*address));
+    });
+  if (!done.ok())
+    return done.fail("list addresses");
+  return found;
+}
+
+result<void> netlink_kernel::announce(const neighbour_info& x) {
+  return send_announcement(ns_.get(), x);
+}
+
 result<void> netlink_kernel::each_route(
+  uint32_t table, int index,
   const std::function<void(const known_route&)>& visit) {
   for (auto family : {ip_family::v4, ip_family::v6}) {
-    auto message = ask_routes(family);
+    auto message = ask_routes(family, table, index);
     auto found = std::vector<known_route>{};
     auto done = socket_.dump(
       message,
@@ -92,11 +124,11 @@ result<void> netlink_kernel::each_route(
         found.clear();
       },
       [&](const nlmsghdr& answer) {
-        if (auto route = read_route(answer, family))
+        if (auto route = read_route(answer, family, table))
           found.push_back(std::move(*route));
       });
-    // A table that never held a route does not exist yet.
-    if (!done.ok() && done.error != ENOENT)
+    // A table that never held a route does not exist yet; nor may the link.
+    if (!done.ok() && done.error != ENOENT && done.error != ENODEV)
       return done.fail("list routes");
     std::ranges::for_each(found, visit);
   }
@@ -105,9 +137,22 @@ result<void> netlink_kernel::each_route(
 
 result<std::vector<route_info>> netlink_kernel::routes() {
   auto found = std::vector<route_info>{};
-  auto done = each_route([&](const known_route& route) {
-    if (route.unicast && !route.kernel_made)
-      found.insert(found.end(), route.hops.begin(), route.hops.end());
+  auto done = each_route(main_table, 0, [&](const known_route& route) {
+    for (const auto& hop : route.hops)
+      if (hop.type == route_type::unicast && hop.protocol != made_by_kernel)
+        found.push_back(hop);
+  });
+  if (!done)
+    return fail(std::move(done.error()));
+  return found;
+}
+
+result<std::vector<route_info>> netlink_kernel::link_routes(int index) {
+  auto found = std::vector<route_info>{};
+  auto done = each_route(0, index, [&](const known_route& route) {
+    for (const auto& hop : route.hops)
+      if (hop.index == index)
+        found.push_back(hop);
   });
   if (!done)
     return fail(std::move(done.error()));
@@ -116,7 +161,7 @@ result<std::vector<route_info>> netlink_kernel::routes() {
 
 result<std::vector<prefix>> netlink_kernel::routed_subnets() {
   auto found = std::set<prefix>{};
-  auto done = each_route([&](const known_route& route) {
+  auto done = each_route(main_table, 0, [&](const known_route& route) {
     for (auto& hop : route.hops)
       if (hop.destination && !hop.destination->address().is_link_local()
           && !hop.destination->address().is_multicast())
@@ -125,6 +170,43 @@ result<std::vector<prefix>> netlink_kernel::routed_subnets() {
   if (!done)
     return fail(std::move(done.error()));
   return std::vector<prefix>{found.begin(), found.end()};
+}
+
+result<void> netlink_kernel::add_rule(const rule_info& x) {
+  auto message = new_rule(x);
+  if (auto done = socket_.call(message); !done.ok())
+    return done.fail("add rule " + describe(x));
+  return {};
+}
+
+result<void> netlink_kernel::del_rule(const rule_info& x) {
+  auto message = remove_rule(x);
+  if (auto done = socket_.call(message); !done.ok())
+    return done.fail("delete rule " + describe(x));
+  return {};
+}
+
+result<std::vector<rule_info>> netlink_kernel::rules() {
+  auto all = std::vector<rule_info>{};
+  for (auto family : {ip_family::v4, ip_family::v6}) {
+    auto message = ask_rules(family);
+    auto found = std::vector<rule_info>{};
+    auto done = socket_.dump(
+      message,
+      [&] {
+        found.clear();
+      },
+      [&](const nlmsghdr& answer) {
+        if (auto rule = read_rule(answer);
+            rule && rule->made_by != made_by_kernel && rule->family == family)
+          found.push_back(std::move(*rule));
+      });
+    // A kernel without IPv6 has no rules of it.
+    if (!done.ok() && done.error != EAFNOSUPPORT && done.error != EOPNOTSUPP)
+      return done.fail("list rules");
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  return all;
 }
 
 result<void> netlink_kernel::set_neighbour(const neighbour_info& x) {
@@ -141,6 +223,23 @@ result<void> netlink_kernel::del_neighbour(const neighbour_info& x) {
     return done.fail("delete neighbour " + to_string(x.address)
                      + numbered(" on link", x.index));
   return {};
+}
+
+result<std::vector<neighbour_info>> netlink_kernel::neighbours(int index) {
+  auto found = std::vector<neighbour_info>{};
+  auto message = ask_neighbours(index);
+  auto done = socket_.dump(
+    message,
+    [&] {
+      found.clear();
+    },
+    [&](const nlmsghdr& answer) {
+      if (auto entry = read_neighbour(answer); entry && entry->index == index)
+        found.push_back(*entry);
+    });
+  if (!done.ok())
+    return done.fail(numbered("list neighbours on link", index));
+  return found;
 }
 
 } // namespace troupe::netns

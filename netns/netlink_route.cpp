@@ -1,9 +1,13 @@
 #include "troupe/netns/netlink_route.hpp"
 
+#include <array>
+
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/ipv6_route.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 
 namespace troupe::netns {
 
@@ -35,6 +39,9 @@ address_message(int type, int flags, int index, const interface_address& x) {
   auto message = netlink_message{type, flags, body};
   message.put_address(IFA_LOCAL, x.address);
   message.put_address(IFA_ADDRESS, x.address);
+  // What programs like ifconfig show, and what some send broadcasts to.
+  if (type == RTM_NEWADDR && x.address.is_v4() && x.length < 31)
+    message.put_address(IFA_BROADCAST, x.subnet().last());
   return message;
 }
 
@@ -47,20 +54,47 @@ bool is_kernel_made(const netlink_attributes<ifa_proto>& attributes) {
          || (flags & IFA_F_NODAD) == 0;
 }
 
+constexpr auto types = std::array{
+  std::pair{route_type::unicast, RTN_UNICAST},
+  std::pair{route_type::local, RTN_LOCAL},
+  std::pair{route_type::broadcast, RTN_BROADCAST},
+  std::pair{route_type::multicast, RTN_MULTICAST},
+};
+
+uint8_t number_of(route_type type) {
+  for (auto [ours, number] : types)
+    if (ours == type)
+      return static_cast<uint8_t>(number);
+  return RTN_UNSPEC;
+}
+
+route_type type_of(uint8_t number) {
+  for (auto [ours, theirs] : types)
+    if (theirs == number)
+      return ours;
+  return route_type::other;
+}
+
+uint8_t scope_of(const route_info& x) {
+  if (x.type == route_type::local)
+    return RT_SCOPE_HOST;
+  return x.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+}
+
 netlink_message route_message(int type, int flags, const route_info& x) {
   auto body = rtmsg{};
   body.rtm_family = family_number(x.family);
-  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_table = x.table < 256 ? static_cast<uint8_t>(x.table) : 0;
+  body.rtm_type = number_of(x.type);
+  body.rtm_protocol = x.protocol;
+  body.rtm_scope = type == RTM_NEWROUTE ? scope_of(x) : RT_SCOPE_NOWHERE;
   if (x.destination)
     body.rtm_dst_len = x.destination->length();
-  if (type == RTM_NEWROUTE) {
-    body.rtm_type = RTN_UNICAST;
-    body.rtm_protocol = RTPROT_STATIC;
-    body.rtm_scope = x.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-  } else {
-    body.rtm_scope = RT_SCOPE_NOWHERE;
-  }
   auto message = netlink_message{type, flags, body};
+  if (x.table >= 256)
+    message.put_u32(RTA_TABLE, x.table);
+  if (x.source && type == RTM_NEWROUTE)
+    message.put_address(RTA_PREFSRC, *x.source);
   if (x.destination)
     message.put_address(RTA_DST, x.destination->address());
   if (x.gateway)
@@ -115,6 +149,65 @@ neighbour_message(int type, int flags, const neighbour_info& x) {
   return message;
 }
 
+using rule_attributes = netlink_attributes<FRA_DPORT_RANGE>;
+
+uint8_t ip_number(protocol x) {
+  switch (x) {
+  case protocol::tcp:
+    return IPPROTO_TCP;
+  case protocol::udp:
+    return IPPROTO_UDP;
+  default:
+    return IPPROTO_SCTP;
+  }
+}
+
+netlink_message rule_message(int type, int flags, const rule_info& x) {
+  auto body = fib_rule_hdr{};
+  body.family = family_number(x.family);
+  body.action = x.jump != 0 ? FR_ACT_GOTO : FR_ACT_TO_TBL;
+  body.src_len = x.from ? x.from->length() : 0;
+  body.dst_len = x.to ? x.to->length() : 0;
+  auto message = netlink_message{type, flags, body};
+  message.put_u32(FRA_PRIORITY, x.priority);
+  message.put_u8(FRA_PROTOCOL, x.made_by);
+  if (x.from)
+    message.put_address(FRA_SRC, x.from->address());
+  if (x.to)
+    message.put_address(FRA_DST, x.to->address());
+  if (!x.output.empty())
+    message.put_text(FRA_OIFNAME, x.output);
+  if (x.proto)
+    message.put_u8(FRA_IP_PROTO, ip_number(*x.proto));
+  if (x.first_port != 0) {
+    auto range = fib_rule_port_range{x.first_port, x.last_port};
+    message.put(FRA_SPORT_RANGE,
+                {reinterpret_cast<const uint8_t*>(&range), sizeof range});
+  }
+  if (x.jump != 0)
+    message.put_u32(FRA_GOTO, x.jump);
+  else
+    message.put_u32(FRA_TABLE, x.table);
+  if (x.no_default)
+    message.put_u32(FRA_SUPPRESS_PREFIXLEN, 0);
+  return message;
+}
+
+// Conditions and actions that `rule_info` does not know.
+bool has_more(const fib_rule_hdr& body, const rule_attributes& attributes,
+              const rule_info& known) {
+  for (auto type : {FRA_IIFNAME, FRA_FWMARK, FRA_FLOW, FRA_TUN_ID, FRA_L3MDEV,
+                    FRA_UID_RANGE, FRA_DPORT_RANGE})
+    if (attributes.has(type))
+      return true;
+  if (attributes.value<int>(FRA_SUPPRESS_IFGROUP, -1) != -1
+      || attributes.value<int>(FRA_SUPPRESS_PREFIXLEN, -1) > 0)
+    return true;
+  return body.tos != 0 || (body.flags & FIB_RULE_INVERT) != 0
+         || (attributes.has(FRA_IP_PROTO) && !known.proto)
+         || (body.action != FR_ACT_TO_TBL && body.action != FR_ACT_GOTO);
+}
+
 } // namespace
 
 netlink_message new_address(int index, const interface_address& x) {
@@ -134,18 +227,17 @@ netlink_message ask_addresses(int index) {
   return {RTM_GETADDR, 0, body};
 }
 
-std::optional<interface_address>
-read_address(const nlmsghdr& message, int index) {
+std::optional<placed_address> read_address(const nlmsghdr& message) {
   auto body = body_of<ifaddrmsg>(message);
-  if (body.ifa_index != static_cast<uint32_t>(index)
-      || (body.ifa_family != AF_INET && body.ifa_family != AF_INET6))
+  if (body.ifa_family != AF_INET && body.ifa_family != AF_INET6)
     return std::nullopt;
   auto attributes = netlink_attributes<ifa_proto>::of(message, body);
   auto which = attributes.has(IFA_LOCAL) ? IFA_LOCAL : IFA_ADDRESS;
   auto address = attributes.address(which, body.ifa_family);
   if (address.is_v6() && address.is_link_local() && is_kernel_made(attributes))
     return std::nullopt;
-  return interface_address{address, body.ifa_prefixlen};
+  return placed_address{static_cast<int>(body.ifa_index),
+                        {address, body.ifa_prefixlen}};
 }
 
 netlink_message new_route(const route_info& x) {
@@ -156,19 +248,24 @@ netlink_message remove_route(const route_info& x) {
   return route_message(RTM_DELROUTE, 0, x);
 }
 
-netlink_message ask_routes(ip_family family) {
+netlink_message ask_routes(ip_family family, uint32_t table, int index) {
   auto body = rtmsg{};
   body.rtm_family = family_number(family);
-  body.rtm_table = RT_TABLE_MAIN;
-  return {RTM_GETROUTE, 0, body};
+  auto message = netlink_message{RTM_GETROUTE, 0, body};
+  if (table != 0)
+    message.put_u32(RTA_TABLE, table);
+  if (index != 0)
+    message.put_u32(RTA_OIF, static_cast<uint32_t>(index));
+  return message;
 }
 
 std::optional<known_route>
-read_route(const nlmsghdr& message, ip_family family) {
+read_route(const nlmsghdr& message, ip_family family, uint32_t wanted) {
   auto body = body_of<rtmsg>(message);
   auto attributes = route_attributes::of(message, body);
   auto table = attributes.value<uint32_t>(RTA_TABLE, body.rtm_table);
-  if (body.rtm_family != family_number(family) || table != RT_TABLE_MAIN
+  if (body.rtm_family != family_number(family)
+      || (wanted != 0 && table != wanted)
       || (body.rtm_flags & RTM_F_CLONED) != 0)
     return std::nullopt;
   auto base = route_info{};
@@ -180,13 +277,62 @@ read_route(const nlmsghdr& message, ip_family family) {
   if (body.rtm_dst_len != 0)
     base.destination
       = prefix{attributes.address(RTA_DST, body.rtm_family), body.rtm_dst_len};
+  base.table = table;
+  base.protocol = body.rtm_protocol;
+  base.type = type_of(body.rtm_type);
+  if (body.rtm_family == AF_INET && attributes.has(RTA_PREFSRC))
+    base.source = attributes.address(RTA_PREFSRC, AF_INET);
   auto result = known_route{};
-  result.kernel_made = body.rtm_protocol == RTPROT_KERNEL;
-  result.unicast = body.rtm_type == RTN_UNICAST;
   if (auto* hops = attributes.find(RTA_MULTIPATH))
     read_hops(base, body.rtm_family, hops, result.hops);
   else
     read_hop(base, body.rtm_family, attributes, result.hops);
+  return result;
+}
+
+netlink_message new_rule(const rule_info& x) {
+  return rule_message(RTM_NEWRULE, make, x);
+}
+
+netlink_message remove_rule(const rule_info& x) {
+  return rule_message(RTM_DELRULE, 0, x);
+}
+
+netlink_message ask_rules(ip_family family) {
+  auto body = fib_rule_hdr{};
+  body.family = family_number(family);
+  return {RTM_GETRULE, 0, body};
+}
+
+std::optional<rule_info> read_rule(const nlmsghdr& message) {
+  auto body = body_of<fib_rule_hdr>(message);
+  if (body.family != AF_INET && body.family != AF_INET6)
+    return std::nullopt;
+  auto attributes = rule_attributes::of(message, body);
+  auto result = rule_info{};
+  result.family = family_of(body.family);
+  result.priority = attributes.value<uint32_t>(FRA_PRIORITY);
+  if (attributes.has(FRA_SRC))
+    result.from
+      = prefix{attributes.address(FRA_SRC, body.family), body.src_len};
+  if (attributes.has(FRA_DST))
+    result.to = prefix{attributes.address(FRA_DST, body.family), body.dst_len};
+  result.output = attributes.text(FRA_OIFNAME);
+  auto number = attributes.value<uint8_t>(FRA_IP_PROTO);
+  for (auto known : {protocol::tcp, protocol::udp, protocol::sctp})
+    if (ip_number(known) == number)
+      result.proto = known;
+  auto ports = attributes.value<fib_rule_port_range>(FRA_SPORT_RANGE);
+  result.first_port = ports.start;
+  result.last_port = ports.end;
+  if (body.action == FR_ACT_TO_TBL)
+    result.table = attributes.value<uint32_t>(FRA_TABLE, body.table);
+  if (body.action == FR_ACT_GOTO)
+    result.jump = attributes.value<uint32_t>(FRA_GOTO);
+  // Without the attribute, or with -1, nothing is suppressed.
+  result.no_default = attributes.value<int>(FRA_SUPPRESS_PREFIXLEN, -1) == 0;
+  result.made_by = attributes.value<uint8_t>(FRA_PROTOCOL);
+  result.says_more = has_more(body, attributes, result);
   return result;
 }
 
@@ -196,6 +342,23 @@ netlink_message new_neighbour(const neighbour_info& x) {
 
 netlink_message remove_neighbour(const neighbour_info& x) {
   return neighbour_message(RTM_DELNEIGH, 0, x);
+}
+
+netlink_message ask_neighbours(int index) {
+  auto message = netlink_message{RTM_GETNEIGH, 0, ndmsg{}};
+  message.put_u32(NDA_IFINDEX, static_cast<uint32_t>(index));
+  return message;
+}
+
+std::optional<neighbour_info> read_neighbour(const nlmsghdr& message) {
+  auto body = body_of<ndmsg>(message);
+  if ((body.ndm_state & NUD_PERMANENT) == 0
+      || (body.ndm_family != AF_INET && body.ndm_family != AF_INET6))
+    return std::nullopt;
+  auto attributes = netlink_attributes<NDA_MAX>::of(message, body);
+  return neighbour_info{body.ndm_ifindex,
+                        attributes.address(NDA_DST, body.ndm_family),
+                        attributes.mac(NDA_LLADDR)};
 }
 
 } // namespace troupe::netns

@@ -7,6 +7,8 @@ namespace troupe::netns::simulation {
 
 namespace {
 
+constexpr size_t most_announced = 4096;
+
 /// The kernel's text for an address it refuses, empty if it takes it.
 std::string_view refuse(const link_state& link, const ip_address& x) {
   if (x.is_v4())
@@ -72,6 +74,9 @@ void model::drop_ipv6(space& ns, link_state& link) {
 
 void model::bring_down(space& ns, link_state& link) {
   link.info.up = false;
+  std::erase_if(ns.lost, [&link](const auto& x) {
+    return x.index == link.info.index;
+  });
   drop_ipv6(ns, link);
   erase_routes(ns, link.info.index);
   std::erase_if(ns.neighbours, [&link](const auto& x) {
@@ -133,7 +138,24 @@ model::del_address(space& ns, int index, const interface_address& x) {
     std::erase_if(all, is_peer);
   if (x.address.is_v4() && !(*found)->has_address(ip_family::v4))
     erase_routes(ns, index, ip_family::v4);
+  // What comes back with an address has its routes again.
+  std::erase_if(ns.lost, [&](const auto& route) {
+    return route.index == index && route.destination->contains(x.address);
+  });
   emit(ns, kernel_event::kind::address_changed, *found);
+  return {};
+}
+
+result<void> model::announce(space& ns, const neighbour_info& x) {
+  auto operation = "announce " + to_string(x.address) + " on";
+  auto found = link(ns, x.index, operation);
+  if (!found)
+    return fail(std::move(found.error()));
+  if (!(*found)->info.up)
+    return fail(os_failure(ENETDOWN, about(operation, (*found)->info.name)));
+  if (ns.announced.size() == most_announced)
+    ns.announced.erase(ns.announced.begin());
+  ns.announced.push_back(x);
   return {};
 }
 

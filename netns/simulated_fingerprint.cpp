@@ -56,6 +56,9 @@ simulated_namespace view_of(const model& m, const space& ns) {
     return x.info.name;
   });
   result.routes.assign(ns.routes.begin(), ns.routes.end());
+  result.kernel_routes = simulation::kernel_routes(ns);
+  result.rules = ns.rules;
+  result.announced = ns.announced;
   for (const auto& [key, mac] : ns.neighbours)
     result.neighbours.push_back({key.first, key.second, mac});
   result.sysctls_all = to_map(ns.all);
@@ -89,12 +92,11 @@ public:
     for (const auto& x : ns_.links)
       link(x);
     for (const auto& x : ns_.routes)
-      line("route", (x.destination               ? to_string(*x.destination)
-                     : x.family == ip_family::v4 ? "default"
-                                                 : "default6")
-                      + " via " + (x.gateway ? to_string(*x.gateway) : "-")
-                      + " dev " + name_of(ns_, x.index) + " metric "
-                      + std::to_string(x.metric));
+      line("route", describe(x));
+    for (const auto& x : ns_.kernel_routes)
+      line("kernel route", describe(x));
+    for (const auto& x : ns_.rules)
+      line("rule", describe(x));
     for (const auto& x : ns_.neighbours)
       line("neighbour", to_string(x.address) + " dev " + name_of(ns_, x.index)
                           + " lladdr " + to_string(x.mac));
@@ -110,6 +112,32 @@ private:
   void line(std::string_view what, const std::string& text) {
     lines_.push_back(ns_.label + ": " + std::string{what}
                      + (text.empty() ? "" : " " + text));
+  }
+
+  std::string describe(const route_info& x) const {
+    auto text = (x.destination               ? to_string(*x.destination)
+                 : x.family == ip_family::v4 ? "default"
+                                             : "default6")
+                + " via " + (x.gateway ? to_string(*x.gateway) : "-") + " dev "
+                + name_of(ns_, x.index) + " metric " + std::to_string(x.metric);
+    if (x.table != main_table)
+      text += " table " + std::to_string(x.table);
+    if (x.protocol != made_by_admin)
+      text += " protocol " + std::to_string(x.protocol);
+    if (x.type != route_type::unicast)
+      text += " type " + std::to_string(static_cast<int>(x.type));
+    return text;
+  }
+
+  static std::string describe(const rule_info& x) {
+    return (x.family == ip_family::v4 ? "" : "6 ") + std::to_string(x.priority)
+           + (x.from ? " from " + to_string(*x.from) : "")
+           + (x.to ? " to " + to_string(*x.to) : "")
+           + (x.output.empty() ? "" : " oif " + x.output)
+           + (x.proto ? " " + std::string{to_string(*x.proto)} : "") + " sport "
+           + std::to_string(x.first_port) + "-" + std::to_string(x.last_port)
+           + " lookup " + std::to_string(x.table) + " goto "
+           + std::to_string(x.jump) + (x.no_default ? " no default" : "");
   }
 
   void sysctls(const std::string& entry, const std::map<sysctl, int>& xs) {

@@ -2,7 +2,9 @@
 
 #include "troupe/netns/simulated_model.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 
 namespace troupe::netns {
@@ -27,26 +29,53 @@ public:
 
   ~simulated_kernel() override {
     world_->with_model([this](model& m) {
+      while (!kept_.empty())
+        forget(m, kept_.begin()->first);
       m.release(inode_);
     });
   }
 
   result<namespace_ref> create_namespace(const std::string& name) override {
-    return world_->with_model([&](model& m) {
+    auto made = world_->with_model([&](model& m) {
       return m.create_namespace(name);
     });
+    if (made)
+      keep_namespace(name, *made);
+    return made;
   }
 
   result<namespace_ref>
   adopt_namespace(const std::string& name, const std::string& path) override {
-    return world_->with_model([&](model& m) {
+    auto adopted = world_->with_model([&](model& m) {
       return m.adopt_namespace(name, path);
     });
+    if (adopted)
+      keep_namespace(name, *adopted);
+    return adopted;
   }
 
   result<void> remove_namespace(const std::string& name) override {
     return world_->with_model([&](model& m) {
+      forget(m, name);
       return m.remove_namespace(name);
+    });
+  }
+
+  void
+  keep_namespace(const std::string& name, const namespace_ref& ns) override {
+    world_->with_model([&](model& m) {
+      m.acquire(ns.inode);
+      forget(m, name);
+      kept_[name] = ns.inode;
+    });
+  }
+
+  result<std::string> find_namespace(uint64_t inode) override {
+    return world_->with_model([&](model& m) {
+      auto is_kept = std::ranges::any_of(kept_, [&](const auto& x) {
+        return x.second == inode;
+      });
+      return m.find_namespace(inode, is_kept);
     });
   }
 
@@ -156,6 +185,23 @@ public:
                                                    });
   }
 
+  result<std::vector<placed_address>> all_addresses() override {
+    using list = std::vector<placed_address>;
+    return here<list>([](model&, space& ns) -> result<list> {
+      auto found = list{};
+      for (const auto& [index, link] : ns.links)
+        for (const auto& x : link.addresses)
+          found.push_back({index, x});
+      return found;
+    });
+  }
+
+  result<void> announce(const neighbour_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.announce(ns, x);
+    });
+  }
+
   result<void> add_route(const route_info& x) override {
     return here<void>([&](model& m, space& ns) {
       return m.add_route(ns, x);
@@ -171,7 +217,43 @@ public:
   result<std::vector<route_info>> routes() override {
     using list = std::vector<route_info>;
     return here<list>([](model&, space& ns) -> result<list> {
-      return list{ns.routes.begin(), ns.routes.end()};
+      auto found = list{ns.routes.begin(), ns.routes.end()};
+      std::erase_if(found, [](const auto& x) {
+        return x.table != main_table || x.protocol == made_by_kernel
+               || x.type != route_type::unicast;
+      });
+      return found;
+    });
+  }
+
+  result<std::vector<route_info>> link_routes(int index) override {
+    using list = std::vector<route_info>;
+    return here<list>([&](model&, space& ns) -> result<list> {
+      auto found = simulation::kernel_routes(ns);
+      found.insert(found.end(), ns.routes.begin(), ns.routes.end());
+      std::erase_if(found, [&](const auto& x) {
+        return x.index != index;
+      });
+      return found;
+    });
+  }
+
+  result<void> add_rule(const rule_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.add_rule(ns, x);
+    });
+  }
+
+  result<void> del_rule(const rule_info& x) override {
+    return here<void>([&](model& m, space& ns) {
+      return m.del_rule(ns, x);
+    });
+  }
+
+  result<std::vector<rule_info>> rules() override {
+    using list = std::vector<rule_info>;
+    return here<list>([](model&, space& ns) -> result<list> {
+      return ns.rules;
     });
   }
 
@@ -182,7 +264,7 @@ public:
       for (const auto& x : simulation::connected_routes(ns))
         found.insert(*x.destination);
       for (const auto& x : ns.routes)
-        if (x.destination)
+        if (x.destination && x.table == main_table)
           found.insert(*x.destination);
       return list{found.begin(), found.end()};
     });
@@ -197,6 +279,17 @@ public:
   result<void> del_neighbour(const neighbour_info& x) override {
     return here<void>([&](model& m, space& ns) {
       return m.del_neighbour(ns, x);
+    });
+  }
+
+  result<std::vector<neighbour_info>> neighbours(int index) override {
+    using list = std::vector<neighbour_info>;
+    return here<list>([&](model&, space& ns) -> result<list> {
+      auto found = list{};
+      for (const auto& [key, mac] : ns.neighbours)
+        if (key.first == index)
+          found.push_back({index, key.second, mac});
+      return found;
     });
   }
 
@@ -257,6 +350,13 @@ public:
   }
 
 private:
+  void forget(model& m, const std::string& name) {
+    if (auto it = kept_.find(name); it != kept_.end()) {
+      m.release(it->second);
+      kept_.erase(it);
+    }
+  }
+
   /// Calls `f(model, namespace)` with the world locked.
   template <class T, class F>
   result<T> here(F f) {
@@ -281,6 +381,7 @@ private:
 
   std::shared_ptr<simulated_world> world_;
   uint64_t inode_;
+  std::map<std::string, uint64_t> kept_; ///< By the names of their pins.
 };
 
 } // namespace

@@ -32,9 +32,12 @@ struct simulated_namespace {
   /// `unnamed` when only open kernel objects (or a postponed teardown) hold it.
   std::string label;
   uint64_t inode = 0;
-  std::vector<simulated_link> links; ///< By name.
-  std::vector<route_info> routes;    ///< Those of `kernel::routes`.
+  std::vector<simulated_link> links;     ///< By name.
+  std::vector<route_info> routes;        ///< Those of `kernel::routes`.
+  std::vector<route_info> kernel_routes; ///< Those of addresses.
+  std::vector<rule_info> rules;
   std::vector<neighbour_info> neighbours;
+  std::vector<neighbour_info> announced; ///< The last ones.
   std::map<sysctl, int> sysctls_all;     ///< Of the entry `all`.
   std::map<sysctl, int> sysctls_default; ///< Of the entry `default`.
 

@@ -68,7 +68,10 @@ struct space {
   int handles = 0;    ///< Open kernel objects keep a namespace alive.
   bool dying = false; ///< Waits for `finish_teardown`.
   std::map<int, link_state> links;
-  std::set<route_info> routes; ///< Not those of addresses, see `connected`.
+  std::set<route_info> routes; ///< Not those of addresses, see `kernel_routes`.
+  std::set<route_info> lost;   ///< Those of addresses that somebody deleted.
+  std::vector<rule_info> rules;          ///< By family and priority.
+  std::vector<neighbour_info> announced; ///< The last 4 096.
   std::map<std::pair<int, ip_address>, mac_address> neighbours;
   sysctl_values all{};
   sysctl_values defaults{};
@@ -99,6 +102,9 @@ public:
 
   /// Inode of the namespace at a path, 0 for another file. Errors: ENOENT.
   result<uint64_t> look_up(const std::string& path) const;
+
+  /// One that the caller keeps open, or that has a process. Errors: ENOENT.
+  result<std::string> find_namespace(uint64_t inode, bool is_kept) const;
 
   /// Opens a path and compares the inode. Errors: `not_found`.
   result<space*> open(const namespace_ref& ns);
@@ -136,6 +142,9 @@ public:
   result<void> del_address(space& ns, int index, const interface_address& x);
   result<void> add_route(space& ns, route_info x);
   result<void> del_route(space& ns, const route_info& x);
+  static result<void> add_rule(space& ns, const rule_info& x);
+  result<void> del_rule(space& ns, const rule_info& x);
+  result<void> announce(space& ns, const neighbour_info& x);
   result<void> set_neighbour(space& ns, const neighbour_info& x);
   result<void> del_neighbour(space& ns, const neighbour_info& x);
 
@@ -209,6 +218,9 @@ private:
 bool is_mtu(uint32_t mtu_bytes);
 
 /// Routes that exist because of addresses on links that are up.
+std::vector<route_info> kernel_routes(const space& ns);
+
+/// Those of them that are unicast ones of the main table.
 std::vector<route_info> connected_routes(const space& ns);
 
 /// Effects of IFF_UP on addresses: the loopback device gets its own.

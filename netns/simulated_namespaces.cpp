@@ -14,6 +14,11 @@ namespace {
 constexpr std::string_view host_paths[]
   = {"/proc/self/ns/net", "/proc/1/ns/net", "/proc/thread-self/ns/net"};
 
+/// Path of a namespace that is open.
+std::string open_path(uint64_t inode) {
+  return "/proc/self/fd/" + std::to_string(inode);
+}
+
 result<void>
 check_pin_name(std::string_view operation, const std::string& name) {
   if (!is_pin_name(name))
@@ -141,9 +146,21 @@ result<uint64_t> model::look_up(const std::string& path) const {
   for (const auto& [name, inode] : pinned)
     if (pins_directory + "/" + name == path)
       return inode;
+  for (const auto& [inode, ns] : spaces)
+    if (ns.handles > 0 && open_path(inode) == path)
+      return inode;
   if (plain_files.contains(path))
     return uint64_t{0};
   return fail(os_failure(ENOENT, "open namespace " + quoted(path)));
+}
+
+result<std::string> model::find_namespace(uint64_t inode, bool is_kept) const {
+  if (is_kept && spaces.contains(inode))
+    return open_path(inode);
+  for (const auto& [path, held] : external)
+    if (held == inode)
+      return path;
+  return fail(os_failure(ENOENT, "find namespace " + std::to_string(inode)));
 }
 
 result<space*> model::open(const namespace_ref& ns) {

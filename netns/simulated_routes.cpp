@@ -98,32 +98,73 @@ bool matches(const route_info& have, const route_info& wanted) {
   // What the request does not name matches anything.
   auto same_gateway = !wanted.gateway || have.gateway == wanted.gateway;
   return have.family == wanted.family && have.destination == wanted.destination
+         && have.table == wanted.table && have.type == wanted.type
          && same_gateway && (wanted.index == 0 || have.index == wanted.index)
-         && (wanted.metric == 0 || effective_metric(have) == wanted.metric);
+         && (wanted.metric == 0 || effective_metric(have) == wanted.metric)
+         && (wanted.protocol == 0 || have.protocol == wanted.protocol);
+}
+
+/// What the kernel makes for one address.
+void append_kernel_routes(const link_state& link, const interface_address& x,
+                          std::vector<route_info>& out) {
+  auto v4 = x.address.is_v4();
+  auto base = route_info{};
+  base.family = x.address.family();
+  base.index = link.info.index;
+  base.protocol = made_by_kernel;
+  if (v4)
+    base.source = x.address;
+  auto add = [&](prefix destination, uint32_t table, route_type type) {
+    auto route = base;
+    route.destination = destination;
+    route.table = table;
+    route.type = type;
+    if (!v4 && type == route_type::unicast)
+      route.metric = ipv6_address_metric;
+    auto is_same = [&](route_info y) {
+      y.source = route.source;
+      return y == route;
+    };
+    if (std::ranges::none_of(out, is_same))
+      out.push_back(std::move(route));
+  };
+  auto bits = static_cast<uint8_t>(x.address.bits());
+  add(prefix{x.address, bits}, local_table, route_type::local);
+  // IPv4 keeps the subnet of the loopback device in the local table, and has
+  // none of single addresses; IPv6 has none of ::1.
+  if (v4 && x.length == bits)
+    return;
+  if (v4 && link.loopback)
+    add(x.subnet(), local_table, route_type::local);
+  else if (!x.address.is_loopback())
+    add(x.subnet(), main_table, route_type::unicast);
+  if (v4 && x.length < 31)
+    add(prefix{x.subnet().last(), bits}, local_table, route_type::broadcast);
+}
+
+bool comes_before(const rule_info& x, const rule_info& y) {
+  return std::pair{x.family, x.priority} < std::pair{y.family, y.priority};
 }
 
 } // namespace
 
-std::vector<route_info> connected_routes(const space& ns) {
+std::vector<route_info> kernel_routes(const space& ns) {
   auto result = std::vector<route_info>{};
-  for (const auto& [index, link] : ns.links) {
-    if (!link.info.up)
-      continue;
-    for (const auto& x : link.addresses) {
-      auto v4 = x.address.is_v4();
-      // IPv4 keeps those of the loopback device, and single addresses, in the
-      // local table; IPv6 does so for ::1.
-      if (v4 ? link.loopback || x.length == 32 : x.address.is_loopback())
-        continue;
-      auto route = route_info{};
-      route.family = x.address.family();
-      route.destination = x.subnet();
-      route.index = index;
-      route.metric = v4 ? 0 : ipv6_address_metric;
-      if (std::ranges::find(result, route) == result.end())
-        result.push_back(std::move(route));
-    }
-  }
+  for (const auto& [index, link] : ns.links)
+    if (link.info.up)
+      for (const auto& x : link.addresses)
+        append_kernel_routes(link, x, result);
+  std::erase_if(result, [&ns](const auto& x) {
+    return ns.lost.contains(x);
+  });
+  return result;
+}
+
+std::vector<route_info> connected_routes(const space& ns) {
+  auto result = kernel_routes(ns);
+  std::erase_if(result, [](const auto& x) {
+    return x.table != main_table;
+  });
   return result;
 }
 
@@ -147,12 +188,14 @@ result<void> model::add_route(space& ns, route_info x) {
     return good;
   auto collides = [&x](const route_info& y) {
     return y.family == x.family && y.destination == x.destination
-           && effective_metric(y) == effective_metric(x);
+           && y.table == x.table && effective_metric(y) == effective_metric(x);
   };
   if (std::ranges::any_of(ns.routes, collides)
-      || std::ranges::any_of(connected_routes(ns), collides))
+      || std::ranges::any_of(kernel_routes(ns), collides))
     return fail(os_failure(EEXIST, subject));
-  ns.routes.insert(std::move(x));
+  // The kernel takes a route of an address for its own again.
+  if (ns.lost.erase(x) == 0)
+    ns.routes.insert(std::move(x));
   emit(ns, kernel_event::kind::route_changed);
   return {};
 }
@@ -164,9 +207,40 @@ result<void> model::del_route(space& ns, const route_info& x) {
   auto it = std::ranges::find_if(ns.routes, [&wanted](const auto& have) {
     return matches(have, wanted);
   });
-  if (it == ns.routes.end())
-    return fail(os_failure(ESRCH, "delete route " + describe(x)));
-  ns.routes.erase(it);
+  if (it != ns.routes.end()) {
+    ns.routes.erase(it);
+    emit(ns, kernel_event::kind::route_changed);
+    return {};
+  }
+  for (auto& have : kernel_routes(ns)) {
+    if (!matches(have, wanted))
+      continue;
+    ns.lost.insert(std::move(have));
+    emit(ns, kernel_event::kind::route_changed);
+    return {};
+  }
+  return fail(os_failure(ESRCH, "delete route " + describe(x)));
+}
+
+result<void> model::add_rule(space& ns, const rule_info& x) {
+  auto subject = "add rule " + std::to_string(x.priority);
+  for (const auto& y : {x.from, x.to})
+    if (y && y->family() != x.family)
+      return fail(os_failure(EINVAL, subject, "the families differ"));
+  if ((x.table == 0) == (x.jump == 0) || (x.jump != 0 && x.jump <= x.priority))
+    return fail(os_failure(EINVAL, subject));
+  if (std::ranges::find(ns.rules, x) != ns.rules.end())
+    return fail(os_failure(EEXIST, subject));
+  ns.rules.insert(std::ranges::upper_bound(ns.rules, x, comes_before), x);
+  return {};
+}
+
+result<void> model::del_rule(space& ns, const rule_info& x) {
+  auto it = std::ranges::find(ns.rules, x);
+  if (it == ns.rules.end())
+    return fail(
+      os_failure(ENOENT, "delete rule " + std::to_string(x.priority)));
+  ns.rules.erase(it);
   emit(ns, kernel_event::kind::route_changed);
   return {};
 }

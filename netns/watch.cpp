@@ -45,7 +45,8 @@ constexpr auto burst_time = std::chrono::milliseconds{3};
 
 constexpr auto groups
   = std::array{RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-               RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NSID};
+               RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
+               RTNLGRP_IPV6_RULE,  RTNLGRP_NSID};
 
 tl::unexpected<error> os_fail(std::string_view operation) {
   return fail(os_failure(errno, operation));

@@ -19,7 +19,8 @@ struct kernel_event {
     link_changed,       ///< A link was made or changed.
     link_removed,       ///< A link is gone.
     address_changed,    ///< An address was added or removed.
-    route_changed,      ///< A route of the main table was added or removed.
+    route_changed,      ///< A route of the main table was added, or a route
+                        ///< or a rule removed.
     namespaces_changed, ///< The pin at `namespace_path` came, went or died.
     firewall_changed,   ///< Somebody else changed a table of ours.
     overflow,           ///< Events were lost: compare everything.

@@ -159,6 +159,12 @@ void simulated_daemon::unsubscribe(uint64_t number) {
   tell(impl_->context->events, remove_subscriber{number});
 }
 
+void simulated_daemon::lose_events() {
+  auto lost = seen_event{};
+  lost.what.what = netns::kernel_event::kind::overflow;
+  (void)impl_->ask_controller(kernel_events{{lost}});
+}
+
 void simulated_daemon::run() {
   impl_->run();
 }

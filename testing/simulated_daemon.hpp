@@ -32,6 +32,9 @@ public:
   void subscribe(uint64_t number, event_handler handler);
   void unsubscribe(uint64_t number);
 
+  /// The kernel says that it has dropped events.
+  void lose_events();
+
   /// Runs until there is nothing to do at this instant.
   void run();
 

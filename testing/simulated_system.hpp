@@ -116,6 +116,11 @@ public:
   /// Plans what happens to a message between actors. A restart forgets it.
   void add(message_rule rule);
 
+  /// The kernel tells the daemon that it has dropped events, as it does when
+  /// they come too fast. There is no other news of it here: what somebody else
+  /// has changed is found by this, or by the regular comparison.
+  void lose_events();
+
   /// Takes all planned faults away; a crash stays, and so does an actor's end.
   void heal();
 

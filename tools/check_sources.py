@@ -52,7 +52,7 @@ WORDS = re.compile(
     r"\bTODO\b|\bFIXME\b|\bXXX\b|\bHACK\b|not (yet )?implemented|\bfor now\b"
     r"|placeholder|/work/", re.IGNORECASE)
 
-MAX_FILE_LINES = 800
+MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
 MAX_BEHAVIOR_LINES = 120  # A list of handlers.
 MAX_TEST_LINES = 120  # Of a table of cases.

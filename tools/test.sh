@@ -1,35 +1,28 @@
 #!/bin/bash
 # Installs what is missing, builds, runs every test.
-# Usage: tools/test.sh [-q|--few] [--minutes N] [--long]
-#   -q           quick: the optimised build only, without sanitizers and what
-#                else takes long
-#   --few        of what comes after the optimised build only the sanitized
-#                programs that are compiled in a minute
+# Usage: tools/test.sh [-q] [--minutes N] [--long]
+#   -q           quick: the optimised build only, without the sanitized one
 #   --long       ten times as many random cases and faults, and the fuzzers;
 #                an hour or two
-#   --minutes N  be done in about N minutes: the last stages are left out, and
-#                named, when there is no time for them
-# With CI=true a skipped test is a failure, but for the reasons that
-# tests/skips.txt names. Each run prints how many faults the tests have
-# injected, and keeps the table in build/logs/tests-faults.txt; one that is
-# below its goal is a failure.
+#   --minutes N  be done in about N minutes: sanitized programs for which there
+#                is no time are left out, and named
+# Each run prints how many faults the tests have injected, and keeps the table
+# in build/logs/release-faults.txt; one that is below its goal is a failure.
 # The last line reads "N passed, N failed"; the exit code is 0 when all passed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 usage() {
-  echo "Error: $1; usage: tools/test.sh [-q|--few] [--minutes N] [--long]" >&2
+  echo "Error: $1; usage: tools/test.sh [-q] [--minutes N] [--long]" >&2
   exit 2
 }
 
 quick=no
-few=no
 minutes=1000
 factor=1
 while [[ $# -gt 0 ]]; do
   case "$1" in
     -q) quick=yes ;;
-    --few) few=yes ;;
     --long) factor=10 ;;
     --minutes)
       [[ "${2:-}" =~ ^[1-9][0-9]{0,2}$ ]] || usage "--minutes needs a number"
@@ -44,7 +37,6 @@ done
 jobs="$(nproc)"
 logs="build/logs"
 passed=0 failed=0 skipped=0
-left_out=()
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 
 if [[ $(id -u) -ne 0 ]]; then
@@ -81,35 +73,19 @@ must() {
   fi
 }
 
-# proof NAME COMMAND...: a stage that counts as one test.
-proof() {
-  if stage "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-  fi
-}
-
-# time_for SECONDS NAME: tells whether a stage that takes about so long may
-# still begin; notes its name if not.
-time_for() {
-  [[ $((minutes * 60 - SECONDS)) -ge $1 ]] && return
-  left_out+=("$2")
-  return 1
-}
-
 # build PRESET [TARGET...]
 build() {
   local preset="$1"
   shift
-  cmake --preset "$preset" \
+  cmake --preset "$preset" -DTROUPE_BUILD_BENCH=OFF -DTROUPE_UNITY=ON \
+    "-DTROUPE_TEST_FACTOR=$factor" \
     && cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
 # run_tests PRESET CTEST_OPTIONS...: GoogleTest programs report each test in
 # an XML file; CTest tells what became of the programs.
 run_tests() {
-  local preset="$1" reports="$PWD/$logs/$1-reports" counts reasons=()
+  local preset="$1" reports="$PWD/$logs/$1-reports" counts
   shift
   rm -rf "$reports"
   mkdir -p "$reports"
@@ -117,19 +93,17 @@ run_tests() {
   stage "test $preset" ctest --preset "$preset" -j "$jobs" \
     --output-junit "$reports/ctest.junit" --test-output-size-passed 1000000 "$@"
   count_faults "$preset" "$reports/ctest.junit"
-  [[ ${CI:-} == true ]] && reasons=(tests/skips.txt)
-  counts="$(python3 tools/count_tests.py "$reports" "${reasons[@]}")" \
-    || counts="0 1 0"
+  counts="$(python3 tools/count_tests.py "$reports")" || counts="0 1 0"
   echo "$counts" | tail -n +2 | sed 's/^/    | /'
   # shellcheck disable=SC2086 # three numbers
   set -- ${counts%%$'\n'*}
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-# count_faults PRESET REPORT: only with the optimised programs all tests run.
+# count_faults PRESET REPORT: only the release programs are all run.
 count_faults() {
   local table="$logs/$1-faults.txt" goals=()
-  [[ $1 == tests* && $1 != *san ]] && goals=("$factor")
+  [[ $1 == release ]] && goals=("$factor")
   if ! python3 tools/fault_summary.py "$2" "${goals[@]}" >"$table"; then
     echo "FAILED: fewer faults were injected than there should be"
     failed=$((failed + 1))
@@ -149,29 +123,19 @@ fuzz() {
 }
 
 fuzz_all() {
-  local program
-  must "build fuzzers" build fuzz fuzzers
-  for program in build/fuzz/tests/fuzz/fuzz_*; do
-    [[ -x $program && ! -d $program ]] || continue
-    program="${program##*fuzz_}"
-    proof "fuzz $program" fuzz "$program"
-    grep -h number_of_executed "$logs/fuzz-$program.log" | sed 's/^/    | /'
+  local name
+  must "build fuzzers" build fuzz
+  for name in settings request records pages netlink; do
+    if stage "fuzz $name" fuzz "$name"; then
+      passed=$((passed + 1))
+      grep -h number_of_executed "$logs/fuzz-$name.log" | sed 's/^/    | /'
+    else
+      failed=$((failed + 1))
+    fi
   done
 }
 
-# sanitize PRESET PROGRAM...: builds and runs test programs with fewer rounds:
-# it is memory and threads that are looked at here.
-sanitize() {
-  local preset="$1"
-  shift
-  must "build $preset" build "$preset" "$@"
-  TEST_KILLS=40 TEST_CYCLES=60 run_tests "$preset" \
-    -R "^($(IFS='|'; echo "$*"))\$"
-}
-
 finish() {
-  [[ ${#left_out[@]} -eq 0 ]] \
-    || printf 'left out for lack of time: %s\n' "${left_out[@]}"
   echo "$skipped skipped; took $((SECONDS / 60)) min $((SECONDS % 60)) s"
   echo "$passed passed, $failed failed"
   [[ $failed -eq 0 ]]
@@ -179,40 +143,58 @@ finish() {
 }
 
 mkdir -p "$logs"
-must "setup" tools/setup.sh check
-proof "check sources" tools/check.sh --fast
-tests=tests
-[[ $factor -eq 1 ]] || tests="tests-long"
-must "build $tests" build "$tests"
-run_tests "$tests"
+must "setup" tools/setup.sh test
+stage "check sources" tools/check.sh --fast || failed=$((failed + 1))
+must "build release" build release
+run_tests release
 [[ $factor -eq 1 ]] || fuzz_all
-[[ $quick == no ]] || finish
 
-# Cheap ones first.
+# Cheap ones first. The system tests are repeated with fewer rounds: it is the
+# daemon's memory that is looked at here.
 sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
   unit_persistence unit_testing unit_actors sim_replays unit_tools unit_remote
   fault_sweep system_kill system_leak system_repair system_publish
   system_remote system_cli)
-if [[ $few == yes ]]; then
-  sanitize tests-asan "${sanitized[@]:0:5}"
-  finish
+readonly quick_ones=5 # soon compiled, and done within `test_time`
+export TEST_KILLS=40 TEST_CYCLES=60
+if [[ $minutes -lt 1000 ]]; then
+  echo "sanitized, left out with --minutes: ${sanitized[*]:quick_ones}"
+  sanitized=("${sanitized[@]:0:quick_ones}")
 fi
-if time_for 1500 "ASan and UBSan: ${sanitized[*]}"; then
-  sanitize tests-asan "${sanitized[@]}"
-elif time_for 600 "ASan and UBSan, not even of parts"; then
-  sanitize tests-asan "${sanitized[@]:0:5}"
-fi
-threaded=(unit_actors system_repair)
-if time_for 900 "ThreadSanitizer: ${threaded[*]}"; then
-  sanitize tests-tsan "${threaded[@]}"
-fi
-if time_for 360 "clang-tidy of what changed"; then
-  proof "clang-tidy" env TIDY_SECONDS=300 tools/check.sh --tidy
-fi
-if time_for 400 "every header alone"; then
-  proof "headers alone" tools/check.sh --headers
-fi
-if time_for 900 "the build that README shows"; then
-  proof "build as in README" build release trouped troupe troupe-proxy
+
+# What is kept for running the sanitized programs, in seconds.
+readonly test_time=240
+
+seconds_left() {
+  echo $((minutes * 60 - SECONDS - test_time))
+}
+
+# Builds sanitized programs, one after the other, while there is time.
+build_sanitized() {
+  local program left
+  for program in "${sanitized[@]}"; do
+    left="$(seconds_left)"
+    [[ $left -gt 0 ]] || break
+    timeout "$left" cmake --build --preset dev -j "$jobs" --target "$program"
+    case $? in
+      0) built+=("$program") ;;
+      124) break ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
+if [[ $quick == no && $(seconds_left) -gt 0 ]]; then
+  built=()
+  must "configure dev" cmake --preset dev -DTROUPE_UNITY=ON \
+    -DTROUPE_TEST_FACTOR=1
+  must "build dev" build_sanitized
+  if [[ ${#built[@]} -lt ${#sanitized[@]} ]]; then
+    echo "sanitized, left out for lack of time:" \
+      "${sanitized[@]:${#built[@]}}"
+  fi
+  if [[ ${#built[@]} -gt 0 ]]; then
+    run_tests dev -R "^($(IFS='|'; echo "${built[*]}"))\$"
+  fi
 fi
 finish

@@ -106,7 +106,10 @@ result<void> endpoint_job::complete_peer() {
     if (auto done = inside_->add_address(*peer, x); !done)
       return done;
   for (const auto& gateway : wanted_.gateways) {
-    auto route = netns::route_info{gateway.family(), {}, gateway, *peer, 0};
+    auto route = netns::route_info{};
+    route.family = gateway.family();
+    route.gateway = gateway;
+    route.index = *peer;
     auto done = inside_->add_route(route);
     if (!done && done.error().os_error == EEXIST)
       done = change_default_route(*inside_, undo_, *peer, gateway);

@@ -180,6 +180,13 @@ void controller_state::create(sandbox_spec spec,"""),
 """,
      """    if (BUG || (ns.path.empty() && why.code == ec::conflict))
 """),
+    ("overflow of the kernel's events ignored", "actors/controller_watch.cpp",
+     """  if (x.what.what == kind::overflow) {
+""",
+     """  if (BUG && x.what.what == kind::overflow)
+    return;
+  if (x.what.what == kind::overflow) {
+"""),
 ]
 
 

@@ -6,6 +6,7 @@
 #include "troupe/testing/sim_run.hpp"
 #include "troupe/tests/bugs/selector.hpp"
 #include "troupe/tests/fault/sweep.hpp"
+#include "troupe/tests/sim/reach/lost_events.hpp"
 #include "troupe/tests/unit/netns/interrupted_dump.hpp"
 #include "troupe/tests/unit/persistence/power_loss.hpp"
 
@@ -20,7 +21,7 @@ namespace troupe::bugs {
 namespace {
 
 /// As bugs.py has them.
-constexpr auto bug_count = 20;
+constexpr auto bug_count = 21;
 
 constexpr uint64_t seeds = 300;
 
@@ -106,9 +107,17 @@ std::optional<finding> look_in_images() {
   return finding{"unit_persistence: " + disk.lost().front()};
 }
 
+/// The lab has no events.
+std::optional<finding> look_in_events() {
+  auto wrong = test::reach::check_lost_events();
+  if (wrong.empty())
+    return std::nullopt;
+  return finding{"sim_reach: " + wrong};
+}
+
 std::optional<finding> look() {
-  for (const auto look_there :
-       {look_in_dump, look_in_images, look_in_runs, look_in_sweep})
+  for (const auto look_there : {look_in_dump, look_in_images, look_in_events,
+                                look_in_runs, look_in_sweep})
     if (auto found = look_there())
       return found;
   return std::nullopt;

@@ -183,9 +183,6 @@ int main(int argc, char** argv) {
     report(wanted, failure("change to /"));
     return 1;
   }
-  if (why = confine(); !why.empty()) {
-    report(wanted, why);
-    return 1;
-  }
+  confine();
   return serve(wanted, std::move(listener), owner, descriptors);
 }

@@ -18,16 +18,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// What sanitizers call is nobody's business but theirs. g++ says that it
-// sanitizes by macros, clang by features.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TROUPE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TROUPE_SANITIZED 1
-#endif
-#endif
-#ifndef TROUPE_SANITIZED
+#else
 #define TROUPE_SANITIZED 0
 #endif
 
@@ -147,9 +140,9 @@ std::string drop_privileges(const std::string& user) {
   return {};
 }
 
-std::string confine() {
+bool confine() {
   if (architecture == 0 || TROUPE_SANITIZED)
-    return {};
+    return false;
   constexpr auto calls = allowed_calls.size();
   auto program = std::array<sock_filter, calls + 6>{};
   auto i = size_t{0};
@@ -165,9 +158,7 @@ std::string confine() {
   program[i++] = statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
   program[i++] = statement(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   auto filter = sock_fprog{static_cast<unsigned short>(i), program.data()};
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
-    return failure("filter system calls");
-  return {};
+  return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 } // namespace troupe::proxy

@@ -17,9 +17,8 @@ void close_others(int keep);
 std::string drop_privileges(const std::string& user);
 
 /// Lets the kernel refuse all system calls but those that serving ports
-/// takes. Not done on processors but x86-64 and ARM64, whose calls nobody has
-/// listed, and with sanitizers, which make calls of their own.
-/// @returns the reason if that was not possible; empty if done.
-std::string confine();
+/// takes. Done as far as the kernel and the machine allow.
+/// @returns whether it is in force.
+bool confine();
 
 } // namespace troupe::proxy

@@ -1,7 +1,6 @@
 #include "troupe/tools/trouped/connections.hpp"
 
 #include <cerrno>
-#include <utility>
 
 #include <sys/socket.h>
 
@@ -15,16 +14,15 @@ result<peer> peer_of(int socket_fd) {
   return peer{credentials.uid, credentials.gid, credentials.pid};
 }
 
-connection_registry::connection_registry(
-  size_t per_user, std::function<result<peer>(int)> identify)
-  : per_user_{per_user}, identify_{std::move(identify)} {
+connection_registry::connection_registry(size_t per_user)
+  : per_user_{per_user} {
 }
 
 connection_registry::handle connection_registry::add(int fd) {
   auto fresh = connection{};
   fresh.fd = fd;
   fresh.reading_since = clock::now();
-  auto who = identify_(fd);
+  auto who = peer_of(fd);
   if (who)
     fresh.who = *who;
   auto guard = std::lock_guard{mutex_};

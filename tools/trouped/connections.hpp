@@ -3,7 +3,6 @@
 #include "troupe/config/model/error.hpp"
 
 #include <chrono>
-#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -45,10 +44,7 @@ public:
   using handle = std::list<connection>::iterator;
 
   /// @param per_user limit for each user but root.
-  /// @param identify tells who is behind a descriptor.
-  explicit connection_registry(size_t per_user,
-                               std::function<result<peer>(int)> identify
-                               = peer_of);
+  explicit connection_registry(size_t per_user);
 
   handle add(int fd);
   void remove(handle x);
@@ -68,7 +64,6 @@ public:
 private:
   mutable std::mutex mutex_;
   size_t per_user_;
-  std::function<result<peer>(int)> identify_;
   std::list<connection> connections_;
   std::map<uid_t, size_t> users_;
 };

@@ -58,7 +58,7 @@ protected:
 
   void expect_refused(const std::vector<row>& rows) {
     auto before = objects();
-    auto kernel = settled_kernel();
+    auto kernel = observe_kernel();
     for (const auto& [words, code, says] : rows) {
       SCOPED_TRACE(text_of(words));
       auto ran = daemon().troupe(words);

@@ -286,26 +286,6 @@ TEST_F(Sources, ConnectionsAreForgottenWhenAnAddressGoes) {
   EXPECT_EQ(tracked().find("dport=9090"), std::string::npos) << tracked();
 }
 
-// The kernel's own filter would forget all but the connections of an IPv6
-// address.
-TEST_F(Sources, ConnectionsOfOtherIpv6AddressesStay) {
-  build();
-  EXPECT_NE(reach(places["a1"], kind::udp, ip("fd00:1::3"), 80), "");
-  EXPECT_NE(reach(places["neighbour"], kind::udp, ip("2001:db8::1"), 8080), "");
-  EXPECT_NE(reach(places["neighbour"], kind::udp, ip("2001:db8::1"), 9090), "");
-  auto tracked = [] {
-    return output_of("conntrack -L -f ipv6 2>/dev/null");
-  };
-  ASSERT_NE(tracked().find("dport=8080"), std::string::npos) << tracked();
-  ASSERT_NE(tracked().find("dport=9090"), std::string::npos) << tracked();
-  auto filter = netns::conntrack_filter{};
-  filter.family = ip_family::v6;
-  filter.address = ip("fd00:1::2");
-  ASSERT_TRUE(kernel->flush_conntrack(filter));
-  EXPECT_EQ(tracked().find("dport=8080"), std::string::npos) << tracked();
-  EXPECT_NE(tracked().find("dport=9090"), std::string::npos) << tracked();
-}
-
 } // namespace
 
 } // namespace troupe::test

@@ -121,8 +121,12 @@ void town::build_uplink() {
     for (const auto& pool : network.pools) {
       auto gateway = ip(pool.subnet->family() == ip_family::v4 ? "192.0.2.1"
                                                                : "2001:db8::1");
-      ASSERT_TRUE(
-        inside->add_route({gateway.family(), pool.subnet, gateway, peer, 0}));
+      auto route = netns::route_info{};
+      route.family = gateway.family();
+      route.destination = pool.subnet;
+      route.gateway = gateway;
+      route.index = peer;
+      ASSERT_TRUE(inside->add_route(route));
     }
 }
 

@@ -186,24 +186,6 @@ std::string difference(const kernel_state& before, const kernel_state& after) {
   return result;
 }
 
-kernel_state settled_kernel() {
-  using namespace std::chrono_literals;
-  constexpr auto quiet = 1'200ms; // It tells carriers once a second at most.
-  const auto until = std::chrono::steady_clock::now() + 10s;
-  auto last = observe_kernel();
-  auto since = std::chrono::steady_clock::now();
-  for (;;) {
-    std::this_thread::sleep_for(100ms);
-    auto next = observe_kernel();
-    const auto now = std::chrono::steady_clock::now();
-    if (!difference(last, next).empty())
-      since = now;
-    last = std::move(next);
-    if (now - since > quiet || now > until)
-      return last;
-  }
-}
-
 std::string difference_that_stays(const kernel_state& before) {
   auto until = std::chrono::steady_clock::now() + std::chrono::seconds{5};
   for (;;) {

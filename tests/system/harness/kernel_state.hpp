@@ -20,10 +20,6 @@ struct kernel_state {
 /// Looks at the namespaces of the calling thread.
 kernel_state observe_kernel();
 
-/// The same once nothing has changed for a second: whether a link has a carrier
-/// is told late when many links come and go elsewhere.
-kernel_state settled_kernel();
-
 /// Lines `+ kind: text` for what is only in `after`, `- ` for what is only in
 /// `before`; empty if they are equal.
 std::string difference(const kernel_state& before, const kernel_state& after);

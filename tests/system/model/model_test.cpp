@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <random>
 
 namespace troupe::test::reach {
 
@@ -43,8 +44,7 @@ scope mended() {
   return result;
 }
 
-// TEST_SEED replays one plan, TEST_STEPS says how long plans are. Without it
-// the plans are the same each time: a failure is of the change that is tested.
+// TEST_SEED replays one plan, TEST_STEPS says how long plans are.
 void run_plans(const scope& what) {
   if (!isolation_refusal().empty())
     GTEST_SKIP() << "cannot make scratch namespaces: " << isolation_refusal();
@@ -53,7 +53,7 @@ void run_plans(const scope& what) {
     = static_cast<int>(number_from_environment("TEST_STEPS", 12));
   const auto plans
     = replay != 0 ? 1 : 10 * number_from_environment("TEST_FACTOR", 1);
-  const auto first = replay != 0 ? replay : 1UL;
+  const auto first = replay != 0 ? replay : std::random_device{}();
   for (auto i = 0UL; i < plans; ++i) {
     auto plan = make_plan(first + i, length, what);
     auto log = std::string{};

@@ -76,11 +76,8 @@ expectation to_port(const state& now, const flow& f) {
       if (way < 0)
         return {};
       // Its own packet would come to it with an address of its own.
-      if (f.from == sandbox && way != number) {
-        auto own = expectation{};
-        own.open = true;
-        return own;
-      }
+      if (f.from == sandbox && way != number)
+        return {.open = true};
       return answered_by(sandbox,
                          {who.serial, x.serial, now.find(f.from, way)->serial});
     }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <linux/rtnetlink.h>
+
 using namespace troupe;
 using namespace troupe::netns;
 
@@ -179,6 +181,8 @@ TEST_F(NetlinkRoutes, EachHopOfAMultipathRouteIsListed) {
             0);
   auto wanted = std::vector{route("10.8.0.0/16", "10.1.0.1", eth0),
                             route("10.8.0.0/16", "10.1.0.2", eth0)};
+  for (auto& x : wanted)
+    x.protocol = RTPROT_BOOT; // What ip says when it is not told.
   EXPECT_EQ(*inside->routes(), wanted);
 }
 

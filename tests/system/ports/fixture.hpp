@@ -8,7 +8,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -101,8 +100,7 @@ protected:
     auto line = std::string{};
     while (std::getline(file, line))
       if (line.rfind(field + ":", 0) == 0)
-        return line.substr(std::min(
-          line.find_first_not_of(" \t", field.size() + 1), line.size()));
+        return line.substr(line.find_first_not_of(" \t", field.size() + 1));
     return {};
   }
 

@@ -65,7 +65,10 @@ TEST_F(Steps, LeaveADefaultRouteOfAnotherMetric) {
   auto wanted = std::vector{cidr("10.1.0.1/16")};
   ASSERT_TRUE(
     drivers::add_missing_addresses(*machine.kernel, undo, index, wanted));
-  auto other = netns::route_info{ip_family::v4, {}, ip("10.1.0.7"), index, 500};
+  auto other = netns::route_info{};
+  other.gateway = ip("10.1.0.7");
+  other.index = index;
+  other.metric = 500;
   ASSERT_TRUE(machine.kernel->add_route(other));
   ASSERT_TRUE(drivers::change_default_route(*machine.kernel, undo, index,
                                             ip("10.1.0.9")));

@@ -272,6 +272,7 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.create_namespace("a").has_value();
   k.adopt_namespace("a", "").has_value();
   k.remove_namespace("a").has_value();
+  k.find_namespace(1).has_value();
   k.namespaces().has_value();
   k.enter({}).has_value();
   k.add_bridge({}).has_value();
@@ -287,12 +288,19 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.add_address(1, {}).has_value();
   k.del_address(1, {}).has_value();
   k.addresses(1).has_value();
+  k.all_addresses().has_value();
+  k.announce({}).has_value();
   k.add_route({}).has_value();
   k.del_route({}).has_value();
   k.routes().has_value();
+  k.link_routes(1).has_value();
+  k.add_rule({}).has_value();
+  k.del_rule({}).has_value();
+  k.rules().has_value();
   k.routed_subnets().has_value();
   k.set_neighbour({}).has_value();
   k.del_neighbour({}).has_value();
+  k.neighbours(1).has_value();
   k.set_sysctl(netns::sysctl::ipv6_disable, "lo", 0).has_value();
   k.read_sysctl(netns::sysctl::ipv6_disable, "lo").has_value();
   k.load_firewall({}, {}).has_value();

@@ -149,6 +149,9 @@ TEST_F(SimulatedWorld, ReplacesAPinByAnotherNamespace) {
   auto now = kernel_->namespaces().value().front().second;
   EXPECT_NE(now.inode, ns_.inode);
   EXPECT_TRUE(works(kernel_->enter(now)));
+  // What its maker keeps open lives on until it ends.
+  EXPECT_TRUE(works(kernel_->link_index("v0")));
+  kernel_ = open_simulated_kernel(world_);
   EXPECT_FALSE(kernel_->link_index("v0"));
   EXPECT_TRUE(fails_with(ENOENT, world_->replace_pin("none")));
 }

@@ -85,7 +85,7 @@ TEST_F(SimulatedWatch, TellsAddressesAndRoutes) {
 }
 
 TEST_F(SimulatedWatch, TellsPinsAndWhatHappensBehindThem) {
-  auto ref = kernel_->create_namespace("a").value();
+  auto ref = open_simulated_kernel(world_)->create_namespace("a").value();
   auto made = events();
   ASSERT_FALSE(made.empty());
   EXPECT_EQ(made.back().what, kind::namespaces_changed);
