@@ -126,18 +126,44 @@ run_tests() {
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-# Debian 12's own kernel, in an emulated machine (tests/vm).
-run_vm_tests() {
-  local reports="$PWD/$logs/vm-reports" counts
+# run_some NAME CTEST_OPTIONS...: tests of the optimised build that are run
+# apart, counted by the reports of their programs, or as one each.
+run_some() {
+  local name="$1" reports="$PWD/$logs/$1-reports" counts
+  shift
   rm -rf "$reports"
   mkdir -p "$reports"
-  stage "test vm" env -u GTEST_OUTPUT ctest --preset "$1" -L '^vm$' \
+  export GTEST_OUTPUT="xml:$reports/"
+  stage "test $name" ctest --preset "$tests" "$@" \
     --output-junit "$reports/ctest.junit" --test-output-size-passed 1000000
   counts="$(python3 tools/count_tests.py "$reports")" || counts="0 1 0"
   echo "$counts" | tail -n +2 | sed 's/^/    | /'
   # shellcheck disable=SC2086 # three numbers
   set -- ${counts%%$'\n'*}
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# The programs of the newest release, from whose running system the present ones
+# take over.
+released="build/released"
+release="$(grep -v '^#' tests/upgrade/released.txt | tail -n 1)"
+build_released() {
+  rm -rf "$released/source"
+  git worktree prune
+  git worktree add --detach --force "$released/source" "$release" || return
+  (
+    cd "$released/source" || exit
+    export CCACHE_BASEDIR="$PWD"
+    cmake --preset tests -B build/tests \
+      && cmake --build build/tests -j "$jobs" --target trouped troupe \
+        troupe-proxy
+  )
+}
+
+take_over() {
+  must "build released" build_released
+  TEST_OLD_BIN="$PWD/$released/source/build/tests/bin" \
+    run_some upgrade -R '^system_upgrade$'
 }
 
 # count_faults PRESET REPORT: only with the optimised programs all tests run.
@@ -185,7 +211,7 @@ sanitize() {
 
 finish() {
   [[ ${#left_out[@]} -eq 0 ]] \
-    || printf 'left out for lack of time: %s\n' "${left_out[@]}"
+    || printf 'left out: %s\n' "${left_out[@]}"
   echo "$skipped skipped; took $((SECONDS / 60)) min $((SECONDS % 60)) s"
   echo "$passed passed, $failed failed"
   [[ $failed -eq 0 ]]
@@ -207,6 +233,11 @@ sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
   unit_persistence unit_testing unit_actors sim_replays unit_tools unit_remote
   fault_sweep system_kill system_leak system_repair system_publish
   system_remote system_cli)
+if ! git cat-file -e "$release^{commit}" 2>/dev/null; then
+  left_out+=("taking over from release $release, which this clone lacks")
+elif time_for 1500 "taking over from the newest release"; then
+  take_over
+fi
 if [[ $few == yes ]]; then
   sanitize tests-asan "${sanitized[@]:0:5}"
   finish
@@ -218,7 +249,7 @@ elif time_for 600 "ASan and UBSan, not even of parts"; then
 fi
 threaded=(unit_actors system_repair)
 if time_for 600 "Debian 12's own kernel in an emulated machine"; then
-  run_vm_tests "$tests"
+  run_some vm -L '^vm$'
 fi
 if time_for 900 "ThreadSanitizer: ${threaded[*]}"; then
   sanitize tests-tsan "${threaded[@]}"

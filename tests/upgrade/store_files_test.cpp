@@ -4,6 +4,7 @@
 #include "troupe/config/model/json_text.hpp"
 #include "troupe/netns/simulated_kernel.hpp"
 #include "troupe/persistence/lmdb_store.hpp"
+#include "troupe/tests/upgrade/compare.hpp"
 
 #include <gtest/gtest.h>
 
@@ -22,27 +23,6 @@ namespace fs = std::filesystem;
 std::string text_of(const fs::path& path) {
   auto in = std::ifstream{path, std::ios::binary};
   return {std::istreambuf_iterator<char>{in}, {}};
-}
-
-/// What `was` has and `is` has not, one line each; `is` may have more.
-void compare(const json& was, const json& is, const std::string& where,
-             std::string& differences) {
-  if (was.is_object() && is.is_object()) {
-    for (auto i = was.begin(); i != was.end(); ++i)
-      if (is.contains(i.key()))
-        compare(*i, is[i.key()], where + "." + i.key(), differences);
-      else
-        differences += where + "." + i.key() + " is missing\n";
-    return;
-  }
-  if (was.is_array() && is.is_array() && was.size() == is.size()) {
-    for (size_t i = 0; i < was.size(); ++i)
-      compare(was[i], is[i], where + "[" + std::to_string(i) + "]",
-              differences);
-    return;
-  }
-  if (was != is)
-    differences += where + ": was " + dump(was) + ", is " + dump(is) + "\n";
 }
 
 /// A copy of the files of one release, which a start may write to, and a
@@ -104,19 +84,21 @@ protected:
   std::string differences() {
     auto result = std::string{};
     for (const auto& was : expected["networks"])
-      compare(was, now<network_status>(inspect_network{was["spec"]["id"]}),
-              "network " + was["spec"]["name"].get<std::string>(), result);
+      test::compare(
+        was, now<network_status>(inspect_network{was["spec"]["id"]}),
+        "network " + was["spec"]["name"].get<std::string>(), result);
     for (const auto& was : expected["endpoints"])
-      compare(was,
-              now<endpoint_status>(inspect_endpoint{"", was["spec"]["id"]}),
-              "endpoint " + was["spec"]["name"].get<std::string>(), result);
+      test::compare(
+        was, now<endpoint_status>(inspect_endpoint{"", was["spec"]["id"]}),
+        "endpoint " + was["spec"]["name"].get<std::string>(), result);
     for (auto was : expected["sandboxes"]) {
       // The machine in memory has other namespaces.
       was["spec"].erase("netns_inode");
       was.erase("state"); // So it says that they were rebuilt.
       was.erase("key");
-      compare(was, now<sandbox_status>(inspect_sandbox{was["spec"]["id"]}),
-              "sandbox " + was["spec"]["name"].get<std::string>(), result);
+      test::compare(
+        was, now<sandbox_status>(inspect_sandbox{was["spec"]["id"]}),
+        "sandbox " + was["spec"]["name"].get<std::string>(), result);
     }
     return result;
   }

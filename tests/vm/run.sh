@@ -24,6 +24,7 @@ readonly everything=(
 # rules then.
 readonly modules=(br_netfilter ipvlan vrf)
 
+unset GTEST_OUTPUT # The root of the machine is read-only.
 all=no
 build=build/release
 inside=no

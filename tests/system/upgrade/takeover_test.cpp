@@ -4,6 +4,7 @@
 #include "troupe/tests/system/harness/system_test.hpp"
 #include "troupe/tests/system/harness/traffic.hpp"
 #include "troupe/tests/system/publish/connection.hpp"
+#include "troupe/tests/upgrade/compare.hpp"
 
 #include <cstdlib>
 
@@ -82,8 +83,10 @@ TEST_F(Takeover, LosesNoPacketNoConnectionAndNoObject) {
     auto fresh = connect_from(far, host, 8080);
     expect_talk(fresh, listener.accept());
     auto now = must("GET", "/v1/networks/steady/endpoints/to");
+    auto differences = std::string{};
     for (const auto* field : {"spec", "bindings", "interface", "gateway"})
-      EXPECT_EQ(now[field], endpoint[field]) << field;
+      compare(endpoint[field], now[field], field, differences);
+    EXPECT_EQ(differences, "");
     // The old program takes back what the new one has only run.
     ASSERT_NO_FATAL_FAILURE(hand_over(old_, is_killed));
     expect_talk(outside, through_rules);
