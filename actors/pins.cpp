@@ -142,17 +142,10 @@ result<void> unpin(netns::kernel& kernel, const std::string& name) {
 }
 
 result<void> close_pin(netns::kernel& kernel, const close_namespace& msg) {
-  const auto name = pin_name(msg.sandbox);
-  if (msg.lives_on) {
-    auto pins = kernel.namespaces();
-    if (!pins)
-      return fail(std::move(pins.error()));
-    for (const auto& [other, pin] : *pins)
-      if (other == name)
-        if (auto done = tidy(kernel, pin); !done)
-          return done;
-  }
-  return unpin(kernel, name);
+  if (!msg.shared.path.empty())
+    if (auto done = tidy(kernel, msg.shared); !done)
+      return done;
+  return unpin(kernel, pin_name(msg.sandbox));
 }
 
 result<void>

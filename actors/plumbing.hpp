@@ -150,7 +150,8 @@ struct prepare_namespaces {};
 
 struct close_namespace {
   sandbox_id sandbox;
-  bool lives_on = false; ///< It is somebody else's: nothing of ours stays.
+  /// One that is somebody else's and lives on: nothing of ours stays in it.
+  netns::namespace_ref shared;
 };
 
 /// Removes pins that a second look still found to belong to nobody.

@@ -51,8 +51,8 @@ void sandbox_state::fail_start(error why, bool uncommit,
   auto close = [=, this](auto&&) mutable {
     if (ns.path.empty() && why.code == ec::conflict)
       return finish(done{});
-    ask<done>(self, context->namespaces, context->step_deadline(),
-              close_namespace{spec.id, is_adopted()}, finish, finish);
+    ask<done>(self, context->namespaces, context->step_deadline(), closing(),
+              finish, finish);
   };
   if (!uncommit)
     return close(done{});
@@ -62,6 +62,10 @@ void sandbox_state::fail_start(error why, bool uncommit,
 }
 
 // -- remove -------------------------------------------------------------------
+
+close_namespace sandbox_state::closing() const {
+  return {spec.id, is_adopted() ? ns : netns::namespace_ref{}};
+}
 
 bool sandbox_state::is_adopted() const {
   return !spec.netns_path.empty() || spec.use_host_namespace;
@@ -128,8 +132,7 @@ void sandbox_state::close_pin(std::function<void()> next) {
   if (spec.use_host_namespace)
     return next();
   ask<done>(
-    self, context->namespaces, context->step_deadline(),
-    close_namespace{spec.id, is_adopted()},
+    self, context->namespaces, context->step_deadline(), closing(),
     [=](done&) {
       next();
     },

@@ -35,6 +35,7 @@ struct sandbox_state {
   void raze_adopted(std::function<void(result<void>)> next);
   void announce_doomed();
   void close_pin(std::function<void()> next);
+  close_namespace closing() const;
   void dismiss_endpoints(std::function<void()> next);
 
   // -- join and leave ---------------------------------------------------------
