@@ -62,8 +62,12 @@ void remove(session& s, const std::vector<std::string>& names) {
 }
 
 bool confirmed(session& s) {
-  if (!s.io.in_is_terminal)
-    return true;
+  if (!s.io.in_is_terminal) {
+    s.report_usage({ec::invalid_argument,
+                    "prune networks: there is no terminal to ask at",
+                    "--force does not ask", 0});
+    return false;
+  }
   s.io.out << "This removes all networks without endpoints. Go on? [y/N] "
            << std::flush;
   auto answer = std::string{};

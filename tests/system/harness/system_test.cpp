@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <thread>
 
 namespace troupe::test {
@@ -58,7 +59,13 @@ void system_test::expect_same_descriptors() {
       break;
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
-  EXPECT_EQ(without_mounts(left), wanted) << "descriptors of the daemon";
+  const auto present = without_mounts(left);
+  auto other = std::vector<std::string>{};
+  std::ranges::set_symmetric_difference(present, wanted,
+                                        std::back_inserter(other));
+  EXPECT_EQ(other, std::vector<std::string>{})
+    << "descriptors of the daemon: " << present.size() << " instead of "
+    << wanted.size();
   EXPECT_LE(static_cast<long>(left.count("/")),
             status_field(daemon_->pid(), "Threads"));
 }

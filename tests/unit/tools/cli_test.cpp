@@ -176,7 +176,8 @@ TEST_F(CommandLine, PrunesUnusedNetworks) {
   (void)run({"endpoint", "create", "used", "e"});
   EXPECT_EQ(run_command(uri(), {"network", "prune"}, "n\n", true).code, 0);
   EXPECT_EQ(run({"network", "ls", "--format", "name"}).out, "a\nb\nused\n");
-  EXPECT_EQ(run({"network", "prune", "--filter", "name=a"}).out, "a\n");
+  EXPECT_EQ(run_command(uri(), {"network", "prune"}, "y\n", false).code, 2);
+  EXPECT_EQ(run({"network", "prune", "-f", "--filter", "name=a"}).out, "a\n");
   auto asked = run_command(uri(), {"network", "prune"}, "y\n", true);
   EXPECT_TRUE(asked.out.ends_with("[y/N] b\n")) << asked.out;
   EXPECT_EQ(run_command(uri(), {"network", "prune", "-f"}, "", true).out, "");

@@ -5,11 +5,14 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <ostream>
 #include <thread>
+
+#include <unistd.h>
 
 namespace troupe::tools {
 
@@ -104,6 +107,10 @@ void check(session& s, arguments x) {
     return s.report_usage({ec::unsupported,
                            "check: looks at this host, never at " + s.host,
                            "log in there and leave --host out", 0});
+  // After a reboot there may be none, but not where somebody says so.
+  if (!x.run_dir.empty() && ::access(x.run_dir.c_str(), X_OK) != 0)
+    return s.report_usage(
+      os_failure(errno, "check: cannot look: read " + x.run_dir));
   if (auto known = find_directories(s, x); !known)
     return s.report_usage(known.error());
   auto found = look(x);
