@@ -29,8 +29,9 @@ using reply = std::variant<done, network_status, network_list, endpoint_status,
 /// places for other requests are taken: it is then that people ask.
 bool is_inquiry(const request& what);
 
-/// Called exactly once, on a thread of the backend. Must not block. What it
-/// throws is logged and harms nobody.
+/// Called exactly once, on a thread of the backend, or inside `submit` when the
+/// request is refused at once. Must not block. What it throws is logged and
+/// harms nobody.
 using reply_handler = std::function<void(result<reply>)>;
 
 /// Called for each event, in order, on a thread of the backend. Must not
@@ -41,6 +42,9 @@ using event_handler = std::function<void(const event&)>;
 /// @thread_safety All methods may be called from any thread.
 class backend {
 public:
+  /// Answers what is open with `unavailable` and waits until no handler runs.
+  /// A handler may let go of the last reference to what `open_backend` or
+  /// `connect_backend` returned: then another thread does it.
   virtual ~backend() = default;
 
   /// Sends a request. After `deadline` the handler gets `timeout`; the outcome
@@ -53,8 +57,9 @@ public:
   /// Starts a subscription. @returns a number for `unsubscribe`.
   virtual result<uint64_t> subscribe(event_handler handler) = 0;
 
-  /// After it returns, the handler is not called any more. A handler may end
-  /// its own subscription, and others.
+  /// After it returns, the handler is not called any more. It waits for a call
+  /// that is running, unless a handler of this backend calls it: one may end
+  /// its own subscription, and others, and waits for nobody.
   virtual void unsubscribe(uint64_t subscription) = 0;
 
   /// Calls the handler once, on any thread, when this backend can work no more:

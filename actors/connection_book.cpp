@@ -17,33 +17,36 @@ fw::set_id publish_set(ip_family family, bool any_address) {
   return any_address ? fw::set_id::publish6_any : fw::set_id::publish6_addr;
 }
 
-/// What a published port would be as elements: one for all addresses of the
-/// host, one for this.
-std::vector<fw::element> explanations(const connection_info& x) {
+/// What a port of the host would be, published to where it leads: as elements,
+/// one for all addresses of the host, one for this.
+std::vector<fw::element>
+explanations(const ip_address& host, uint16_t port, const connection_info& x) {
   auto result = std::vector<fw::element>{};
-  const auto family = x.host.family();
-  if (auto made = fw::make_element(publish_set(family, false),
-                                   {x.host, *x.proto, x.host_port},
-                                   {x.server, x.server_port}))
-    result.push_back(std::move(*made));
+  const auto family = host.family();
   if (auto made
-      = fw::make_element(publish_set(family, true), {*x.proto, x.host_port},
+      = fw::make_element(publish_set(family, false), {host, *x.proto, port},
                          {x.server, x.server_port}))
+    result.push_back(std::move(*made));
+  if (auto made = fw::make_element(publish_set(family, true), {*x.proto, port},
+                                   {x.server, x.server_port}))
     result.push_back(std::move(*made));
   return result;
 }
 
 bool is_published(const connection_info& x, const firewall_book& rules) {
-  return std::ranges::any_of(explanations(x), [&](const auto& element) {
-    return rules.wants(element);
-  });
+  return std::ranges::any_of(explanations(x.host, x.host_port, x),
+                             [&](const auto& element) {
+                               return rules.wants(element);
+                             });
 }
 
-bool is_published_host_port(const connection_info& x,
-                            const firewall_book& rules) {
-  return std::ranges::any_of(explanations(x), [&](const auto& element) {
-    return rules.wants_key(element);
-  });
+/// Is it one, wherever it leads?
+bool is_published_port(const ip_address& host, uint16_t port,
+                       const connection_info& x, const firewall_book& rules) {
+  return std::ranges::any_of(explanations(host, port, x),
+                             [&](const auto& element) {
+                               return rules.wants_key(element);
+                             });
 }
 
 conntrack_filter to_host(const connection_info& x) {
@@ -138,6 +141,16 @@ bool connection_book::is_stray(const ip_address& x) const {
   });
 }
 
+/// Would an untranslated connection be translated if it began now? One that the
+/// proxy seems to have begun is its answer to a question that was forgotten.
+bool connection_book::is_before(const connection_info& x,
+                                const firewall_book& rules) const {
+  if (is_published_port(x.host, x.host_port, x, rules))
+    return x.proto == protocol::udp || !x.answered;
+  return x.proto == protocol::udp && !is_ours(x.client)
+         && is_published_port(x.client, x.client_port, x, rules);
+}
+
 connection_book::filters
 connection_book::unexplained(std::span<const connection_info> connections,
                              const firewall_book& rules) const {
@@ -151,8 +164,7 @@ connection_book::unexplained(std::span<const connection_info> connections,
     if (x.destination_translated()) {
       if (is_ours(x.server) && !is_published(x, rules))
         result.push_back(translated(x));
-    } else if (!x.source_translated && is_published_host_port(x, rules)
-               && (x.proto == protocol::udp || !x.answered)) {
+    } else if (!x.source_translated && is_before(x, rules)) {
       result.push_back(before(x));
     }
   }

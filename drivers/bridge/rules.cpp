@@ -108,6 +108,15 @@ void add_guard(collector& out, const network_spec& network,
     add_v6(link_local_of(mac));
 }
 
+void add_proxied_udp(collector& out, const port_binding& binding) {
+  const auto& address = binding.host_ip;
+  if (address.is_unspecified())
+    out.add(set_id::proxied_udp, {address.family(), binding.host_port});
+  else
+    out.add(address.is_v4() ? set_id::proxied_udp4 : set_id::proxied_udp6,
+            {address, binding.host_port});
+}
+
 // @param bridge The network's, if its containers do not reach each other.
 void add_binding(collector& out, const port_binding& binding,
                  const port_delivery& delivery, publish_mode mode,
@@ -120,6 +129,9 @@ void add_binding(collector& out, const port_binding& binding,
     out.add(set_id::by_proxy,
             {std::string_view{*bridge}, binding.proto, binding.host_port});
   auto is_v4 = binding.host_ip.is_v4();
+  if (delivery.proxy && binding.proto == protocol::udp
+      && mode == publish_mode::nat)
+    add_proxied_udp(out, binding);
   const auto& target = *delivery.target;
   if (mode == publish_mode::nat)
     out.add(is_v4 ? set_id::self4 : set_id::self6, {target, target});

@@ -41,6 +41,9 @@ enum class set_id : uint8_t {
   masquerade_from, ///< Networks that leave with an address of the host.
   proxied,         ///< Host ports that the proxy serves, too.
   by_proxy,        ///< Those that it alone serves for a network.
+  proxied_udp,     ///< UDP ports of it and the rules, at any address of the host.
+  proxied_udp4,    ///< The same, at one address.
+  proxied_udp6,    ///< The same, IPv6.
   no_router,       ///< Families forwarded because of us, for us alone.
   unguarded,       ///< Bridge ports of ours without a spoofing guard.
   guard_mac,       ///< MAC addresses of the others.
@@ -49,7 +52,7 @@ enum class set_id : uint8_t {
   guard_nd,        ///< The same, as neighbour discovery announces them.
 };
 
-inline constexpr size_t set_count = 25;
+inline constexpr size_t set_count = 28;
 
 /// The type of one part of a key or of data; nft's names.
 enum class part : uint8_t {

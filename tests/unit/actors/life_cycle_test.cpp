@@ -249,6 +249,35 @@ TEST_F(life_cycle, ARestartForgetsNoConnections) {
             std::vector{tracked});
 }
 
+// The proxy's answer to a question that the kernel had forgotten: its client's
+// next questions would count as answers to it, and never be translated.
+TEST_F(life_cycle, ARestartForgetsWhatTheProxySeemsToHaveBegun) {
+  make_network("web");
+  make_sandbox("box");
+  const auto attached = attach("web", "box");
+  auto port = port_spec{};
+  port.proto = protocol::udp;
+  port.port = 80;
+  port.host_port = 8080;
+  ASSERT_EQ(outcome(publish_ports{"", to_string(attached.spec.id), {port}}),
+            "ok");
+  auto tracked = netns::connection_info{};
+  tracked.proto = protocol::udp;
+  tracked.client = *ip_address::parse("192.0.2.1");
+  tracked.client_port = 8080;
+  tracked.host = tracked.server = *ip_address::parse("192.0.2.9");
+  tracked.host_port = tracked.server_port = 40'000;
+  tracked.answered = true;
+  ASSERT_TRUE(machine.world->track("", tracked));
+  auto other = tracked;
+  other.client_port = 8081;
+  other.host_port = other.server_port = 40'001;
+  ASSERT_TRUE(machine.world->track("", other));
+  restart();
+  EXPECT_EQ(machine.world->view().namespaces.at(0).connections,
+            std::vector{other});
+}
+
 TEST_F(life_cycle, WhatWasLostIsThereAgainAfterARestart) {
   auto network = make_network("web");
   auto sandbox = make_sandbox("box");

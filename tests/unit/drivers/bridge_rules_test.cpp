@@ -289,6 +289,31 @@ TEST(PortRules, AskOnceForWhatTwoBindingsWant) {
     lines{"open4: 10.1.0.2 . tcp . 80"});
 }
 
+// The proxy's late answer to one who asked before would be tracked as a
+// question.
+TEST(PortRules, NameThePortsOfUdpThatTheProxyServesToo) {
+  auto udp = [](std::string_view host) {
+    auto result = binding(host);
+    result.proto = protocol::udp;
+    return result;
+  };
+  auto network = network_dual();
+  EXPECT_EQ(
+    port_lines(network, {udp("0.0.0.0"), udp("::")}),
+    (lines{"self4: 10.1.0.2 . 10.1.0.2", "self6: fd00:1::2 . fd00:1::2",
+           "publish4_any: udp . 8080 : 10.1.0.2 . 80",
+           "publish6_any: udp . 8080 : fd00:1::2 . 80", "proxied: udp . 8080",
+           "proxied_udp: ipv4 . 8080", "proxied_udp: ipv6 . 8080"}));
+  EXPECT_EQ(port_lines(network, {udp("192.0.2.1"), udp("2001:db8::1")}),
+            (lines{"self4: 10.1.0.2 . 10.1.0.2", "self6: fd00:1::2 . fd00:1::2",
+                   "publish4_addr: 192.0.2.1 . udp . 8080 : 10.1.0.2 . 80",
+                   "publish6_addr: 2001:db8::1 . udp . 8080 : fd00:1::2 . 80",
+                   "proxied: udp . 8080", "proxied_udp4: 192.0.2.1 . 8080",
+                   "proxied_udp6: 2001:db8::1 . 8080"}));
+  EXPECT_EQ(port_lines(network, {udp("127.0.0.1")}),
+            (lines{"proxied: udp . 8080"}));
+}
+
 // Where br_netfilter is on, a translated packet would not leave the bridge.
 TEST(PortRules, LeaveTheirOwnNetworkToTheProxyWithoutIcc) {
   auto network = network_dual();
