@@ -18,7 +18,7 @@ struct cli_run {
 cli_run run_command(const std::string& host, std::vector<std::string> words,
                     const std::string& input = {}, bool is_terminal = false);
 
-/// The command line against the server on a fake controller.
+/// The command line against the server over real actors on a simulated machine.
 class cli_fixture : public server_fixture {
 protected:
   void SetUp() override {

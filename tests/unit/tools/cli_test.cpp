@@ -12,36 +12,41 @@ namespace troupe::test {
 
 namespace {
 
-using CommandLine = cli_fixture;
 using words = std::vector<std::string>;
 
-// Ids of the fake controller: 111…1, 222…2, in order of creation.
-std::string id(int n) {
-  auto digit = std::string(1, static_cast<char>('0' + n));
-  auto result = std::string{};
-  for (auto i = 0; i < 12; ++i)
-    result += digit;
-  return result + std::string(51, '0') + digit;
-}
+class CommandLine : public cli_fixture {
+protected:
+  /// The id that a command prints.
+  std::string made(words command) {
+    auto x = run(std::move(command));
+    EXPECT_EQ(x.code, 0) << x.err;
+    EXPECT_EQ(x.out.size(), 65U) << x.out;
+    EXPECT_EQ(x.out.find_first_not_of("0123456789abcdef"), 64U) << x.out;
+    return x.out.substr(0, 64);
+  }
+
+  static std::string brief(const std::string& id) {
+    return id.substr(0, 12);
+  }
+};
 
 TEST_F(CommandLine, PrintsTheIdOfWhatItCreates) {
-  auto x = run({"network", "create", "web"});
-  EXPECT_EQ(x.code, 0);
-  EXPECT_EQ(x.out, id(1) + "\n");
-  EXPECT_EQ(x.err, "");
+  auto web = made({"network", "create", "web"});
+  EXPECT_EQ(run({"network", "inspect", web, "--format", "name"}).out, "web\n");
 }
 
 TEST_F(CommandLine, ListsNetworks) {
-  (void)run({"network", "create", "web", "--subnet", "10.1.0.0/16"});
-  (void)run({"network", "create", "-d", "null", "idle"});
+  auto web = made({"network", "create", "web", "--subnet", "10.1.0.0/16"});
+  auto idle = made({"network", "create", "-d", "null", "idle"});
   EXPECT_EQ(
     run({"network", "ls"}).out,
-    "NETWORK ID     NAME   DRIVER   SUBNET          ENDPOINTS   STATE\n"
-    "222222222222   idle   null     172.18.0.0/16   0           ready\n"
-    "111111111111   web    bridge   10.1.0.0/16     0           ready\n");
-  EXPECT_EQ(run({"network", "list", "-q"}).out, "222222222222\n111111111111\n");
+    "NETWORK ID     NAME   DRIVER   SUBNET        ENDPOINTS   STATE\n"
+      + brief(idle) + "   idle   null     -             0           ready\n"
+      + brief(web) + "   web    bridge   10.1.0.0/16   0           ready\n");
+  EXPECT_EQ(run({"network", "list", "-q"}).out,
+            brief(idle) + "\n" + brief(web) + "\n");
   EXPECT_EQ(run({"network", "ls", "-q", "--no-trunc"}).out,
-            id(2) + "\n" + id(1) + "\n");
+            idle + "\n" + web + "\n");
   EXPECT_EQ(run({"network", "ls", "--format", "name"}).out, "idle\nweb\n");
   auto all = json::parse(run({"network", "ls", "--format", "json"}).out);
   ASSERT_EQ(all.size(), 2U);
@@ -56,7 +61,7 @@ TEST_F(CommandLine, ListsNothingAsHeadersOnly) {
 }
 
 TEST_F(CommandLine, FiltersLists) {
-  (void)run({"network", "create", "web", "--label", "tier=front"});
+  auto web = made({"network", "create", "web", "--label", "tier=front"});
   (void)run({"network", "create", "-d", "null", "idle"});
   auto names = [this](words filters) {
     auto all = words{"network", "ls", "--format", "name"};
@@ -72,7 +77,7 @@ TEST_F(CommandLine, FiltersLists) {
   EXPECT_EQ(names({"label=tier=back"}), "");
   EXPECT_EQ(names({"name=w", "name=i"}), "idle\nweb\n");
   EXPECT_EQ(names({"name=w", "driver=null"}), "");
-  EXPECT_EQ(names({"id=1111"}), "web\n");
+  EXPECT_EQ(names({"id=" + brief(web)}), "web\n");
   auto wrong = run({"network", "ls", "--filter", "nam=x"});
   EXPECT_EQ(wrong.code, 2);
   EXPECT_EQ(wrong.err, "Error: --filter \"nam=x\": unknown key\n"
@@ -80,12 +85,12 @@ TEST_F(CommandLine, FiltersLists) {
 }
 
 TEST_F(CommandLine, InspectsSeveralAndGoesOnAfterAnError) {
-  (void)run({"network", "create", "web"});
-  auto x = run({"network", "inspect", "none", "1111"});
+  auto web = made({"network", "create", "web"});
+  auto x = run({"network", "inspect", "none", brief(web)});
   EXPECT_EQ(x.code, 3);
   EXPECT_EQ(json::parse(x.out).at(0)["spec"]["name"], "web");
-  EXPECT_EQ(x.err, "Error: network \"none\": no such network\n"
-                   "Hint: see troupe network ls\n");
+  EXPECT_EQ(x.err, "Error: find network \"none\": no such network\n"
+                   "Hint: list them with: troupe network ls\n");
   EXPECT_EQ(run({"network", "inspect", "none"}).out, "[]\n");
 }
 
@@ -122,7 +127,7 @@ TEST_F(CommandLine, ExitsWith5WithoutADaemon) {
 }
 
 TEST_F(CommandLine, ExitsWith124AtTheDeadline) {
-  fake_->hold = true;
+  backend_->hold = true;
   EXPECT_EQ(run({"--timeout", "0.2", "status"}).code, 124);
   EXPECT_EQ(run({"status", "--timeout", "0.2"}).code, 124);
   EXPECT_EQ(run({"status", "--timeout", "0"}).code, 2);
@@ -135,24 +140,24 @@ TEST_F(CommandLine, TakesTheHostFromItsOption) {
 
 TEST_F(CommandLine, ManagesEndpoints) {
   (void)run({"network", "create", "web", "--subnet", "10.1.0.0/16"});
-  auto made = run({"endpoint", "create", "web", "c1", "--ip", "10.1.0.9",
-                   "--mac", "02:42:0A:01:00:09"});
-  EXPECT_EQ(made.out, id(2) + "\n") << made.err;
+  auto c1 = made({"endpoint", "create", "web", "c1", "--ip", "10.1.0.9",
+                  "--mac", "02:42:0A:01:00:09"});
   (void)run({"sandbox", "create", "box"});
-  EXPECT_EQ(run({"join", "web/c1", "box"}).out, id(2) + "\n");
+  EXPECT_EQ(run({"join", "web/c1", "box"}).out, c1 + "\n");
   EXPECT_EQ(
     run({"endpoint", "ls", "web"}).out,
     "ENDPOINT ID    NETWORK   NAME   SANDBOX   INTERFACE   ADDRESS       "
     "PORTS   STATE\n"
-    "222222222222   web       c1     box       eth0        10.1.0.9/16   "
-    "-       joined\n");
+      + brief(c1)
+      + "   web       c1     box       eth0        10.1.0.9/16   "
+        "-       joined\n");
   EXPECT_EQ(run({"endpoint", "ls", "--format", "name"}).out, "web/c1\n");
   EXPECT_EQ(run({"endpoint", "rm", "web", "c1"}).code, 1);
   EXPECT_EQ(run({"leave", "web/c1"}).out, "web/c1\n");
   EXPECT_EQ(run({"leave", "web/c1"}).code, 1);
   EXPECT_EQ(run({"endpoint", "inspect", "web", "c1", "--format", "name"}).out,
             "web/c1\n");
-  EXPECT_EQ(run({"endpoint", "inspect", "2222", "--format", "name"}).out,
+  EXPECT_EQ(run({"endpoint", "inspect", brief(c1), "--format", "name"}).out,
             "web/c1\n");
   EXPECT_EQ(run({"endpoint", "rm", "web/c1"}).out, "c1\n");
 }
@@ -160,7 +165,7 @@ TEST_F(CommandLine, ManagesEndpoints) {
 TEST_F(CommandLine, AttachesAndDetaches) {
   (void)run({"network", "create", "web"});
   (void)run({"sandbox", "create", "box", "--hostname", "h"});
-  EXPECT_EQ(run({"attach", "web", "box"}).out, id(3) + "\n");
+  (void)made({"attach", "web", "box"});
   EXPECT_EQ(run({"attach", "web", "box"}).code, 4);
   EXPECT_EQ(
     run({"attach", "web", "box", "--name", "two", "--format", "name"}).out,
@@ -184,6 +189,20 @@ TEST_F(CommandLine, PrunesUnusedNetworks) {
 }
 
 TEST_F(CommandLine, ShowsTheStatus) {
+  backend_->override_reply
+    = [](const request& x) -> std::optional<result<reply>> {
+    if (!std::holds_alternative<get_status>(x))
+      return std::nullopt;
+    auto status = daemon_status{};
+    status.version = "0.1.0";
+    status.state_dir = "/var/lib/troupe";
+    status.run_dir = "/run/troupe";
+    status.generation = 3;
+    status.drivers = {"bridge", "host", "null"};
+    status.startup = {{"loaded", 1'250, "2 networks"}, {"ready", 90, ""}};
+    status.warnings = {"nothing serious"};
+    return result<reply>{reply{status}};
+  };
   EXPECT_EQ(run({"status"}).out,
             "Troupe 0.1.0, start 3 on this state\n"
             "State:     /var/lib/troupe\n"
@@ -209,7 +228,7 @@ TEST_F(CommandLine, ShowsTheTopology) {
     run({"status", "--topology"}).out,
     "NETWORK   DRIVER   SUBNET          SANDBOX   INTERFACE   ADDRESS       "
     "MAC\n"
-    "idle      bridge   172.18.0.0/16   -         -           -             -\n"
+    "idle      bridge   172.17.0.0/16   -         -           -             -\n"
     "web       bridge   10.1.0.0/16     box       eth0        10.1.0.2/16   "
     "02:42:0a:01:00:02\n");
 }
@@ -218,7 +237,13 @@ TEST_F(CommandLine, DiagnosesAndRepairs) {
   auto healthy = run({"doctor"});
   EXPECT_EQ(healthy.code, 0);
   EXPECT_EQ(healthy.out, "Store, actors and kernel agree.\n");
-  (void)run({"network", "create", "sick"});
+  backend_->override_reply
+    = [](const request& x) -> std::optional<result<reply>> {
+    auto report = doctor_report{};
+    report.findings.push_back({"network sick", "bridge is missing", "make it",
+                               std::get<run_doctor>(x).repair});
+    return result<reply>{reply{report}};
+  };
   auto sick = run({"doctor"});
   EXPECT_EQ(sick.code, 1);
   EXPECT_EQ(sick.out, "OBJECT         PROBLEM             REPAIR    REPAIRED\n"
@@ -238,8 +263,8 @@ TEST_F(CommandLine, PrintsEvents) {
     return client().ask("GET", "/metrics").body.find("troupe_event_streams 1")
            != std::string::npos;
   });
-  fake_->publish("network", "create", "web");
-  fake_->publish("network", "remove", "web");
+  backend_->publish("network", "create", "web");
+  backend_->publish("network", "remove", "web");
   reader.join();
   ASSERT_TRUE(open);
   auto end = x.out.find('\n');
@@ -256,7 +281,7 @@ TEST_F(CommandLine, RefusesToRunNothing) {
 TEST_F(CommandLine, RunsACommandInsideANamespace) {
   if (::geteuid() != 0)
     GTEST_SKIP() << "needs root to enter a namespace";
-  fake_->override_reply = [](const request&) {
+  backend_->override_reply = [](const request&) {
     auto status = sandbox_status{};
     status.spec.name = "box";
     status.key = "/proc/self/ns/net";
@@ -301,7 +326,7 @@ TEST_F(CommandLine, ShowsHelpAndVersion) {
 
 TEST_F(CommandLine, SendsNothingThatIsWrong) {
   auto asked = 0;
-  fake_->override_reply = [&asked](const request&) {
+  backend_->override_reply = [&asked](const request&) {
     ++asked;
     return result<reply>{reply{done{}}};
   };

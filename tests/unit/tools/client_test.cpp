@@ -51,8 +51,8 @@ TEST_F(Client, GetsTheDaemonsErrorsWhole) {
   auto got = connect()->call(inspect_network{"none"}, 60s);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ec::not_found);
-  EXPECT_EQ(got.error().message, "network \"none\": no such network");
-  EXPECT_EQ(got.error().hint, "see troupe network ls");
+  EXPECT_EQ(got.error().message, "find network \"none\": no such network");
+  EXPECT_EQ(got.error().hint, "list them with: troupe network ls");
   EXPECT_EQ(got.error().os_error, 0);
 }
 
@@ -98,29 +98,29 @@ TEST_F(Client, SaysThatTheSocketIsNotForThisUser) {
 }
 
 TEST_F(Client, GivesUpAtItsDeadline) {
-  fake_->hold = true;
+  backend_->hold = true;
   start();
   auto got = connect()->call(get_status{}, 200ms);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ec::timeout);
-  EXPECT_EQ(fake_->last_deadline_ms, 200);
+  EXPECT_EQ(backend_->last_deadline_ms, 200);
 }
 
 TEST_F(Client, DoesNotSendARequestTwiceWhenTheDaemonDies) {
   start();
   auto link = connect();
   ASSERT_TRUE(link->call(get_status{}, 60s));
-  fake_->hold = true;
+  backend_->hold = true;
   auto reply = std::async(std::launch::async, [&link] {
     return link->call(create_network{named("web")}, 60s);
   });
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 1;
+    return backend_->held() == 1;
   }));
   server_->stop(0ms);
   EXPECT_FALSE(reply.get());
-  EXPECT_EQ(fake_->held(), 1U);
-  fake_->release();
+  EXPECT_EQ(backend_->held(), 1U);
+  backend_->release();
 }
 
 TEST_F(Client, FindsANewDaemonAfterARestart) {
@@ -138,7 +138,7 @@ TEST_F(Client, HandlersHarmNobody) {
   auto link = connect();
   handler_contract{*link,
                    [this] {
-                     fake_->publish("network", "create", "web");
+                     backend_->publish("network", "create", "web");
                    }}
     .check();
 }
@@ -163,12 +163,14 @@ TEST_F(Client, SubmitsManyRequestsAtOnce) {
   auto link = connect();
   auto good = std::atomic<int>{0};
   auto answered = std::atomic<int>{0};
-  for (auto i = 0; i < 300; ++i)
-    link->submit(create_network{named("net" + std::to_string(i))}, 60s,
-                 [&](const result<reply>& x) {
-                   good += x.has_value();
-                   ++answered;
-                 });
+  for (auto i = 0; i < 300; ++i) {
+    auto spec = sandbox_spec{};
+    spec.name = "box" + std::to_string(i);
+    link->submit(create_sandbox{spec}, 60s, [&](const result<reply>& x) {
+      good += x.has_value();
+      ++answered;
+    });
+  }
   EXPECT_TRUE(eventually([&answered] {
     return answered == 300;
   }));
@@ -176,7 +178,7 @@ TEST_F(Client, SubmitsManyRequestsAtOnce) {
 }
 
 TEST_F(Client, SubmitsAreAnsweredWhenTheClientEnds) {
-  fake_->hold = true;
+  backend_->hold = true;
   start();
   auto outcome = std::promise<result<reply>>{};
   auto link = connect();
@@ -184,11 +186,11 @@ TEST_F(Client, SubmitsAreAnsweredWhenTheClientEnds) {
     outcome.set_value(std::move(x));
   });
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 1;
+    return backend_->held() == 1;
   }));
   link.reset();
   EXPECT_EQ(outcome.get_future().get().error().code, ec::unavailable);
-  fake_->release();
+  backend_->release();
 }
 
 TEST_F(Client, CallsFromManyThreads) {
@@ -214,12 +216,12 @@ TEST_F(Client, SubscribesAndUnsubscribes) {
     ++seen;
   });
   ASSERT_TRUE(number) << number.error().message;
-  fake_->publish("network", "create", "web");
+  backend_->publish("network", "create", "web");
   EXPECT_TRUE(eventually([&seen] {
     return seen == 1;
   }));
   link->unsubscribe(*number);
-  fake_->publish("network", "create", "web");
+  backend_->publish("network", "create", "web");
   EXPECT_EQ(seen, 1);
 }
 
@@ -239,11 +241,11 @@ TEST_F(Client, UnsubscribesInsideItsHandler) {
     link->unsubscribe(number);
   });
   number = *made;
-  fake_->publish("network", "create", "web");
+  backend_->publish("network", "create", "web");
   EXPECT_TRUE(eventually([&seen] {
     return seen == 1;
   }));
-  fake_->publish("network", "create", "web");
+  backend_->publish("network", "create", "web");
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(seen, 1);
 }
@@ -268,7 +270,7 @@ TEST_F(Client, TellsSubscribersOfARestart) {
   EXPECT_TRUE(has("daemon disconnect"));
   start();
   EXPECT_TRUE(has("daemon connect"));
-  fake_->publish("network", "create", "web");
+  backend_->publish("network", "create", "web");
   EXPECT_TRUE(has("network create"));
 }
 
@@ -281,7 +283,7 @@ std::chrono::nanoseconds processor_time() {
 // Client and server together. The goal of an optimised build is 0.15 ms; the
 // bound leaves room for debugging and sanitizers.
 TEST_F(Client, CallsAreCheap) {
-  fake_->answer_on_thread = false;
+  backend_->answer_on_thread = false;
   start();
   auto link = connect();
   constexpr auto rounds = 200;

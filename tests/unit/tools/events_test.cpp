@@ -139,7 +139,7 @@ protected:
 TEST_F(EventStreams, ReachAClient) {
   start();
   auto c = reader();
-  fake_->publish("network", "create", "web");
+  backend_->publish("network", "create", "web");
   auto text = c.receive_until("\n\n\r\n");
   EXPECT_NE(text.find("text/event-stream"), text.npos);
   text = c.receive_until("\"web\"");
@@ -148,8 +148,8 @@ TEST_F(EventStreams, ReachAClient) {
 
 TEST_F(EventStreams, GoOnWhereTheClientWas) {
   start();
-  fake_->publish("network", "create", "one");
-  fake_->publish("network", "create", "two");
+  backend_->publish("network", "create", "one");
+  backend_->publish("network", "create", "two");
   auto c = reader("Last-Event-ID: 1\r\n");
   auto text = c.receive_until("\"two\"");
   EXPECT_NE(text.find("\"two\""), text.npos);
@@ -172,7 +172,7 @@ TEST_F(EventStreams, AreGivenBackWhenClientsLeave) {
     { auto c = reader(); }
     // A write to the dead one is what tells the server.
     ASSERT_TRUE(eventually([this] {
-      fake_->publish("network", "create", "web");
+      backend_->publish("network", "create", "web");
       auto got = client();
       return got.ask("GET", "/metrics").body.find("troupe_event_streams 0\n")
              != std::string::npos;
@@ -187,7 +187,7 @@ TEST_F(EventStreams, OfSlowReadersEndWithoutHarmToOthers) {
   auto slow = reader();
   auto name = std::string(3'000, 'n');
   for (auto i = 0; i < 2'000; ++i)
-    fake_->publish("network", "create", name);
+    backend_->publish("network", "create", name);
   EXPECT_EQ(client().ask("GET", "/v1/status").status, 200);
   EXPECT_TRUE(slow.is_closed());
 }
@@ -217,7 +217,7 @@ TEST_F(EventStreams, CarryManyEventsToManyReaders) {
     ASSERT_TRUE(readers.back()->wait_until_open());
   }
   for (auto i = size_t{0}; i < events; ++i)
-    fake_->publish("network", "create", "web");
+    backend_->publish("network", "create", "web");
   EXPECT_TRUE(eventually([&] {
     return complete == seen.size();
   }));

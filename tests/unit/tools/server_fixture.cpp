@@ -110,7 +110,7 @@ void server_fixture::start(tools::server_options options) {
   auto opened = tools::listener::open(socket_, "");
   ASSERT_TRUE(opened) << opened.error().message;
   listener_.emplace(std::move(*opened));
-  auto started = tools::server::start(fake_, listener_->take_descriptor(),
+  auto started = tools::server::start(backend_, listener_->take_descriptor(),
                                       std::move(options));
   ASSERT_TRUE(started) << started.error().message;
   server_ = std::move(*started);

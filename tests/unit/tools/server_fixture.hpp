@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/tests/unit/tools/fake_backend.hpp"
+#include "troupe/tests/unit/tools/tapped_backend.hpp"
 #include "troupe/tools/trouped/listener.hpp"
 #include "troupe/tools/trouped/server.hpp"
 
@@ -64,7 +64,7 @@ private:
   std::string buffer_;
 };
 
-/// The server on a fake controller and a real socket.
+/// The server over real actors on a simulated machine, and a real socket.
 class server_fixture : public ::testing::Test {
 protected:
   /// Starts it; for tests with limits of their own.
@@ -82,7 +82,7 @@ protected:
 
   temporary_directory directory_;
   std::string socket_ = directory_ / "api.sock";
-  std::shared_ptr<fake_backend> fake_ = std::make_shared<fake_backend>();
+  std::shared_ptr<tapped_backend> backend_ = std::make_shared<tapped_backend>();
   std::optional<tools::listener> listener_;
   std::unique_ptr<tools::server> server_;
 };

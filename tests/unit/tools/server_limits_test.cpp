@@ -76,7 +76,7 @@ TEST_F(ServerLimits, RefusesHeadersWithoutEnd) {
 }
 
 TEST_F(ServerLimits, AnswersBusyOverTheLimitOfRequests) {
-  fake_->hold = true;
+  backend_->hold = true;
   start(small());
   auto first = client();
   auto second = client();
@@ -84,19 +84,19 @@ TEST_F(ServerLimits, AnswersBusyOverTheLimitOfRequests) {
   ASSERT_TRUE(first.send(request));
   ASSERT_TRUE(second.send(request));
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 2;
+    return backend_->held() == 2;
   }));
   auto got = client().ask("GET", "/v1/networks");
   EXPECT_EQ(got.status, 503);
   EXPECT_NE(got.head.find("Retry-After: 1"), std::string::npos);
-  fake_->release();
+  backend_->release();
   EXPECT_EQ(first.receive().status, 200);
   EXPECT_EQ(second.receive().status, 200);
   EXPECT_EQ(client().ask("GET", "/v1/status").status, 200);
 }
 
 TEST_F(ServerLimits, TellsHowItIsWhenAllPlacesAreTaken) {
-  fake_->hold = true;
+  backend_->hold = true;
   auto options = small();
   options.max_inquiries = 3;
   start(options);
@@ -107,7 +107,7 @@ TEST_F(ServerLimits, TellsHowItIsWhenAllPlacesAreTaken) {
       busy.back().send("GET /v1/networks HTTP/1.1\r\nHost: x\r\n\r\n"));
   }
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 2;
+    return backend_->held() == 2;
   }));
   auto asking = std::vector<raw_client>{};
   for (const auto* target :
@@ -118,25 +118,25 @@ TEST_F(ServerLimits, TellsHowItIsWhenAllPlacesAreTaken) {
       + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
   }
   EXPECT_TRUE(eventually([this] {
-    return fake_->held() == 5;
+    return backend_->held() == 5;
   }));
   // They have a limit of their own.
   EXPECT_EQ(client().ask("GET", "/v1/status").status, 503);
-  fake_->release();
+  backend_->release();
   for (auto& x : asking)
     EXPECT_EQ(x.receive().status, 200);
 }
 
 TEST_F(ServerLimits, WaitsForTheBackendLongerThanForAClient) {
-  fake_->hold = true;
+  backend_->hold = true;
   start(impatient());
   auto c = client();
   ASSERT_TRUE(c.send(status_request));
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 1;
+    return backend_->held() == 1;
   }));
   std::this_thread::sleep_for(std::chrono::milliseconds{2'700});
-  fake_->release();
+  backend_->release();
   EXPECT_EQ(c.receive().status, 200);
 }
 
@@ -162,7 +162,7 @@ TEST_F(ServerLimits, ClosesOnClientsThatDripTheirRequest) {
 }
 
 TEST_F(ServerLimits, SurvivesClientsThatHangUp) {
-  fake_->hold = true;
+  backend_->hold = true;
   auto options = server_options{};
   start(options);
   for (auto i = 0; i < 20; ++i) {
@@ -172,10 +172,10 @@ TEST_F(ServerLimits, SurvivesClientsThatHangUp) {
                         "Content-Length: 500\r\n\r\nhalf");
     (void)client().send("GET /v1/st");
     ASSERT_TRUE(eventually([this, i] {
-      return fake_->held() == static_cast<size_t>(i) + 1;
+      return backend_->held() == static_cast<size_t>(i) + 1;
     }));
   }
-  fake_->release();
+  backend_->release();
   EXPECT_EQ(client().ask("GET", "/v1/status").status, 200);
 }
 
@@ -186,15 +186,15 @@ TEST_F(ServerLimits, ServesManyClientsAtOnce) {
   auto threads = std::vector<std::thread>{};
   for (auto i = 0; i < 64; ++i)
     threads.emplace_back([this, i, &good] {
-      auto name = "net" + std::to_string(i);
+      auto name = "box" + std::to_string(i);
       auto c = client();
-      good += c.ask("POST", "/v1/networks",
+      good += c.ask("POST", "/v1/sandboxes",
                     R"({"spec":{"name":")" + name + R"("}})")
                 .status
               == 201;
       for (auto n = 0; n < 10; ++n)
-        good += c.ask("GET", "/v1/networks/" + name).status == 200;
-      good += c.ask("DELETE", "/v1/networks/" + name).status == 200;
+        good += c.ask("GET", "/v1/sandboxes/" + name).status == 200;
+      good += c.ask("DELETE", "/v1/sandboxes/" + name).status == 200;
     });
   for (auto& x : threads)
     x.join();

@@ -34,7 +34,7 @@ TEST_F(Server, AnswersEachErrorWithItsStatusAndText) {
     {ec::timeout, 408},          {ec::conflict, 409},  {ec::unsupported, 501},
     {ec::unavailable, 503},      {ec::internal, 500}};
   auto code = ec::none;
-  fake_->override_reply = [&code](const request&) {
+  backend_->override_reply = [&code](const request&) {
     return result<reply>{fail(code, "message of it", "hint of it")};
   };
   start();
@@ -63,7 +63,7 @@ TEST_F(Server, RefusesUnknownPathsMethodsAndParameters) {
 
 TEST_F(Server, DecodesNamesInPathsOnce) {
   auto seen = std::string{};
-  fake_->override_reply
+  backend_->override_reply
     = [&seen](const request& x) -> std::optional<result<reply>> {
     seen = std::get<inspect_network>(x).network;
     return fail(ec::not_found, "no");
@@ -119,7 +119,7 @@ TEST_F(Server, AnswersPipelinedRequestsInOrder) {
 }
 
 TEST_F(Server, AnswersEvenWhenTheBackendRepliesAtOnce) {
-  fake_->answer_on_thread = false;
+  backend_->answer_on_thread = false;
   start();
   auto c = client();
   for (auto i = 0; i < 100; ++i)
@@ -137,15 +137,15 @@ TEST_F(Server, GivesTheBackendTheClientsDeadline) {
     return c.receive().status;
   };
   EXPECT_EQ(ask("Troupe-Deadline-Ms: 1234\r\n"), 200);
-  EXPECT_EQ(fake_->last_deadline_ms, 1'234);
+  EXPECT_EQ(backend_->last_deadline_ms, 1'234);
   EXPECT_EQ(ask("Troupe-Deadline-Ms: 999999\r\n"), 200);
-  EXPECT_EQ(fake_->last_deadline_ms, 5'000);
+  EXPECT_EQ(backend_->last_deadline_ms, 5'000);
   EXPECT_EQ(ask("Troupe-Deadline-Ms: soon\r\n"), 200);
-  EXPECT_EQ(fake_->last_deadline_ms, 5'000);
+  EXPECT_EQ(backend_->last_deadline_ms, 5'000);
 }
 
 TEST_F(Server, ReportsAReplyOfTheWrongKind) {
-  fake_->override_reply = [](const request&) {
+  backend_->override_reply = [](const request&) {
     return result<reply>{reply{done{}}};
   };
   start();
@@ -191,14 +191,14 @@ TEST_F(Server, ServesMetrics) {
         "1\n",
         "troupe_requests_total{operation=\"unknown\",status=\"404\"} 1\n",
         "troupe_request_seconds_count{operation=\"create_network\"} 1\n",
-        "troupe_networks 1\n", "troupe_generation 3\n",
+        "troupe_networks 1\n", "troupe_generation 1\n",
         "troupe_info{version=\"0.1.0\"} 1\n", "troupe_connections 1\n",
         "process_open_fds "})
     EXPECT_NE(got.body.find(line), std::string::npos) << line << got.body;
 }
 
 TEST_F(Server, ServesMetricsWhileTheBackendIsBusy) {
-  fake_->override_reply = [](const request&) {
+  backend_->override_reply = [](const request&) {
     return result<reply>{fail(ec::unavailable, "busy")};
   };
   start();
@@ -208,31 +208,31 @@ TEST_F(Server, ServesMetricsWhileTheBackendIsBusy) {
 }
 
 TEST_F(Server, StopsWithRequestsInWork) {
-  fake_->hold = true;
+  backend_->hold = true;
   start();
   auto c = client();
   ASSERT_TRUE(c.send("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"));
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 1;
+    return backend_->held() == 1;
   }));
   stop();
   EXPECT_EQ(c.receive().status, 503);
   // The late answer finds nobody, and harms nobody.
-  fake_->release();
+  backend_->release();
 }
 
 TEST_F(Server, WaitsForRequestsInWorkWhenItStops) {
-  fake_->hold = true;
+  backend_->hold = true;
   start();
   auto c = client();
   ASSERT_TRUE(c.send("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"));
   ASSERT_TRUE(eventually([this] {
-    return fake_->held() == 1;
+    return backend_->held() == 1;
   }));
   auto stopping = std::thread{[this] {
     server_->stop(std::chrono::seconds{10});
   }};
-  fake_->release();
+  backend_->release();
   stopping.join();
   EXPECT_EQ(c.receive().status, 200);
 }
