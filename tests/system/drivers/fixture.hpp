@@ -172,6 +172,12 @@ protected:
               const netns::link_change& wanted) {
     auto index = where.link_index(link);
     ASSERT_TRUE(index) << text(index);
+    // Before Linux 6.2 a link that is up has its name for good.
+    auto down = netns::link_change{};
+    down.up = false;
+    if (wanted.name) {
+      ASSERT_TRUE(where.set_link(*index, down));
+    }
     auto done = where.set_link(*index, wanted);
     ASSERT_TRUE(done) << text(done);
   }

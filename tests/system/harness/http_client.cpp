@@ -48,6 +48,10 @@ http_client::send(const std::string& method, const std::string& target,
 std::optional<response>
 http_client::send_text(const std::string& method, const std::string& target,
                        const std::string& body) {
+  // The daemon hangs up on those who were silent for long.
+  char byte = 0;
+  if (fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    disconnect();
   if (fd_ < 0 && !connect())
     return std::nullopt;
   auto text = method + " " + target + " HTTP/1.1\r\nHost: troupe\r\n";
