@@ -57,6 +57,8 @@ private:
   check_paths(const std::string& object, const drivers::endpoint_plan& plan,
               const netns::audit_pin& pin);
   void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
+  void
+  check_kernel_rules(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void check_leftovers();
   bool is_foreign(const netns::audit_link& link) const;
   void add_obstructions();
@@ -259,6 +261,30 @@ void examination::check_sandbox(const sandbox_spec& sandbox) {
   for (const auto* join : joins_[sandbox.id])
     check_join(*join, *pin);
   check_gateway(sandbox, *pin);
+  check_kernel_rules(sandbox, *pin);
+}
+
+/// Rules that a namespace is born with are the container's to change; without
+/// them nothing of ours is looked at.
+void examination::check_kernel_rules(const sandbox_spec& sandbox,
+                                     const netns::audit_pin& pin) {
+  auto has = [&](bool v6) {
+    return std::ranges::any_of(joins_[sandbox.id], [&](const auto* join) {
+      const auto found = endpoints_.find(join->endpoint);
+      return found != endpoints_.end()
+             && std::ranges::any_of(found->second->addresses,
+                                    [&](const auto& x) {
+                                      return x.address.is_v4() != v6;
+                                    });
+    });
+  };
+  for (const auto& x : pin.lost_rules)
+    if (has(x.starts_with("ip -6")))
+      findings_.push_back(
+        {"sandbox " + sandbox.name + " (" + sandbox.id.brief() + ")",
+         "a rule of the kernel's own is missing inside: its "
+         "routes are not looked at",
+         "", false, "troupe sandbox exec " + sandbox.name + " -- " + x});
 }
 
 void examination::check_join(const join_spec& join,

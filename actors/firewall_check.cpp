@@ -32,9 +32,11 @@ void add_port_problems(const firewall_work& work,
 /// Brings back what is missing: rules, ports, what the host forwards. The
 /// report says what was, and what still is.
 result<void> mend(firewall_work& work, mend_report& report) {
-  if (!report.differences.empty() || work.is_distrusted())
+  if (!report.differences.empty() || work.is_distrusted()) {
+    work.owe_review();
     if (auto done = work.load(); !done)
       return done;
+  }
   // What is left of it is told below.
   static_cast<void>(work.repair_ports());
   add_port_problems(work, report.unmended);

@@ -134,6 +134,12 @@ public:
   /// known that the records say: what an earlier run left is owed, and paid.
   result<void> review_connections();
 
+  /// Rules were not there for a while: who came meanwhile went another way, and
+  /// would go on. Owes a review.
+  void owe_review() {
+    owes_review_ = true;
+  }
+
   /// What `review_connections` would forget, one line each. Reads only.
   result<std::vector<std::string>> stale_connections();
 
@@ -184,7 +190,7 @@ private:
   bool owes_ports_ = false;
   connection_book connections_;
   connection_book::filters owed_;
-  bool owes_review_ = false; ///< The connections of an earlier run.
+  bool owes_review_ = false; ///< What somebody else's time has left.
   std::optional<error> missing_;
 };
 

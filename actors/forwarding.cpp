@@ -169,18 +169,20 @@ forwarding::keep_advertised_routes(netns::undo_stack& undo) {
   auto links = kernel_.links();
   if (!links)
     return fail(std::move(links.error()));
-  for (const auto& x : *links) {
-    if ((x.group & ~1U) == group_)
-      continue;
-    auto now = kernel_.read_sysctl(sysctl::ipv6_accept_ra, x.name);
+  auto names = std::vector<std::string>{"default"}; // Of links to come.
+  for (const auto& x : *links)
+    if ((x.group & ~1U) != group_ && x.name != "lo")
+      names.push_back(x.name);
+  for (const auto& x : names) {
+    auto now = kernel_.read_sysctl(sysctl::ipv6_accept_ra, x);
     if (!now || *now != 1)
       continue; // A link without IPv6, or one that went.
-    auto done = drivers::change_sysctl(kernel_, undo, sysctl::ipv6_accept_ra,
-                                       x.name, 2);
+    auto done
+      = drivers::change_sysctl(kernel_, undo, sysctl::ipv6_accept_ra, x, 2);
     if (!done && !drivers::is_missing(done.error()))
       return fail(std::move(done.error()));
     if (done)
-      changed.push_back(x.name);
+      changed.push_back(x);
   }
   return changed;
 }

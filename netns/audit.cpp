@@ -1,6 +1,7 @@
 #include "troupe/netns/audit.hpp"
 
 #include "troupe/netns/audit_host.hpp"
+#include "troupe/netns/audit_routes.hpp"
 #include "troupe/netns/audit_socket.hpp"
 #include "troupe/netns/firewall/nft.hpp"
 #include "troupe/netns/unique_fd.hpp"
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <thread>
 
@@ -216,6 +218,8 @@ result<void> read_paths(audit_socket& socket, audit_pin& pin) {
     auto rules = socket.dump(RTM_GETRULE, ask_rules);
     if (!rules)
       return fail(std::move(rules.error()));
+    std::ranges::move(missing_rules(family_of(family), *rules),
+                      std::back_inserter(pin.lost_rules));
     for (const auto& message : *rules)
       if (auto rule = to_rule(message);
           rule.made_by != made_by_kernel && rule.family == family_of(family))

@@ -83,6 +83,9 @@ struct audit_pin {
   std::optional<ip_address> gateway_v6; ///< Of our IPv6 default route.
   std::vector<route_info> routes; ///< Of all tables, the kernel's own as well.
   std::vector<rule_info> rules;   ///< But for the kernel's.
+  /// Commands that give back rules of the kernel's own; each names its family
+  /// by `ip` or `ip -6`.
+  std::vector<std::string> lost_rules;
 };
 
 /// What the kernel has: the links of the host's namespace, and every pin.

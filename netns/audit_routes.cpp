@@ -115,29 +115,6 @@ std::string action_of(const fib_rule_hdr& head, uint32_t table) {
   }
 }
 
-// Without the rules of the kernel's own the tables are not looked at.
-std::vector<std::string>
-missing_rules(ip_family family, const std::vector<audit_message>& rules) {
-  auto has = [&](uint32_t table) {
-    for (const auto& message : rules) {
-      auto head = message.head<fib_rule_hdr>();
-      auto attributes = message.attributes(sizeof head);
-      if (attributes.number<uint32_t>(FRA_TABLE) == table
-          && head.action == FR_ACT_TO_TBL && head.src_len == 0
-          && head.dst_len == 0)
-        return true;
-    }
-    return false;
-  };
-  auto result = std::vector<std::string>{};
-  auto program = std::string{family == ip_family::v4 ? "ip" : "ip -6"};
-  if (!has(RT_TABLE_LOCAL))
-    result.push_back(program + " rule add pref 0 table local");
-  if (!has(RT_TABLE_MAIN))
-    result.push_back(program + " rule add pref 32766 table main");
-  return result;
-}
-
 audit_routing_rule to_rule(ip_family family, const audit_message& message) {
   auto head = message.head<fib_rule_hdr>();
   auto attributes = message.attributes(sizeof head);
@@ -167,6 +144,28 @@ audit_routing_rule to_rule(ip_family family, const audit_message& message) {
 }
 
 } // namespace
+
+std::vector<std::string>
+missing_rules(ip_family family, const std::vector<audit_message>& rules) {
+  auto has = [&](uint32_t table) {
+    for (const auto& message : rules) {
+      auto head = message.head<fib_rule_hdr>();
+      auto attributes = message.attributes(sizeof head);
+      if (attributes.number<uint32_t>(FRA_TABLE) == table
+          && head.action == FR_ACT_TO_TBL && head.src_len == 0
+          && head.dst_len == 0)
+        return true;
+    }
+    return false;
+  };
+  auto result = std::vector<std::string>{};
+  auto program = std::string{family == ip_family::v4 ? "ip" : "ip -6"};
+  if (!has(RT_TABLE_LOCAL))
+    result.push_back(program + " rule add pref 0 table local");
+  if (!has(RT_TABLE_MAIN))
+    result.push_back(program + " rule add pref 32766 table main");
+  return result;
+}
 
 result<audit_rules> read_rules(audit_socket& socket) {
   auto result = audit_rules{};

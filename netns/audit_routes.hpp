@@ -40,6 +40,11 @@ struct audit_rules {
 
 result<audit_rules> read_rules(audit_socket& socket);
 
+/// Commands that give back rules of the kernel's own which the listing of one
+/// family lacks: without them its tables are not looked at.
+std::vector<std::string>
+missing_rules(ip_family family, const std::vector<audit_message>& rules);
+
 /// Where the host would send a packet.
 struct audit_way {
   int os_error = 0; ///< Why nowhere; 0: it has a way.

@@ -198,6 +198,11 @@ void inspection::check_inside(const join_spec& join, const endpoint_spec& who,
   if (who.mac && link->mac != *who.mac)
     say(place + " has MAC " + to_string(link->mac) + ", not "
         + to_string(*who.mac));
+  for (const auto& x : pin.lost_rules)
+    if (std::ranges::any_of(who.addresses, [&](const auto& y) {
+          return y.address.is_v4() != x.starts_with("ip -6");
+        }))
+      say(place + ": in its namespace is no longer what `" + x + "` gives");
   // What a container adds by itself is its own business.
   for (const auto& x : who.addresses)
     if (std::ranges::find(link->addresses, x) == link->addresses.end())

@@ -128,7 +128,9 @@ TEST_F(Doctor, IpRule) {
          {"ip rule add to {NET4} pref 100 prohibit", ending::named},
          {"ip rule add to {NET4} pref 100 unreachable", ending::named},
          {"ip -6 rule add to {NET6} pref 100 blackhole", ending::named},
-         {"ip rule del pref 32766", ending::named}});
+         {"ip rule del pref 32766", ending::named},
+         {"troupe sandbox exec web -- ip rule del pref 32766", ending::named},
+         {"troupe sandbox exec web -- ip rule del pref 0", ending::named}});
 }
 
 TEST_F(Doctor, Sysctl) {

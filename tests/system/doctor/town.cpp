@@ -93,7 +93,9 @@ outcome DoctorTown::shell(std::string command) {
     for (auto at = command.find(name); at != std::string::npos;
          at = command.find(name))
       command.replace(at, name.size(), value);
-  return run({"sh", "-c", command});
+  const auto troupe = "troupe() { TROUPE_HOST=" + daemon().uri() + " "
+                      + command_line_path() + " \"$@\"; }; ";
+  return run({"sh", "-c", troupe + command});
 }
 
 outcome DoctorTown::ask_doctor(const std::vector<std::string>& flags) {

@@ -94,7 +94,7 @@ texts sysctls() {
   for (const auto* name :
        {"ipv4/ip_forward", "ipv6/conf/all/forwarding",
         "ipv4/conf/all/forwarding", "ipv6/conf/all/disable_ipv6",
-        "ipv6/conf/default/disable_ipv6", "ipv6/conf/default/accept_ra"})
+        "ipv6/conf/default/disable_ipv6"})
     result.insert(std::string{name} + "="
                   + read_file(std::string{"/proc/sys/net/"} + name));
   return result;

@@ -234,6 +234,7 @@ TEST_F(Forwarding, KeepsRoutesFromRouterAdvertisements) {
   ASSERT_TRUE(work->forwarding().open(*driver, network));
   EXPECT_EQ(accept_ra("eth0"), 2);
   EXPECT_EQ(accept_ra("eth1"), 0);
+  EXPECT_EQ(accept_ra("default"), 2); // Of links that come later.
   auto told = false;
   for (const auto& x : work->warnings())
     told |= x.find("net.ipv6.conf.eth0.accept_ra") != std::string::npos;
