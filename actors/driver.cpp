@@ -237,12 +237,13 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
   state_of(self).kernel = context->parts.open_kernel();
   state_of(self).driver = drivers::make(driver_name, context->owner);
   return {
-    [self](const build_network& msg) -> caf::result<done> {
-      auto free = with_driver(self, [&](auto& driver, auto& kernel) {
-        return check_subnets(driver, kernel, msg.network);
+    [self](const check_new_network& msg) -> caf::result<done> {
+      return do_work(self, [&](auto& driver, auto& kernel) {
+        auto free = check_subnets(driver, kernel, msg.network);
+        return free ? driver.check_place(kernel, msg.network) : free;
       });
-      if (!free)
-        return to_caf(std::move(free.error()));
+    },
+    [self](const build_network& msg) -> caf::result<done> {
       auto made = with_driver(self, [&](auto& driver, auto& kernel) {
         return driver.create_network(kernel, msg.network);
       });
