@@ -37,6 +37,7 @@ struct driver_state {
   uint64_t looks = 0;    ///< Number of the look that is due next.
   bool due = false;      ///< One is.
   bool due_soon = false; ///< After the shortest pause.
+  bool told = false;     ///< That announcements fail.
 };
 
 namespace {
@@ -179,6 +180,10 @@ void announce(driver_pointer self, announce_endpoint& msg) {
   });
   if (!outcome && outcome.error().code == ec::not_found)
     return;
+  if (!outcome && !std::exchange(state_of(self).told, true))
+    log().warn("{}: neighbours may remember for half a minute who had the "
+               "address before; said once",
+               outcome.error().message);
   if (++msg.times < how.count)
     tell_after(driver_actor{self}, std::chrono::milliseconds{how.interval_ms},
                std::move(msg));
