@@ -5,6 +5,7 @@
 #include "troupe/actors/interfaces.hpp"
 #include "troupe/config/model/instance.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 
@@ -38,6 +39,10 @@ struct system_context {
     firewall = firewall_actor{};
     auditor = auditor_actor{};
   }
+
+  /// Does the host have IPv6, so that a port that names no address has two
+  /// sockets? Seen by the firewall at start.
+  std::atomic<bool> host_has_ipv6{true};
 
   /// Where an unexpected end of one of them is told.
   std::shared_ptr<failure_board> failures = std::make_shared<failure_board>();

@@ -39,29 +39,46 @@ public:
     return {std::move(findings_), std::move(links_), std::move(pins_)};
   }
 
+  // Networks and joins alone.
+  std::vector<finding> compare_links() {
+    index_records();
+    for (const auto& network : views_.store.networks)
+      check_network(network);
+    for (const auto& [sandbox, joins] : joins_)
+      if (auto pin = pins_by_name_.find(pin_name(sandbox));
+          pin != pins_by_name_.end() && pin->second->inode != 0)
+        for (const auto* join : joins)
+          check_join(*join, *pin->second);
+    return std::move(findings_);
+  }
+
 private:
   void index_records();
   void compare_actors();
   void check_addresses();
   void check_network(const network_spec& network);
-  void
-  check_own_bridge(const std::string& object, const netns::audit_link& link);
-  void check_port(const std::string& object, const netns::audit_link& link);
   void check_sandbox(const sandbox_spec& sandbox);
   void check_join(const join_spec& join, const netns::audit_pin& pin);
   void check_host_end(const std::string& object, const std::string& name,
-                      const network_spec& network);
-  void check_inside(const std::string& object, const join_spec& join,
-                    const endpoint_spec& endpoint, const netns::audit_pin& pin);
+                      const drivers::endpoint_plan& plan);
   void
-  check_paths(const std::string& object, const drivers::endpoint_plan& plan,
-              const netns::audit_pin& pin);
+  check_inside(const std::string& object, const drivers::endpoint_plan& plan,
+               const netns::audit_pin& pin);
+  void
+  check_overlaps(const std::string& object, const drivers::endpoint_plan& plan,
+                 const netns::audit_pin& pin);
+  void check_neighbours(const std::string& object,
+                        const drivers::endpoint_plan& plan,
+                        const netns::audit_pin& pin);
   void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void
   check_kernel_rules(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void check_leftovers();
   bool is_foreign(const netns::audit_link& link) const;
   void add_obstructions();
+
+  /// Of a neighbour.
+  using place = std::pair<int, ip_address>;
 
   template <class Records, class Statuses>
   void compare(const std::string& kind, const Records& records,
@@ -96,6 +113,8 @@ private:
   // With thousands of endpoints a search for each would take seconds.
   std::map<std::string, const netns::audit_link*> host_links_;
   std::map<std::string, const netns::audit_pin*> pins_by_name_;
+  std::map<int, std::vector<netns::route_info>> host_routes_; ///< By link.
+  std::map<place, mac_address> host_neighbours_;
   std::set<endpoint_id> joined_;       ///< By record.
   std::set<std::string> wanted_links_; ///< On the host.
 };
@@ -108,13 +127,6 @@ bool stands_in(const network_status& x) {
 template <class Status>
 bool stands_in(const Status&) {
   return false;
-}
-
-bool has_address(const netns::audit_link& link, const ip_address& x) {
-  return std::any_of(link.addresses.begin(), link.addresses.end(),
-                     [&](const auto& y) {
-                       return y.address == x;
-                     });
 }
 
 std::string text_of(const std::optional<ip_address>& x) {
@@ -134,6 +146,10 @@ void examination::index_records() {
     host_links_.emplace(x.name, &x);
   for (const auto& x : views_.kernel.pins)
     pins_by_name_.emplace(x.name, &x);
+  for (const auto& x : views_.kernel.routes)
+    host_routes_[x.index].push_back(x);
+  for (const auto& x : views_.kernel.neighbours)
+    host_neighbours_.emplace(place{x.index, x.address}, x.mac);
 }
 
 // -- store against actors -----------------------------------------------------
@@ -200,47 +216,10 @@ void examination::check_network(const network_spec& network) {
   const auto* link = host_link(name);
   if (link == nullptr)
     return report(object, "bridge " + name + " is missing", "create it again");
-  if (!link->up)
-    report(object, "bridge " + name + " is down", "set it up");
-  if (link->group == owner_.link_group())
-    check_own_bridge(object, *link);
-  for (const auto& x : driver->network_addresses(network))
-    if (!has_address(*link, x.address))
-      report(object,
-             "bridge " + name + " lacks address " + to_string(x.address),
-             "add it");
-}
-
-// What somebody has done to a bridge that we made. Of a user's own bridge it is
-// the user's decision.
-void examination::check_own_bridge(const std::string& object,
-                                   const netns::audit_link& link) {
-  const auto name = "bridge " + link.name;
-  if (!link.master.empty())
-    report(object, name + " is part of " + link.master, "take it out");
-  if (!link.arp)
-    report(object, name + " asks for no neighbours (ARP is off)",
-           "switch it on");
-  if (link.stp)
-    report(object, name + " speaks the spanning tree protocol",
-           "switch it off");
-  if (link.vlan_filtering)
-    report(object, name + " filters by VLAN", "switch it off");
-}
-
-void examination::check_port(const std::string& object,
-                             const netns::audit_link& link) {
-  const auto name = "link " + link.name;
-  if (!link.arp)
-    report(object, name + " asks for no neighbours (ARP is off)",
-           "switch it on");
-  if (link.blocked)
-    report(object, name + " forwards no frames (port state)", "open it");
-  if (!link.floods)
-    report(object, name + " does not get all frames (flood flags)",
-           "set its flags");
-  if (link.locked)
-    report(object, name + " may not send (locked port)", "set its flags");
+  auto seen = drivers::seen_interface{
+    *link, link->bridge, link->addresses, host_routes_[link->index], {}};
+  for (auto& line : driver->compare_network(network, seen))
+    report(object, std::move(line), "mend it");
 }
 
 void examination::check_sandbox(const sandbox_spec& sandbox) {
@@ -299,79 +278,102 @@ void examination::check_join(const join_spec& join,
                       + endpoint->second->name + " (" + join.endpoint.brief()
                       + ")";
   const auto driver = drivers::make(network->second->driver, owner_);
+  const auto plan
+    = drivers::endpoint_plan{*network->second,
+                             *endpoint->second,
+                             {{pin.name, pin.inode}, join.interface}};
   const auto host = driver->host_interface(*endpoint->second);
   if (!host.empty()) {
     wanted_links_.insert(host);
-    check_host_end(object, host, *network->second);
+    check_host_end(object, host, plan);
   }
   if (join.interface.empty())
     return;
-  check_inside(object, join, *endpoint->second, pin);
-  check_paths(object,
-              {*network->second, *endpoint->second, {{}, join.interface}}, pin);
+  check_inside(object, plan, pin);
+  check_overlaps(object, plan, pin);
+  check_neighbours(object, plan, pin);
 }
 
 void examination::check_host_end(const std::string& object,
                                  const std::string& name,
-                                 const network_spec& network) {
+                                 const drivers::endpoint_plan& plan) {
   const auto* link = host_link(name);
   if (link == nullptr)
     return report(object, "link " + name + " is missing", "create it again");
-  const auto bridge
-    = drivers::make(network.driver, owner_)->network_interface(network);
-  if (link->master != bridge)
-    report(object, "link " + name + " is not on bridge " + bridge,
-           "put it there");
-  if (!link->up)
-    report(object, "link " + name + " is down", "set it up");
-  if (link->group != owner_.link_group())
-    report(object, "link " + name + " is not in our interface group",
-           "put it there");
-  check_port(object, *link);
-}
-
-void examination::check_inside(const std::string& object, const join_spec& join,
-                               const endpoint_spec& endpoint,
-                               const netns::audit_pin& pin) {
-  const auto* link = find_link(pin.links, join.interface);
-  if (link == nullptr)
-    return report(object, "interface " + join.interface + " is missing",
-                  "create it again");
-  if (!link->up)
-    report(object, "interface " + join.interface + " is down", "set it up");
-  if (endpoint.mac && link->mac != *endpoint.mac)
-    report(object,
-           "interface " + join.interface + " has MAC " + to_string(link->mac)
-             + ", not " + to_string(*endpoint.mac),
-           "set it");
-  for (const auto& address : endpoint.addresses)
-    if (!has_address(*link, address.address))
-      report(object,
-             "interface " + join.interface + " lacks address "
-               + to_string(address),
-             "add it");
+  const auto driver = drivers::make(plan.network.driver, owner_);
+  for (auto& line :
+       driver->compare_host_end(plan, {*link, link->bridge, {}, {}, {}}))
+    report(object, std::move(line), "mend it");
 }
 
 /// Default routes are looked at for the sandbox as a whole.
-void examination::check_paths(const std::string& object,
-                              const drivers::endpoint_plan& plan,
-                              const netns::audit_pin& pin) {
+void examination::check_inside(const std::string& object,
+                               const drivers::endpoint_plan& plan,
+                               const netns::audit_pin& pin) {
   const auto* link = find_link(pin.links, plan.where.interface);
-  if (link == nullptr || !link->up)
-    return; // Said already, and without it there is none.
-  const auto wanted = drivers::want_paths(plan);
-  const auto found
-    = drivers::compare_paths({pin.routes, pin.rules}, wanted, link->index);
-  for (const auto& line : found)
-    report(object, "interface " + plan.where.interface + ": " + line,
-           "set routes and rules");
+  if (link == nullptr)
+    return report(object, "interface " + plan.where.interface + " is missing",
+                  "create it again");
+  auto seen
+    = drivers::seen_interface{*link, {}, link->addresses, {}, pin.rules};
+  for (const auto& x : pin.routes)
+    if (x.index == link->index)
+      seen.routes.push_back(x);
+  const auto driver = drivers::make(plan.network.driver, owner_);
+  for (auto& line : driver->compare_inside(plan, seen))
+    report(object, std::move(line), "mend it");
+}
+
+void examination::check_overlaps(const std::string& object,
+                                 const drivers::endpoint_plan& plan,
+                                 const netns::audit_pin& pin) {
   auto addresses = std::vector<drivers::named_address>{};
   for (const auto& other : pin.links)
     for (const auto& x : other.addresses)
       addresses.push_back({other.name, x});
-  for (const auto& line : drivers::find_overlaps(addresses, pin.rules, wanted))
+  for (const auto& line :
+       drivers::find_overlaps(addresses, pin.rules, drivers::want_paths(plan)))
     report(object, line + ", in the endpoint's subnet",
            "take that address away");
+}
+
+/// Entries that lead the endpoint's packets elsewhere. On a bridge of the
+/// user's they are the user's.
+void examination::check_neighbours(const std::string& object,
+                                   const drivers::endpoint_plan& plan,
+                                   const netns::audit_pin& pin) {
+  const auto driver = drivers::make(plan.network.driver, owner_);
+  const auto* bridge = host_link(driver->network_interface(plan.network));
+  if (bridge == nullptr)
+    return;
+  auto compare = [&](const std::map<place, mac_address>& known, int index,
+                     const ip_address& address, const mac_address& wanted,
+                     const std::string& interface, std::string repair) {
+    const auto entry = known.find({index, address});
+    if (entry == known.end() || entry->second == wanted)
+      return;
+    const auto text = to_string(address) + " dev " + interface;
+    findings_.push_back({object,
+                         interface + ": neighbour entry " + to_string(address)
+                           + " is " + to_string(entry->second) + ", not "
+                           + to_string(wanted),
+                         std::move(repair), false, "ip neigh del " + text});
+  };
+  const auto is_ours = bridge->group == owner_.link_group()
+                       || bridge->alias == owner_.alias(plan.network.id.value);
+  if (plan.endpoint.mac)
+    for (const auto& x : plan.endpoint.addresses)
+      compare(host_neighbours_, bridge->index, x.address, *plan.endpoint.mac,
+              bridge->name, is_ours ? "forget it" : "");
+  const auto* inside = find_link(pin.links, plan.where.interface);
+  if (inside == nullptr || pin.neighbours.empty())
+    return;
+  auto known = std::map<place, mac_address>{};
+  for (const auto& x : pin.neighbours)
+    known.emplace(place{x.index, x.address}, x.mac);
+  for (const auto& x : driver->network_addresses(plan.network))
+    compare(known, inside->index, x.address, bridge->mac, inside->name,
+            "forget it");
 }
 
 void examination::check_gateway(const sandbox_spec& sandbox,
@@ -446,6 +448,15 @@ void examination::add_obstructions() {
 }
 
 } // namespace
+
+std::vector<finding>
+compare_links(const persistence::snapshot& records,
+              const netns::audit_view& kernel, const instance& owner) {
+  auto views = doctor_views{};
+  views.store = records;
+  views.kernel = kernel;
+  return examination{views, owner}.compare_links();
+}
 
 diagnosis diagnose(const doctor_views& views, const instance& owner) {
   return examination{views, owner}.run();

@@ -44,6 +44,12 @@ struct diagnosis {
   }
 };
 
+/// What of the records' links, routes, rules and neighbours differs in the
+/// kernel: the part of the diagnosis that needs no daemon. Pure.
+std::vector<finding>
+compare_links(const persistence::snapshot& records,
+              const netns::audit_view& kernel, const instance& owner);
+
 /// Every difference between the three, with its repair, and everything else
 /// that keeps promised traffic from flowing. Pure. What should be in the kernel
 /// is derived from the store's records here, not taken from actors.

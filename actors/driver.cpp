@@ -37,6 +37,7 @@ struct driver_state {
   uint64_t looks = 0;    ///< Number of the look that is due next.
   bool due = false;      ///< One is.
   bool due_soon = false; ///< After the shortest pause.
+  bool told = false;     ///< That announcements fail.
 };
 
 namespace {
@@ -179,6 +180,10 @@ void announce(driver_pointer self, announce_endpoint& msg) {
   });
   if (!outcome && outcome.error().code == ec::not_found)
     return;
+  if (!outcome && !std::exchange(state_of(self).told, true))
+    log().warn("{}: neighbours may remember for half a minute who had the "
+               "address before; said once",
+               outcome.error().message);
   if (++msg.times < how.count)
     tell_after(driver_actor{self}, std::chrono::milliseconds{how.interval_ms},
                std::move(msg));
@@ -237,12 +242,13 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
   state_of(self).kernel = context->parts.open_kernel();
   state_of(self).driver = drivers::make(driver_name, context->owner);
   return {
-    [self](const build_network& msg) -> caf::result<done> {
-      auto free = with_driver(self, [&](auto& driver, auto& kernel) {
-        return check_subnets(driver, kernel, msg.network);
+    [self](const check_new_network& msg) -> caf::result<done> {
+      return do_work(self, [&](auto& driver, auto& kernel) {
+        auto free = check_subnets(driver, kernel, msg.network);
+        return free ? driver.check_place(kernel, msg.network) : free;
       });
-      if (!free)
-        return to_caf(std::move(free.error()));
+    },
+    [self](const build_network& msg) -> caf::result<done> {
       auto made = with_driver(self, [&](auto& driver, auto& kernel) {
         return driver.create_network(kernel, msg.network);
       });

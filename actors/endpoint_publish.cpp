@@ -62,14 +62,15 @@ void endpoint_state::publish_ports(const std::vector<port_spec>& ports,
 }
 
 /// Where a wish without a host address will be published. Before the join that
-/// takes a host with IPv6 and a proxy for granted.
+/// takes a proxy for granted.
 std::vector<ip_address> endpoint_state::default_addresses() const {
   auto driver = drivers::make(network->driver, context->owner);
   auto targets = drivers::port_targets{};
   for (const auto& x : spec->addresses)
     (x.address.is_v4() ? targets.ipv4 : targets.ipv6) = x.address;
-  auto result = drivers::default_addresses(
-    targets, drivers::publish_options_of(*driver, *network));
+  auto options = drivers::publish_options_of(*driver, *network);
+  options.host_ipv6 = context->host_has_ipv6;
+  auto result = drivers::default_addresses(targets, options);
   if (result.empty()) // It can be taken back all the same.
     result.emplace_back();
   return result;

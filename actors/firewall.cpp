@@ -58,7 +58,7 @@ constexpr auto proxy_interval = std::chrono::seconds{1};
 /// For so long what is to be forgotten may gather.
 constexpr auto payment_delay = std::chrono::milliseconds{50};
 
-void open(pointer self, const system_context& context) {
+void open(pointer self, system_context& context) {
   auto& state = state_of(self);
   auto kernel = context.parts.open_kernel();
   if (!kernel) {
@@ -74,6 +74,8 @@ void open(pointer self, const system_context& context) {
   if (ports)
     if (auto started = ports->start(); !started)
       log().warn("published ports: {}", started.error().message);
+  if (ports)
+    context.host_has_ipv6 = ports->host_has(ip_family::v6);
   if (context.parts.open_firewalld) {
     auto opened = context.parts.open_firewalld();
     if (opened)

@@ -94,10 +94,9 @@ firewall_notes notes_of(firewall_work& work) {
   if (work.ports() != nullptr)
     for (auto& x : work.ports()->problems())
       notes.warnings.push_back("published ports: " + x);
-  if (auto found = work.forwarding().mend())
+  if (auto found = work.forwarding().look())
     for (const auto& x : *found)
-      if (!x.repaired)
-        notes.warnings.push_back(x.problem + ": " + x.command);
+      notes.warnings.push_back(x.problem + ": " + x.command);
   return notes;
 }
 

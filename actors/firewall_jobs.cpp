@@ -1,6 +1,7 @@
 #include "troupe/actors/firewall_jobs.hpp"
 
 #include "troupe/actors/log.hpp"
+#include "troupe/drivers/ports/runs.hpp"
 #include "troupe/drivers/registry.hpp"
 
 #include <algorithm>
@@ -138,11 +139,16 @@ void restore_more(firewall_work& work, const system_context& context,
 
 std::vector<std::string> describe(const unrestored_map& x) {
   auto lines = std::vector<std::string>{};
-  for (const auto& [id, endpoint] : x)
+  for (const auto& [id, endpoint] : x) {
+    auto told = std::vector<drivers::told_port>{};
     for (const auto& missing : endpoint.missing)
+      told.push_back(
+        {missing.binding, drivers::reason_of(missing.why.message)});
+    for (const auto& run : drivers::in_runs(std::move(told)))
       lines.push_back("endpoint " + quoted(endpoint.endpoint.name) + ": "
-                      + to_string(missing.binding) + " is not published: "
-                      + missing.why.message + "; tried again");
+                      + to_string(run.binding)
+                      + " is not published: " + run.reason + "; tried again");
+  }
   return lines;
 }
 

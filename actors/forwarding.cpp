@@ -147,7 +147,7 @@ forwarding::drop_others(netns::undo_stack& undo, ip_family family) {
     netns::firewall::set_id::no_router, {family});
   if (!closed)
     return fail(std::move(closed.error()));
-  if (std::ranges::find(closed_, *closed) != closed_.end())
+  if (is_closed(family))
     return {};
   undo.push([this, before = closed_] {
     closed_ = before;
@@ -158,7 +158,24 @@ forwarding::drop_others(netns::undo_stack& undo, ip_family family) {
   if (auto done = close_(wanted, false); !done)
     return done;
   closed_ = std::move(wanted);
+  undo.push([this, before = notes_] {
+    notes_ = before;
+  });
+  note_closed(family);
   return {};
+}
+
+bool forwarding::is_closed(ip_family family) const {
+  auto closed = netns::firewall::make_element(
+    netns::firewall::set_id::no_router, {family});
+  return closed && std::ranges::find(closed_, *closed) != closed_.end();
+}
+
+void forwarding::note_closed(ip_family family) {
+  note(fmt::format("the host forwards {} for Troupe's networks alone: packets "
+                   "between other links are dropped (ip-forward-no-drop lets "
+                   "them pass)",
+                   family == ip_family::v4 ? "IPv4" : "IPv6"));
 }
 
 // A host that forwards does not listen to router advertisements, and forgets
@@ -194,17 +211,20 @@ forwarding::elements forwarding::recall() {
       return x.set != netns::firewall::set_id::no_router;
     });
     closed_ = std::move(*there);
+    for (auto family : families)
+      if (is_closed(family))
+        note_closed(family);
   }
   return closed_;
 }
 
 // IPv6 knows one switch for all links, and per link only whether it is a
 // router's.
-result<std::vector<finding>> forwarding::mend() {
+result<std::vector<finding>> forwarding::compare(bool repair) {
   auto found = std::vector<finding>{};
   for (auto family : families)
     if (is_needed(family))
-      if (auto done = mend_one(family, "all", found); !done)
+      if (auto done = compare_one(family, "all", repair, found); !done)
         return fail(std::move(done.error()));
   if (!is_needed(ip_family::v4)
       || std::ranges::any_of(found, [](const finding& x) {
@@ -224,15 +244,16 @@ result<std::vector<finding>> forwarding::mend() {
       continue;
     if (!link)
       return fail(std::move(link.error()));
-    if (auto done = mend_one(ip_family::v4, link->name, found); !done)
+    if (auto done = compare_one(ip_family::v4, link->name, repair, found);
+        !done)
       return fail(std::move(done.error()));
   }
   return found;
 }
 
 result<void>
-forwarding::mend_one(ip_family family, const std::string& interface,
-                     std::vector<finding>& found) {
+forwarding::compare_one(ip_family family, const std::string& interface,
+                        bool repair, std::vector<finding>& found) {
   auto now = kernel_.read_sysctl(key_of(family), interface);
   if (!now && drivers::is_missing(now.error()))
     return {}; // The link has gone, or never had that family.
@@ -243,7 +264,7 @@ forwarding::mend_one(ip_family family, const std::string& interface,
   const auto name = forwarding_setting(family, interface);
   auto result
     = finding{"host", name + " is off", "", false, "sysctl -w " + name + "=1"};
-  if (policy_.may_switch_on) {
+  if (repair) {
     result.repair = "switch it on";
     auto done = interface == "all"
                   ? switch_on(family)

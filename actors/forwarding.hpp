@@ -58,11 +58,18 @@ public:
     needs_.erase(network);
   }
 
-  /// Looks and, where that is allowed, switches on again what somebody has
-  /// switched off; each finding says what became of it.
-  result<std::vector<finding>> mend();
+  /// Looks at what somebody has switched off, and changes nothing.
+  result<std::vector<finding>> look() {
+    return compare(false);
+  }
 
-  /// What was switched on for which network.
+  /// Looks and, where that is allowed, switches it on again; each finding says
+  /// what became of it.
+  result<std::vector<finding>> mend() {
+    return compare(policy_.may_switch_on);
+  }
+
+  /// What was switched on for which network, and whom it is not for.
   const std::vector<std::string>& notes() const {
     return notes_;
   }
@@ -83,11 +90,15 @@ private:
   result<std::vector<std::string>>
   keep_advertised_routes(netns::undo_stack& undo);
 
+  bool is_closed(ip_family family) const;
+  void note_closed(ip_family family);
   void note(std::string what);
 
+  result<std::vector<finding>> compare(bool repair);
+
   /// @param interface `all` or the name of a link.
-  result<void> mend_one(ip_family family, const std::string& interface,
-                        std::vector<finding>& found);
+  result<void> compare_one(ip_family family, const std::string& interface,
+                           bool repair, std::vector<finding>& found);
 
   netns::kernel& kernel_;
   forwarding_policy policy_;

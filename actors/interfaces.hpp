@@ -36,6 +36,8 @@ using store_actor = actor_if<
 
 /// The DRIVER actor: hosts one driver on its own thread, detached.
 using driver_actor = actor_if<
+  // Says why a new network could not be built, and changes nothing.
+  caf::result<done>(check_new_network),
   // Builds a network's kernel objects.
   caf::result<done>(build_network),
   // Removes them.

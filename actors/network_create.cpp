@@ -58,6 +58,19 @@ void network_state::claim_subnets(std::vector<prefix> exclude,
       if (!valid)
         return fail_start(std::move(valid.error()), false, reply);
       book = std::move(*opened);
+      check_host(reply);
+    },
+    [=, this](error why) {
+      fail_start(std::move(why), false, reply);
+    });
+}
+
+/// What this host refuses is refused before anything of it is changed, such as
+/// its forwarding.
+void network_state::check_host(promise<network_status> reply) {
+  ask<done>(
+    self, driver, context->step_deadline(), check_new_network{*spec},
+    [=, this](done&) {
       protect(reply);
     },
     [=, this](error why) {

@@ -32,6 +32,7 @@ struct network_state {
   void start(promise<network_status> reply);
   void
   claim_subnets(std::vector<prefix> exclude, promise<network_status> reply);
+  void check_host(promise<network_status> reply);
   void protect(promise<network_status> reply);
   void unprotect(std::function<void()> next);
   void build(promise<network_status> reply);

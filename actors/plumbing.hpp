@@ -41,6 +41,10 @@ struct loaded_records {
 
 // -- to a driver --------------------------------------------------------------
 
+/// Before anything is changed for a new network: could it be built?
+struct check_new_network {
+  network_spec network;
+};
 struct build_network {
   network_spec network;
 };

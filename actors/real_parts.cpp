@@ -70,7 +70,13 @@ embedded_parts real_parts(const settings& how) {
       return std::make_unique<drivers::port_book>(netns::make_port_sockets(),
                                                   make_proxy(how));
     },
-    netns::check_rights,
+    [] {
+      auto allowed = netns::check_rights();
+      if (auto announcing = netns::check_announcing(); allowed && !announcing)
+        log().warn("{}; {}", announcing.error().message,
+                   announcing.error().hint);
+      return allowed;
+    },
     netns::probe_kernel,
     netns::open_firewalld,
   };

@@ -92,6 +92,59 @@ lost_routes(kernel& k, int index,
   return lost;
 }
 
+bool is_present(std::span<const route_info> routes,
+                const interface_address& address) {
+  return std::ranges::any_of(routes, [&](const auto& x) {
+    return x.type == route_type::local
+           && x.destination
+                == prefix{address.address,
+                          static_cast<uint8_t>(address.address.bits())};
+  });
+}
+
+bool has_link_local(std::span<const route_info> routes) {
+  return std::ranges::any_of(routes, [](const auto& x) {
+    return is_local_v6(x) && x.destination
+           && x.destination->address().is_link_local();
+  });
+}
+
+result<void> add_link_local(kernel& k, undo_stack& undo, int index,
+                            const interface_address& x) {
+  auto routes = k.link_routes(index);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  if (is_present(*routes, x))
+    return {};
+  undo.push([&k, index, x] {
+    (void)k.del_address(index, x);
+  });
+  auto done = k.add_address(index, x);
+  if (done || done.error().os_error != EEXIST)
+    return done;
+  // The kernel has made it meanwhile, or its local route is gone.
+  routes = k.link_routes(index);
+  if (routes && is_present(*routes, x))
+    return {};
+  return add_address_again(k, undo, index, x);
+}
+
+result<void> drop_link_local(kernel& k, undo_stack& undo, int index,
+                             const interface_address& x) {
+  auto routes = k.link_routes(index);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  if (!is_present(*routes, x))
+    return {};
+  undo.push([&k, index, x] {
+    (void)k.add_address(index, x);
+  });
+  auto gone = k.del_address(index, x);
+  if (!gone && gone.error().os_error != EADDRNOTAVAIL)
+    return gone;
+  return {};
+}
+
 result<void> restore_routes(kernel& k, undo_stack& undo, int index,
                             std::span<const interface_address> addresses) {
   auto lost = lost_routes(k, index, addresses);

@@ -25,6 +25,25 @@ driver::network_addresses(const network_spec&) const {
   return {};
 }
 
+result<void> driver::check_place(netns::kernel&, const network_spec&) const {
+  return {};
+}
+
+std::vector<std::string>
+driver::compare_network(const network_spec&, const seen_interface&) const {
+  return {};
+}
+
+std::vector<std::string>
+driver::compare_host_end(const endpoint_plan&, const seen_interface&) const {
+  return {};
+}
+
+std::vector<std::string>
+driver::compare_inside(const endpoint_plan&, const seen_interface&) const {
+  return {};
+}
+
 // What holds for networks that the firewall has nothing to do with.
 
 result<firewall_elements> driver::network_elements(const network_spec&) const {

@@ -61,6 +61,15 @@ struct found_object {
   std::string name;
 };
 
+/// An interface and what hangs on it, as somebody has read it.
+struct seen_interface {
+  netns::link_info link;
+  std::string bridge;                       ///< Name of its master.
+  std::vector<interface_address> addresses; ///< As `kernel::addresses` has it.
+  std::vector<netns::route_info> routes;    ///< Through it, of all tables.
+  std::vector<netns::rule_info> rules;      ///< Of its namespace.
+};
+
 using firewall_elements = std::vector<netns::firewall::element>;
 
 /// How connections to a published port reach their endpoint.
@@ -142,6 +151,11 @@ public:
   /// Prefix of interface names inside sandboxes, e.g. `eth`. Pure.
   virtual std::string interface_prefix(const network_spec& network) const = 0;
 
+  /// Would a new network find its place taken on this host? Reads only, and
+  /// comes before anything else is changed for it. Errors: `conflict`.
+  virtual result<void>
+  check_place(netns::kernel& kernel, const network_spec& network) const;
+
   virtual result<void>
   create_network(netns::kernel& kernel, const network_spec& network) = 0;
 
@@ -186,6 +200,23 @@ public:
 
   virtual result<std::vector<std::string>>
   inspect_endpoint(netns::kernel& kernel, const endpoint_plan& plan) = 0;
+
+  // -- comparisons -----------------------------------------------------------
+  //
+  // The one list of them: `inspect_*` reads the kernel for it, the doctor has
+  // its own reader. Lines as above; pure. Settings in /proc/sys are left out.
+
+  /// Of the network's own interface.
+  virtual std::vector<std::string>
+  compare_network(const network_spec& network, const seen_interface& own) const;
+
+  /// Of the endpoint's interface on the host.
+  virtual std::vector<std::string>
+  compare_host_end(const endpoint_plan& plan, const seen_interface& end) const;
+
+  /// Of its interface in the sandbox.
+  virtual std::vector<std::string>
+  compare_inside(const endpoint_plan& plan, const seen_interface& inside) const;
 
   // -- firewall --------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 #include "troupe/drivers/steps.hpp"
 
 #include "troupe/drivers/inside/paths.hpp"
+#include "troupe/netns/link_local.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -50,6 +51,11 @@ result<volatile_part> remember(kernel& k, int index) {
   auto routes = k.link_routes(index);
   if (!routes)
     return fail(std::move(routes.error()));
+  // It is not among the addresses, and the kernel makes it but once.
+  for (const auto& x : *routes)
+    if (x.type == netns::route_type::local && x.destination
+        && netns::is_made_of_mac(x.destination->address()))
+      addresses->push_back({x.destination->address(), 64});
   // The kernel makes its own again with the addresses.
   std::erase_if(*routes, [](const auto& x) {
     return x.protocol == netns::made_by_kernel;

@@ -19,6 +19,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ipv6_route.h>
+#include <linux/neighbour.h>
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -43,34 +44,36 @@ ip_address to_address(int family, std::string_view bytes) {
 
 // -- links --------------------------------------------------------------------
 
-struct raw_link {
-  audit_link link;
-  int master = 0;
-};
-
 // A port without carrier is disabled by the kernel itself.
 void read_port(const audit_attributes& port, bool has_carrier,
                audit_link& link) {
   auto is_set = [&](int flag) {
     return port.number<uint8_t>(flag) != 0;
   };
-  link.isolated = is_set(IFLA_BRPORT_ISOLATED);
-  link.locked = is_set(IFLA_BRPORT_LOCKED);
-  link.floods = is_set(IFLA_BRPORT_UNICAST_FLOOD)
-                && is_set(IFLA_BRPORT_BCAST_FLOOD)
-                && is_set(IFLA_BRPORT_MCAST_FLOOD);
-  link.blocked
+  link.port = port_flags{
+    is_set(IFLA_BRPORT_ISOLATED),    is_set(IFLA_BRPORT_MODE),
+    is_set(IFLA_BRPORT_LEARNING),    is_set(IFLA_BRPORT_UNICAST_FLOOD),
+    is_set(IFLA_BRPORT_BCAST_FLOOD), is_set(IFLA_BRPORT_MCAST_FLOOD),
+    is_set(IFLA_BRPORT_LOCKED)};
+  link.port_blocked
     = has_carrier
       && port.number<uint8_t>(IFLA_BRPORT_STATE) != BR_STATE_FORWARDING;
 }
 
-raw_link to_link(const audit_message& message) {
+void read_bridge(const audit_attributes& bridge, audit_link& link) {
+  link.stp = bridge.number<uint32_t>(IFLA_BR_STP_STATE) != 0;
+  link.vlan_filtering = bridge.number<uint8_t>(IFLA_BR_VLAN_FILTERING) != 0;
+  auto options = bridge.number<br_boolopt_multi>(IFLA_BR_MULTI_BOOLOPT);
+  link.learns_link_local
+    = (options.optval & uint32_t{1} << uint32_t{BR_BOOLOPT_NO_LL_LEARN}) == 0;
+}
+
+audit_link to_link(const audit_message& message) {
   auto head = message.head<ifinfomsg>();
   auto attributes = message.attributes(sizeof head);
   auto info = attributes.inside(IFLA_LINKINFO);
-  auto result = raw_link{};
-  result.master = attributes.number<int>(IFLA_MASTER);
-  auto& link = result.link;
+  auto link = audit_link{};
+  link.master = attributes.number<int>(IFLA_MASTER);
   link.index = head.ifi_index;
   link.up = (head.ifi_flags & IFF_UP) != 0;
   link.name = attributes.text(IFLA_IFNAME);
@@ -82,19 +85,16 @@ raw_link to_link(const audit_message& message) {
   if (mac.size() == link.mac.bytes.size())
     std::ranges::copy(mac, link.mac.bytes.begin());
   link.arp = (head.ifi_flags & IFF_NOARP) == 0;
-  if (link.kind == "bridge") {
-    auto bridge = info.inside(IFLA_INFO_DATA);
-    link.stp = bridge.number<uint32_t>(IFLA_BR_STP_STATE) != 0;
-    link.vlan_filtering = bridge.number<uint8_t>(IFLA_BR_VLAN_FILTERING) != 0;
-  }
+  if (link.kind == "bridge")
+    read_bridge(info.inside(IFLA_INFO_DATA), link);
   if (info.text(IFLA_INFO_SLAVE_KIND) == "bridge")
     read_port(info.inside(IFLA_INFO_SLAVE_DATA),
               (head.ifi_flags & IFF_RUNNING) != 0, link);
-  return result;
+  return link;
 }
 
 result<void>
-read_addresses(audit_socket& socket, std::map<int, raw_link>& links) {
+read_addresses(audit_socket& socket, std::map<int, audit_link>& links) {
   auto found = socket.dump(RTM_GETADDR, ifaddrmsg{});
   if (!found)
     return fail(std::move(found.error()));
@@ -107,7 +107,7 @@ read_addresses(audit_socket& socket, std::map<int, raw_link>& links) {
     auto owner = links.find(static_cast<int>(head.ifa_index));
     if (owner == links.end() || (address.is_v6() && address.is_link_local()))
       continue;
-    owner->second.link.addresses.push_back({address, head.ifa_prefixlen});
+    owner->second.addresses.push_back({address, head.ifa_prefixlen});
   }
   return {};
 }
@@ -116,18 +116,18 @@ result<std::vector<audit_link>> read_links(audit_socket& socket) {
   auto found = socket.dump(RTM_GETLINK, ifinfomsg{});
   if (!found)
     return fail(std::move(found.error()));
-  auto links = std::map<int, raw_link>{};
+  auto links = std::map<int, audit_link>{};
   for (auto& message : *found) {
     auto link = to_link(message);
-    links.emplace(link.link.index, std::move(link));
+    links.emplace(link.index, std::move(link));
   }
   if (auto read = read_addresses(socket, links); !read)
     return fail(std::move(read.error()));
   auto result = std::vector<audit_link>{};
   for (auto& [index, x] : links) {
     if (auto master = links.find(x.master); master != links.end())
-      x.link.master = master->second.link.name;
-    result.push_back(x.link);
+      x.bridge = master->second.name;
+    result.push_back(x);
   }
   return result;
 }
@@ -203,16 +203,46 @@ rule_info to_rule(const audit_message& message) {
   return rule;
 }
 
+result<void> read_family_routes(audit_socket& socket, uint8_t family,
+                                std::vector<route_info>& out) {
+  auto question = rtmsg{};
+  question.rtm_family = family;
+  auto routes = socket.dump(RTM_GETROUTE, question);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  for (const auto& message : *routes)
+    if (message.head<rtmsg>().rtm_family == family)
+      out.push_back(to_route(message));
+  return {};
+}
+
+// Those that packets follow.
+result<std::vector<neighbour_info>> read_neighbours(audit_socket& socket) {
+  auto found = socket.dump(RTM_GETNEIGH, ndmsg{});
+  if (!found)
+    return fail(std::move(found.error()));
+  auto result = std::vector<neighbour_info>{};
+  for (const auto& message : *found) {
+    auto head = message.head<ndmsg>();
+    auto attributes = message.attributes(sizeof head);
+    auto mac = attributes.bytes(NDA_LLADDR);
+    auto entry = neighbour_info{};
+    if ((head.ndm_state & (NUD_INCOMPLETE | NUD_FAILED)) != 0
+        || (head.ndm_family != AF_INET && head.ndm_family != AF_INET6)
+        || mac.size() != entry.mac.bytes.size())
+      continue;
+    entry.index = head.ndm_ifindex;
+    entry.address = to_address(head.ndm_family, attributes.bytes(NDA_DST));
+    std::ranges::copy(mac, entry.mac.bytes.begin());
+    result.push_back(entry);
+  }
+  return result;
+}
+
 result<void> read_paths(audit_socket& socket, audit_pin& pin) {
   for (auto family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
-    auto ask_routes = rtmsg{};
-    ask_routes.rtm_family = family;
-    auto routes = socket.dump(RTM_GETROUTE, ask_routes);
-    if (!routes)
-      return fail(std::move(routes.error()));
-    for (const auto& message : *routes)
-      if (message.head<rtmsg>().rtm_family == family)
-        pin.routes.push_back(to_route(message));
+    if (auto read = read_family_routes(socket, family, pin.routes); !read)
+      return read;
     auto ask_rules = fib_rule_hdr{};
     ask_rules.family = family;
     auto rules = socket.dump(RTM_GETRULE, ask_rules);
@@ -242,6 +272,10 @@ result<void> read_inside(audit_pin& pin) {
   if (!links)
     return fail(std::move(links.error()));
   pin.links = std::move(*links);
+  auto neighbours = read_neighbours(*socket);
+  if (!neighbours)
+    return fail(std::move(neighbours.error()));
+  pin.neighbours = std::move(*neighbours);
   return read_paths(*socket, pin);
 }
 
@@ -339,7 +373,17 @@ result<audit_view> read_audit(const std::string& pin_dir,
   auto obstructions = find_obstructions(*links, networks);
   if (!obstructions)
     return fail(std::move(obstructions.error()));
-  return audit_view{std::move(*links), std::move(*pins),
+  auto routes = std::vector<route_info>{};
+  for (auto family : {uint8_t{AF_INET}, uint8_t{AF_INET6}})
+    if (auto read = read_family_routes(*socket, family, routes); !read)
+      return fail(std::move(read.error()));
+  auto neighbours = read_neighbours(*socket);
+  if (!neighbours)
+    return fail(std::move(neighbours.error()));
+  return audit_view{std::move(*links),
+                    std::move(routes),
+                    std::move(*neighbours),
+                    std::move(*pins),
                     table.empty() ? std::nullopt : read_rules(table),
                     std::move(*obstructions)};
 }

@@ -15,24 +15,9 @@
 namespace troupe::netns {
 
 /// A link as the audit sees it.
-struct audit_link {
-  std::string name;
-  std::string kind;   ///< `bridge`, `veth`, …; empty for loopback.
-  std::string master; ///< Name of its bridge; empty if none.
-  std::string alias;
-  uint32_t group = 0;
-  uint32_t mtu_bytes = 0;
-  bool up = false;
-  mac_address mac;
+struct audit_link : link_info {
+  std::string bridge; ///< Name of its master; empty if it has none.
   std::vector<interface_address> addresses; ///< Without link-local IPv6.
-  int index = 0;
-  bool isolated = false; ///< As a port of its bridge.
-  bool locked = false;   ///< Likewise.
-  bool floods = true;    ///< Likewise; of each kind of frames.
-  bool blocked = false;  ///< Likewise: it could forward frames and does not.
-  bool arp = true;
-  bool stp = false;            ///< Of a bridge.
-  bool vlan_filtering = false; ///< Of a bridge.
 };
 
 /// A network as far as packets to and from it are concerned.
@@ -86,11 +71,14 @@ struct audit_pin {
   /// Commands that give back rules of the kernel's own; each names its family
   /// by `ip` or `ip -6`.
   std::vector<std::string> lost_rules;
+  std::vector<neighbour_info> neighbours; ///< Who is known to have addresses.
 };
 
 /// What the kernel has: the links of the host's namespace, and every pin.
 struct audit_view {
   std::vector<audit_link> links;
+  std::vector<route_info> routes;         ///< As those of a pin.
+  std::vector<neighbour_info> neighbours; ///< Likewise.
   std::vector<audit_pin> pins;
   /// What `nft` prints of our tables, in JSON; empty: there are none. Nothing:
   /// it was not asked, or does not work here.

@@ -3,6 +3,7 @@
 #include "troupe/netns/audit_firewall.hpp"
 
 #include "troupe/netns/audit_chains.hpp"
+#include "troupe/netns/firewall/firewalld.hpp"
 
 #include <fmt/format.h>
 
@@ -219,9 +220,11 @@ std::string_view family_name(const audit_chain& x) {
 // As docs/firewall.md has it.
 std::string remedy(const audit_firewall& firewall, const audit_chain& chain,
                    const promised_network& network, bool has_group) {
+  // Where the zone is there, the daemon has done this itself.
   if (chain.table == "firewalld")
-    return "firewall-cmd --permanent --zone=trusted --add-interface="
-           + network.bridge + "; firewall-cmd --reload";
+    return fmt::format("firewall-cmd --zone={0} --change-interface={1} (its "
+                       "zone {0} must be installed: tools/firewalld/{0}.xml)",
+                       firewalld_zone, network.bridge);
   auto is_iptables
     = chain.table == "filter"
       && (chain.family == NFPROTO_IPV4 || chain.family == NFPROTO_IPV6)

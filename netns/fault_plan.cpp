@@ -50,6 +50,7 @@ constexpr call_row rows[] = {
   {"set_neighbour", true},
   {"del_neighbour", true},
   {"neighbours", false},
+  {"neighbour", false},
   {"set_sysctl", true},
   {"read_sysctl", false},
   {"load_firewall", true},

@@ -228,6 +228,13 @@ public:
     });
   }
 
+  result<neighbour_info>
+  neighbour(int index, const ip_address& address) override {
+    return guard(call::neighbour, [&] {
+      return behind_->neighbour(index, address);
+    });
+  }
+
   result<void>
   set_sysctl(sysctl key, const std::string& interface, int value) override {
     return guard(call::set_sysctl, [&] {

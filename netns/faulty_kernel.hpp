@@ -52,6 +52,7 @@ enum class call : uint8_t {
   set_neighbour,
   del_neighbour,
   neighbours,
+  neighbour,
   set_sysctl,
   read_sysctl,
   load_firewall,
@@ -63,7 +64,7 @@ enum class call : uint8_t {
   connections,
 };
 
-inline constexpr size_t call_count = 42;
+inline constexpr size_t call_count = 43;
 
 /// The method's name, e.g. `add_veth`.
 std::string_view to_string(call what);

@@ -377,7 +377,9 @@ public:
   /// Errors: EADDRNOTAVAIL; ENODEV.
   virtual result<void> del_address(int index, const interface_address& x) = 0;
 
-  /// All addresses of the link but IPv6 link-local ones the kernel made.
+  /// All addresses of the link but the IPv6 link-local ones that the kernel
+  /// makes: those it made, and those made of a MAC address as it does. Whether
+  /// one is there is told by its route.
   virtual result<std::vector<interface_address>> addresses(int index) = 0;
 
   /// The addresses of all links, likewise.
@@ -430,6 +432,11 @@ public:
 
   /// The permanent entries of a link; learned ones come and go.
   virtual result<std::vector<neighbour_info>> neighbours(int index) = 0;
+
+  /// Who has an address at the moment, whether somebody said so or it was
+  /// learned. Errors: ENOENT when nobody is known to; ENODEV.
+  virtual result<neighbour_info> neighbour(int index, const ip_address& address)
+    = 0;
 
   // -- sysctls ---------------------------------------------------------------
 

@@ -49,6 +49,17 @@ std::optional<kernel_event> read_route_event(const nlmsghdr& message) {
   return event;
 }
 
+// What the kernel learns bears no port; nor does what it does for bridges.
+std::optional<kernel_event> read_neighbour_event(const nlmsghdr& message) {
+  auto neighbour = read_valid_neighbour(message);
+  if (!neighbour || message.nlmsg_pid == 0)
+    return std::nullopt;
+  auto event = kernel_event{};
+  event.what = kernel_event::kind::neighbour_changed;
+  event.index = neighbour->index;
+  return event;
+}
+
 // Only ours are compared.
 std::optional<kernel_event> read_rule_event(const nlmsghdr& message) {
   auto rule = read_rule(message);
@@ -85,6 +96,8 @@ std::optional<kernel_event> read_event(const nlmsghdr& message) {
   case RTM_NEWADDR:
   case RTM_DELADDR:
     return read_address_event(message);
+  case RTM_NEWNEIGH:
+    return read_neighbour_event(message);
   case RTM_NEWROUTE:
   case RTM_DELROUTE:
     return read_route_event(message);

@@ -85,6 +85,8 @@ public:
   result<void> set_neighbour(const neighbour_info& x) override;
   result<void> del_neighbour(const neighbour_info& x) override;
   result<std::vector<neighbour_info>> neighbours(int index) override;
+  result<neighbour_info>
+  neighbour(int index, const ip_address& address) override;
 
   result<void>
   set_sysctl(sysctl key, const std::string& interface, int value) override;

@@ -299,4 +299,20 @@ result<std::vector<neighbour_info>> netlink_kernel::neighbours(int index) {
   return found;
 }
 
+result<neighbour_info>
+netlink_kernel::neighbour(int index, const ip_address& address) {
+  auto found = std::optional<neighbour_info>{};
+  auto message = ask_neighbour(index, address);
+  auto done = socket_.query(message, [&](const nlmsghdr& answer) {
+    found = read_valid_neighbour(answer);
+  });
+  auto operation
+    = "look up neighbour " + to_string(address) + numbered(" on link", index);
+  if (!done.ok())
+    return done.fail(operation);
+  if (!found)
+    return os_fail(ENOENT, operation);
+  return *found;
+}
+
 } // namespace troupe::netns

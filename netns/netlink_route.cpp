@@ -1,5 +1,7 @@
 #include "troupe/netns/netlink_route.hpp"
 
+#include "troupe/netns/link_local.hpp"
+
 #include <array>
 
 #include <linux/fib_rules.h>
@@ -150,6 +152,22 @@ neighbour_message(int type, int flags, const neighbour_info& x) {
   return message;
 }
 
+// NUD_VALID of the kernel: packets are sent there.
+constexpr auto valid_states = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE
+                              | NUD_PROBE | NUD_STALE | NUD_DELAY;
+
+std::optional<neighbour_info>
+read_neighbour_in(const nlmsghdr& message, int states) {
+  auto body = body_of<ndmsg>(message);
+  if ((body.ndm_state & states) == 0
+      || (body.ndm_family != AF_INET && body.ndm_family != AF_INET6))
+    return std::nullopt;
+  auto attributes = netlink_attributes<NDA_MAX>::of(message, body);
+  return neighbour_info{body.ndm_ifindex,
+                        attributes.address(NDA_DST, body.ndm_family),
+                        attributes.mac(NDA_LLADDR)};
+}
+
 using rule_attributes = netlink_attributes<FRA_DPORT_RANGE>;
 
 uint8_t ip_number(protocol x) {
@@ -235,7 +253,8 @@ std::optional<placed_address> read_address(const nlmsghdr& message) {
   auto attributes = netlink_attributes<ifa_proto>::of(message, body);
   auto which = attributes.has(IFA_LOCAL) ? IFA_LOCAL : IFA_ADDRESS;
   auto address = attributes.address(which, body.ifa_family);
-  if (address.is_v6() && address.is_link_local() && is_kernel_made(attributes))
+  if (address.is_v6() && address.is_link_local()
+      && (is_kernel_made(attributes) || is_made_of_mac(address)))
     return std::nullopt;
   return placed_address{static_cast<int>(body.ifa_index),
                         {address, body.ifa_prefixlen}};
@@ -355,15 +374,21 @@ netlink_message ask_neighbours(int index) {
   return message;
 }
 
+netlink_message ask_neighbour(int index, const ip_address& address) {
+  auto body = ndmsg{};
+  body.ndm_family = family_number(address.family());
+  body.ndm_ifindex = index;
+  auto message = netlink_message{RTM_GETNEIGH, 0, body};
+  message.put_address(NDA_DST, address);
+  return message;
+}
+
 std::optional<neighbour_info> read_neighbour(const nlmsghdr& message) {
-  auto body = body_of<ndmsg>(message);
-  if ((body.ndm_state & NUD_PERMANENT) == 0
-      || (body.ndm_family != AF_INET && body.ndm_family != AF_INET6))
-    return std::nullopt;
-  auto attributes = netlink_attributes<NDA_MAX>::of(message, body);
-  return neighbour_info{body.ndm_ifindex,
-                        attributes.address(NDA_DST, body.ndm_family),
-                        attributes.mac(NDA_LLADDR)};
+  return read_neighbour_in(message, NUD_PERMANENT);
+}
+
+std::optional<neighbour_info> read_valid_neighbour(const nlmsghdr& message) {
+  return read_neighbour_in(message, valid_states);
 }
 
 } // namespace troupe::netns

@@ -16,7 +16,7 @@ netlink_message remove_address(int index, const interface_address& x);
 /// A dump; older kernels ignore `index`; zero: of all links.
 netlink_message ask_addresses(int index);
 
-/// Nothing for an IPv6 link-local address that the kernel made.
+/// Nothing for an IPv6 link-local address as the kernel makes them.
 std::optional<placed_address> read_address(const nlmsghdr& message);
 
 netlink_message new_route(const route_info& x);
@@ -46,8 +46,12 @@ netlink_message remove_neighbour(const neighbour_info& x);
 
 /// A dump; older kernels ignore `index`.
 netlink_message ask_neighbours(int index);
+netlink_message ask_neighbour(int index, const ip_address& address);
 
 /// Nothing for an entry that is not permanent.
 std::optional<neighbour_info> read_neighbour(const nlmsghdr& message);
+
+/// Nothing for an entry that packets do not follow.
+std::optional<neighbour_info> read_valid_neighbour(const nlmsghdr& message);
 
 } // namespace troupe::netns

@@ -20,10 +20,12 @@ struct path_probe {
 };
 
 /// Sends real packets along ways, all at once, and waits for answers: a TCP
-/// connection is asked for and given up again. That it is refused will do:
-/// the answer came. Needs no service at the other end, no privilege beside
-/// that of entering namespaces, and never takes longer than `patience` and
-/// some milliseconds for each 200 ways.
+/// connection is asked for and given up again. That it is refused will do, and
+/// so will an ICMP error of the one who was asked: the answer came. Where no
+/// service was named (port 1), the answer to an ICMP echo will do as well: who
+/// drops one kind of packets may be there. Needs no service at the other end,
+/// and for the echo CAP_NET_RAW; never takes longer than `patience` and some
+/// milliseconds for each 100 ways.
 /// @returns why nothing came back, for each way; empty: something did.
 /// @thread_safety Any thread; the calling thread's namespace is the host's.
 result<std::vector<std::string>>

@@ -1,3 +1,4 @@
+#include "troupe/netns/link_local.hpp"
 #include "troupe/netns/simulated_model.hpp"
 
 #include <algorithm>
@@ -48,6 +49,14 @@ bool link_state::has_address(ip_family family) const {
   });
 }
 
+std::vector<interface_address> link_state::listed() const {
+  auto result = addresses;
+  std::erase_if(result, [](const auto& x) {
+    return is_made_of_mac(x.address);
+  });
+  return result;
+}
+
 void bring_up(link_state& link) {
   link.info.up = true;
   if (!link.loopback)
@@ -58,6 +67,40 @@ void bring_up(link_state& link) {
   }
   if (link.runs_ipv6())
     add_loopback_address(link, "::1/128");
+}
+
+bool model::has_carrier(const space& ns, const link_state& link) const {
+  if (link.info.kind == "bridge")
+    return std::ranges::any_of(ns.links, [&](const auto& x) {
+      return x.second.info.master == link.info.index && x.second.info.up;
+    });
+  if (link.peer == 0)
+    return true;
+  const auto there = spaces.find(link.peer_ns);
+  if (there == spaces.end())
+    return false;
+  const auto other = there->second.links.find(link.peer);
+  return other != there->second.links.end() && other->second.info.up;
+}
+
+void model::make_link_local(space& ns, link_state& link) {
+  if (link.loopback || !link.info.up || !link.runs_ipv6()
+      || link.value(sysctl::ipv6_addr_gen_mode) != 0 || !has_carrier(ns, link))
+    return;
+  const auto own = link_local_of(link.info.mac);
+  if (std::ranges::find(link.addresses, own) != link.addresses.end())
+    return;
+  link.addresses.push_back(own);
+  emit(ns, kernel_event::kind::address_changed, &link);
+}
+
+void model::settle_ipv6(space& ns, link_state& link) {
+  make_link_local(ns, link);
+  if (auto* bridge = ns.find(link.info.master); bridge != nullptr)
+    make_link_local(ns, *bridge);
+  if (auto there = spaces.find(link.peer_ns); there != spaces.end())
+    if (auto* other = there->second.find(link.peer); other != nullptr)
+      make_link_local(there->second, *other);
 }
 
 void model::drop_ipv6(space& ns, link_state& link) {
@@ -166,6 +209,7 @@ result<void> model::set_neighbour(space& ns, const neighbour_info& x) {
     return fail(os_failure(EINVAL, about(operation, (*found)->info.name),
                            "IPv6 is disabled on this device"));
   ns.neighbours[{x.index, x.address}] = x.mac;
+  emit(ns, kernel_event::kind::neighbour_changed, *found);
   return {};
 }
 
@@ -177,6 +221,18 @@ result<void> model::del_neighbour(space& ns, const neighbour_info& x) {
   if (ns.neighbours.erase({x.index, x.address}) == 0)
     return fail(os_failure(ENOENT, about(operation, (*found)->info.name)));
   return {};
+}
+
+result<neighbour_info>
+model::neighbour(space& ns, int index, const ip_address& address) {
+  auto operation = "look up neighbour " + to_string(address) + " on";
+  auto found = link(ns, index, operation);
+  if (!found)
+    return fail(std::move(found.error()));
+  auto entry = ns.neighbours.find({index, address});
+  if (entry == ns.neighbours.end())
+    return fail(os_failure(ENOENT, about(operation, (*found)->info.name)));
+  return neighbour_info{index, address, entry->second};
 }
 
 } // namespace troupe::netns::simulation

@@ -52,7 +52,7 @@ simulated_namespace view_of(const model& m, const space& ns) {
   for (const auto& [index, link] : ns.links)
     result.links.push_back({link.info,
                             peer_of(m, link),
-                            link.addresses,
+                            link.listed(),
                             to_map(link.conf),
                             {link.bound.begin(), link.bound.end()}});
   std::ranges::sort(result.links, {}, [](const auto& x) {

@@ -187,7 +187,7 @@ public:
   result<std::vector<interface_address>> addresses(int index) override {
     return on_link<std::vector<interface_address>>("list addresses of", index,
                                                    [](link_state& x) {
-                                                     return x.addresses;
+                                                     return x.listed();
                                                    });
   }
 
@@ -196,7 +196,7 @@ public:
     return here<list>([](model&, space& ns) -> result<list> {
       auto found = list{};
       for (const auto& [index, link] : ns.links)
-        for (const auto& x : link.addresses)
+        for (const auto& x : link.listed())
           found.push_back({index, x});
       return found;
     });
@@ -268,7 +268,8 @@ public:
     return here<list>([](model&, space& ns) -> result<list> {
       auto found = std::set<prefix>{};
       for (const auto& x : simulation::connected_routes(ns))
-        found.insert(*x.destination);
+        if (!x.destination->address().is_link_local())
+          found.insert(*x.destination);
       for (const auto& x : ns.routes)
         if (x.destination && x.table == main_table)
           found.insert(*x.destination);
@@ -296,6 +297,13 @@ public:
         if (key.first == index)
           found.push_back({index, key.second, mac});
       return found;
+    });
+  }
+
+  result<neighbour_info>
+  neighbour(int index, const ip_address& address) override {
+    return here<neighbour_info>([&](model& m, space& ns) {
+      return m.neighbour(ns, index, address);
     });
   }
 

@@ -23,7 +23,7 @@ class model;
 struct simulated_link {
   link_info info;
   std::string peer; ///< Other end of a veth as `namespace/name`, else empty.
-  std::vector<interface_address> addresses; ///< In the order of addition.
+  std::vector<interface_address> addresses; ///< As `kernel::addresses` has it.
   std::map<sysctl, int> sysctls;            ///< All of them.
   std::vector<mac_address> bound;           ///< By `kernel::bind_mac`, sorted.
 };

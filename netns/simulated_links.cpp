@@ -154,6 +154,7 @@ result<int> model::add_veth(space& ns, const veth_request& request) {
   }
   if (request.up)
     bring_up(here);
+  settle_ipv6(ns, here);
   return index;
 }
 
@@ -314,6 +315,7 @@ result<void> model::set_link(space& ns, int index, const link_change& change) {
   }
   if (!is_same(before, target.info))
     emit(ns, kernel_event::kind::link_changed, &target);
+  settle_ipv6(ns, target);
   return done;
 }
 

@@ -53,6 +53,9 @@ struct link_state {
     return has_ipv6() && value(sysctl::ipv6_disable) == 0;
   }
   bool has_address(ip_family family) const;
+
+  /// Its addresses as `kernel::addresses` tells them.
+  std::vector<interface_address> listed() const;
 };
 
 /// Our two tables in a namespace.
@@ -151,6 +154,12 @@ public:
   result<void> announce(space& ns, const neighbour_info& x);
   result<void> set_neighbour(space& ns, const neighbour_info& x);
   result<void> del_neighbour(space& ns, const neighbour_info& x);
+  result<neighbour_info>
+  neighbour(space& ns, int index, const ip_address& address);
+
+  /// Links on which IPv6 runs get a link-local address once they have a
+  /// carrier: this one, its bridge and its other end.
+  void settle_ipv6(space& ns, link_state& link);
 
   /// Effects of a cleared IFF_UP: routes, neighbours and IPv6 addresses are
   /// lost.
@@ -205,6 +214,8 @@ private:
   void write_all(space& ns, sysctl key, int value);
   void emit_pin(const std::string& name);
   void make_quiet(space& ns);
+  void make_link_local(space& ns, link_state& link);
+  bool has_carrier(const space& ns, const link_state& link) const;
   void destroy_if_unused(uint64_t inode);
   void tear_down(space& ns);
   void erase_link(space& ns, int index);

@@ -47,6 +47,8 @@ void write_default(space& ns, sysctl key, int value) {
 
 void model::write_link(space& ns, link_state& link, sysctl key, int value) {
   link.value(key) = value;
+  if (key == sysctl::ipv6_addr_gen_mode)
+    make_link_local(ns, link);
   if (key == sysctl::ipv4_forwarding && value == 0)
     emit(ns, kernel_event::kind::settings_changed, &link);
   if (key != sysctl::ipv6_disable)
@@ -55,6 +57,8 @@ void model::write_link(space& ns, link_state& link, sysctl key, int value) {
     drop_ipv6(ns, link);
   else if (link.loopback && link.info.up)
     bring_up(link); // Gets its ::1 back.
+  else
+    make_link_local(ns, link);
 }
 
 void model::write_all(space& ns, sysctl key, int value) {

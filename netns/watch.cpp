@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
@@ -46,10 +49,10 @@ constexpr auto settling_time = std::chrono::milliseconds{100};
 constexpr auto burst_time = std::chrono::milliseconds{3};
 
 constexpr auto groups
-  = std::array{RTNLGRP_LINK,        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-               RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
-               RTNLGRP_IPV6_RULE,   RTNLGRP_NSID,        RTNLGRP_IPV4_NETCONF,
-               RTNLGRP_IPV6_NETCONF};
+  = std::array{RTNLGRP_LINK,         RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+               RTNLGRP_IPV4_ROUTE,   RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
+               RTNLGRP_IPV6_RULE,    RTNLGRP_NSID,        RTNLGRP_IPV4_NETCONF,
+               RTNLGRP_IPV6_NETCONF, RTNLGRP_NEIGH};
 
 tl::unexpected<error> os_fail(std::string_view operation) {
   return fail(os_failure(errno, operation));
@@ -57,6 +60,27 @@ tl::unexpected<error> os_fail(std::string_view operation) {
 
 bool set_option(int fd, int level, int option, int value) {
   return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+// What the kernel learns of neighbours, and what bridges learn, is as much as
+// the traffic: it must not wake this thread. It bears no port.
+bool leave_out_what_is_learned(int fd) {
+  constexpr auto type_at = uint32_t{offsetof(nlmsghdr, nlmsg_type)};
+  constexpr auto port_at = uint32_t{offsetof(nlmsghdr, nlmsg_pid)};
+  constexpr auto keep = uint32_t{0xffffffff};
+  // Numbers are loaded as if the network had sent them.
+  auto program = std::array<sock_filter, 7>{{
+    BPF_STMT(BPF_LD | BPF_H | BPF_ABS, type_at),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNEIGH), 4, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWNEIGH), 0, 2),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, port_at),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, keep),
+    BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  auto filter = sock_fprog{program.size(), program.data()};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter)
+         == 0;
 }
 
 result<unique_fd> open_notifications() {
@@ -71,6 +95,8 @@ result<unique_fd> open_notifications() {
   if (!set_option(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1))
     return os_fail("subscribe to kernel events of all namespaces "
                    "(CAP_NET_BROADCAST allows it)");
+  if (!leave_out_what_is_learned(fd.get()))
+    return os_fail("choose kernel events");
   // Without an address of its own the socket counts as the kernel, which gets
   // no notifications.
   auto address = sockaddr_nl{};

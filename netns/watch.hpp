@@ -19,6 +19,7 @@ struct kernel_event {
     link_changed,       ///< A link was made or changed.
     link_removed,       ///< A link is gone.
     address_changed,    ///< An address was added or removed.
+    neighbour_changed,  ///< Somebody said who has an address.
     route_changed,      ///< A route of the main table was added, or a route
                         ///< or a rule removed.
     settings_changed,   ///< Of the host: forwarding was switched off, on a

@@ -1,5 +1,6 @@
 #include "troupe/testing/host_check.hpp"
 
+#include "troupe/actors/doctor.hpp"
 #include "troupe/testing/host_rules.hpp"
 #include "troupe/testing/record_check.hpp"
 
@@ -50,6 +51,7 @@ public:
       say(std::move(line));
     for (auto& line : check_records(records_))
       say(std::move(line));
+    compare_as_the_doctor();
     for (const auto& x : seen_.kernel.obstructions)
       say(x.object + ": " + x.problem
           + (x.command.empty() ? "" : " (" + x.command + ")"));
@@ -80,6 +82,7 @@ private:
   void check_default_route(const sandbox_spec& x, ip_family family,
                            const std::optional<ip_address>& is);
   void check_leftovers();
+  void compare_as_the_doctor();
 
   const host_view& seen_;
   const persistence::snapshot& records_;
@@ -118,8 +121,8 @@ void inspection::check_bridge(const network_spec& x) {
   else
     check_tag(*link, x.id.value);
   if (link->group == seen_.owner.link_group()) {
-    if (!link->master.empty())
-      say("bridge " + name + " is part of " + link->master);
+    if (!link->bridge.empty())
+      say("bridge " + name + " is part of " + link->bridge);
     if (!link->arp)
       say("bridge " + name + " asks for no neighbours");
     if (link->stp || link->vlan_filtering)
@@ -181,9 +184,11 @@ void inspection::check_host_end(const join_spec& join,
   check_tag(*link, join.endpoint.value);
   if (!link->up)
     say("link " + name + " is down");
-  if (link->master != bridge_of(*find(records_.networks, join.network)))
+  if (link->bridge != bridge_of(*find(records_.networks, join.network)))
     say("link " + name + " is not on its bridge");
-  if (!link->arp || link->blocked || link->locked || !link->floods)
+  const auto flags = link->port.value_or(netns::port_flags{});
+  if (!link->arp || link->port_blocked || flags.locked || !flags.flood
+      || !flags.broadcast_flood || !flags.multicast_flood)
     say("link " + name + " does not pass all frames on");
 }
 
@@ -271,6 +276,21 @@ void inspection::check_leftovers() {
   for (const auto& name : there)
     if (!wanted.contains(name))
       say("pin " + name + " belongs to nobody");
+}
+
+/// What is compared above is derived from the records anew; the rest is what
+/// self-repair and the doctor look at. An interface is told once.
+void inspection::compare_as_the_doctor() {
+  const auto told = wrong_;
+  for (const auto& x : compare_links(records_, seen_.kernel, seen_.owner)) {
+    const auto name = x.problem.substr(0, x.problem.find(':'));
+    const auto is_compared = name.size() < x.problem.size();
+    if (is_compared && std::ranges::none_of(told, [&](const auto& line) {
+          return line.find(name) != std::string::npos;
+        }))
+      say(x.object + ": " + x.problem
+          + (x.command.empty() ? "" : " (" + x.command + ")"));
+  }
 }
 
 bool leaves(const network_spec& x, ip_family family) {

@@ -1,12 +1,15 @@
 #include "troupe/drivers/bridge/bridge.hpp"
 
+#include "troupe/drivers/bridge/compare.hpp"
 #include "troupe/drivers/bridge/device.hpp"
 #include "troupe/drivers/bridge/endpoint.hpp"
 #include "troupe/drivers/bridge/inventory.hpp"
+#include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/bridge/rules.hpp"
 #include "troupe/drivers/bridge/validate.hpp"
 #include "troupe/drivers/bridge/wanted.hpp"
+#include "troupe/drivers/tags.hpp"
 
 namespace troupe::drivers {
 
@@ -67,6 +70,45 @@ public:
     return parse_bridge_options(network)
       .value_or(bridge_options{})
       .interface_prefix;
+  }
+
+  result<void> check_place(netns::kernel& kernel,
+                           const network_spec& network) const override {
+    return want_bridge(network).and_then([&](const wanted_bridge& wanted) {
+      return check_bridge_place(kernel, owner_, wanted);
+    });
+  }
+
+  std::vector<std::string>
+  compare_network(const network_spec& network,
+                  const seen_interface& own) const override {
+    auto wanted = want_bridge(network);
+    if (!wanted)
+      return {wanted.error().message};
+    const auto is_ours = belongs_to(owner_, own.link, wanted->id);
+    const auto mark = parse_mark(owner_, own.link.alias);
+    if (!is_ours && !(mark && mark->network == wanted->id))
+      return {own.link.name + ": exists and is not ours"};
+    return compare_bridge(owner_, own, *wanted, is_ours);
+  }
+
+  std::vector<std::string>
+  compare_host_end(const endpoint_plan& plan,
+                   const seen_interface& end) const override {
+    auto wanted = want_endpoint(owner_, plan);
+    if (!wanted)
+      return {wanted.error().message};
+    return drivers::compare_host_end(end.link, *wanted,
+                                     end.bridge == wanted->bridge);
+  }
+
+  std::vector<std::string>
+  compare_inside(const endpoint_plan& plan,
+                 const seen_interface& inside) const override {
+    auto wanted = want_endpoint(owner_, plan);
+    if (!wanted)
+      return {wanted.error().message};
+    return compare_peer(inside, *wanted);
   }
 
   result<void>

@@ -5,6 +5,7 @@
 #include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/steps.hpp"
 #include "troupe/drivers/tags.hpp"
+#include "troupe/netns/link_local.hpp"
 
 #include <fmt/format.h>
 
@@ -81,6 +82,7 @@ set_sysctls(kernel& k, undo_stack& undo, const wanted_bridge& wanted) {
   const row rows[] = {{sysctl::ipv6_accept_ra, 0},
                       {sysctl::ipv6_accept_redirects, 0},
                       {sysctl::ipv6_accept_dad, 0},
+                      {sysctl::ipv6_addr_gen_mode, 0},
                       {sysctl::ipv6_disable, wanted.has_ipv6 ? 0 : 1}};
   for (const auto& [key, value] : rows)
     if (auto done = change_sysctl(k, undo, key, wanted.name, value); !done)
@@ -116,6 +118,27 @@ own_attributes(const instance& owner, const wanted_bridge& wanted) {
   return result;
 }
 
+std::vector<interface_address> placed_addresses(const wanted_bridge& wanted) {
+  auto result = wanted.addresses;
+  if (wanted.link_local)
+    result.push_back(*wanted.link_local);
+  return result;
+}
+
+// The kernel makes one when the bridge gets its first port, and not again.
+result<void> set_link_local(kernel& k, undo_stack& undo, const link_info& link,
+                            const wanted_bridge& wanted) {
+  if (!wanted.link_local)
+    return {};
+  // It takes the oldest for asking: not one of a MAC that the bridge had.
+  if (link.mac != wanted.mac)
+    if (auto done
+        = drop_link_local(k, undo, link.index, netns::link_local_of(link.mac));
+        !done)
+      return done;
+  return add_link_local(k, undo, link.index, *wanted.link_local);
+}
+
 // Completes a bridge of ours, new or old.
 result<void> mend(kernel& k, undo_stack& undo, const instance& owner,
                   const link_info& link, const wanted_bridge& wanted) {
@@ -129,11 +152,13 @@ result<void> mend(kernel& k, undo_stack& undo, const instance& owner,
   if (auto done = add_missing_addresses(k, undo, link.index, wanted.addresses);
       !done)
     return done;
+  if (auto done = set_link_local(k, undo, link, wanted); !done)
+    return done;
   auto change = netns::link_change{};
   change.up = true;
   if (auto done = change_link(k, undo, link, change); !done)
     return done;
-  return restore_routes(k, undo, link.index, wanted.addresses);
+  return restore_routes(k, undo, link.index, placed_addresses(wanted));
 }
 
 // A request whose answer got lost may have made the bridge. Without an alias
@@ -239,6 +264,23 @@ result<bool> lacks_forwarding(kernel& k, const std::string& name,
       return false;
   }
   return true;
+}
+
+result<void> check_bridge_place(kernel& k, const instance& owner,
+                                const wanted_bridge& wanted) {
+  auto found = find_bridge(k, owner, wanted);
+  if (!found)
+    return fail(std::move(found.error()));
+  if (*found)
+    return {};
+  auto other = link_by_name(k, wanted.name);
+  if (!other)
+    return fail(std::move(other.error()));
+  if (!*other)
+    return {};
+  if (auto done = check_usable(owner, **other, wanted); !done)
+    return done;
+  return check_host_bridge(k, owner, **other, wanted);
 }
 
 result<void>

@@ -21,6 +21,11 @@ result<std::optional<found_bridge>>
 find_bridge(netns::kernel& kernel, const instance& owner,
             const wanted_bridge& wanted);
 
+/// Could `create_bridge` work? Reads only. Errors: `conflict` when the name is
+/// taken; `forbidden`.
+result<void> check_bridge_place(netns::kernel& kernel, const instance& owner,
+                                const wanted_bridge& wanted);
+
 /// Makes or mends the network's bridge; takes the user's own into use when the
 /// user named it. All or nothing. Errors: `conflict` when the name is taken.
 result<void> create_bridge(netns::kernel& kernel, const instance& owner,

@@ -114,6 +114,11 @@ result<void> endpoint_job::complete_peer() {
   for (const auto& x : wanted_.paths.addresses)
     if (auto done = inside_->add_address(*peer, x); !done)
       return done;
+  // The kernel makes it as soon as it sees the carrier.
+  if (const auto& x = wanted_.paths.link_local; x)
+    if (auto done = inside_->add_address(*peer, *x);
+        !done && done.error().os_error != EEXIST)
+      return done;
   return build_paths(*inside_, undo_, wanted_.paths, *peer);
 }
 
@@ -127,6 +132,7 @@ result<void> endpoint_job::quieten() {
     row{sysctl::ipv6_accept_ra, 0},
     row{sysctl::ipv6_accept_redirects, 0},
     row{sysctl::ipv6_accept_dad, 0},
+    row{sysctl::ipv6_addr_gen_mode, 0},
   };
   if (wanted_.has_ipv6) {
     if (auto done = open_loopback(); !done)

@@ -67,6 +67,8 @@ private:
 
   result<void> mend_host_end(const netns::link_info& link);
   result<void> mend_peer(const netns::link_info& link, int host_end);
+  result<void> mend_link_local(const netns::link_info& link);
+  result<void> mend_gateways(int index);
   result<void> remove_others(int host_end);
 
   /// The host end is there, its peer is not in the namespace: puts the old

@@ -1,8 +1,11 @@
+#include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/bridge/endpoint_job.hpp"
 #include "troupe/drivers/bridge/host_end.hpp"
 #include "troupe/drivers/bridge/names.hpp"
+#include "troupe/drivers/bridge/neighbours.hpp"
 #include "troupe/drivers/steps.hpp"
 #include "troupe/drivers/tags.hpp"
+#include "troupe/netns/link_local.hpp"
 
 #include <fmt/format.h>
 
@@ -102,6 +105,16 @@ result<void> endpoint_job::mend_host_end(const link_info& link) {
                               wanted_.flags);
       !done)
     return done;
+  auto bridge = find_master(host_, wanted_);
+  if (!bridge)
+    return fail(std::move(bridge.error()));
+  if (!*bridge)
+    return bind_mac(link.index);
+  auto wrong = wrong_neighbours(host_, owner_, wanted_, **bridge);
+  if (!wrong)
+    return fail(std::move(wrong.error()));
+  if (auto done = forget_neighbours(host_, *wrong); !done)
+    return done;
   return bind_mac(link.index);
 }
 
@@ -123,6 +136,10 @@ result<void> endpoint_job::mend_peer(const link_info& link, int host_end) {
                                         wanted_.paths.addresses);
       !done)
     return done;
+  if (auto done = mend_link_local(link); !done)
+    return done;
+  if (auto done = mend_gateways(link.index); !done)
+    return done;
   if (auto done = mend_paths(*inside_, undo_, wanted_.paths, link.index); !done)
     return done;
   auto done = refuse_overlaps();
@@ -134,6 +151,32 @@ result<void> endpoint_job::mend_peer(const link_info& link, int host_end) {
   if (!done && done.error().code == ec::conflict && done.error().os_error == 0)
     undo_.commit();
   return done;
+}
+
+result<void> endpoint_job::mend_gateways(int index) {
+  auto bridge = find_master(host_, wanted_);
+  if (!bridge)
+    return fail(std::move(bridge.error()));
+  if (!*bridge)
+    return {};
+  auto wrong = wrong_gateways(*inside_, index, wanted_, **bridge);
+  if (!wrong)
+    return fail(std::move(wrong.error()));
+  return forget_neighbours(*inside_, *wrong);
+}
+
+// The guard drops what comes from one of another MAC address, and the kernel
+// takes the oldest for asking.
+result<void> endpoint_job::mend_link_local(const link_info& link) {
+  const auto& wanted = wanted_.paths.link_local;
+  if (!wanted)
+    return {};
+  if (link.mac != wanted_.mac)
+    if (auto done = drop_link_local(*inside_, undo_, link.index,
+                                    netns::link_local_of(link.mac));
+        !done)
+      return done;
+  return add_link_local(*inside_, undo_, link.index, *wanted);
 }
 
 // Pairs from before, renamed, that this one stands for.

@@ -3,6 +3,7 @@
 #include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/steps.hpp"
+#include "troupe/netns/link_local.hpp"
 
 #include <fmt/format.h>
 
@@ -26,12 +27,23 @@ bool holds(const address_list& xs, const ip_address& x) {
   });
 }
 
+// Without one nothing gets to the containers; the kernel makes it when the
+// bridge gets its first port.
+bool is_link_local(const interface_address& x) {
+  return netns::is_made_of_mac(x.address);
+}
+
 result<void> take_addresses_back(kernel& k, undo_stack& undo, int index,
                                  const address_list& ours) {
   auto present = k.addresses(index);
   if (!present)
     return fail(std::move(present.error()));
   for (const auto& x : ours) {
+    if (is_link_local(x)) {
+      if (auto done = drop_link_local(k, undo, index, x); !done)
+        return done;
+      continue;
+    }
     if (std::find(present->begin(), present->end(), x) == present->end())
       continue;
     undo.push([&k, index, x] {
@@ -54,14 +66,22 @@ close_ipv6(kernel& k, undo_stack& undo, const netns::link_info& bridge) {
   return change_sysctl(k, undo, sysctl::ipv6_disable, bridge.name, 1);
 }
 
-result<void>
-lower(kernel& k, undo_stack& undo, const netns::link_info& bridge) {
+result<bool> has_ports(kernel& k, const netns::link_info& bridge) {
   auto links = k.links();
   if (!links)
     return fail(std::move(links.error()));
-  for (const auto& x : *links)
-    if (x.master == bridge.index)
-      return {};
+  return std::ranges::any_of(*links, [&](const auto& x) {
+    return x.master == bridge.index;
+  });
+}
+
+result<void>
+lower(kernel& k, undo_stack& undo, const netns::link_info& bridge) {
+  auto serves = has_ports(k, bridge);
+  if (!serves)
+    return fail(std::move(serves.error()));
+  if (*serves)
+    return {};
   auto change = netns::link_change{};
   change.up = false;
   return change_link(k, undo, bridge, change);
@@ -72,6 +92,23 @@ result<void> write_alias(kernel& k, undo_stack& undo,
   auto change = netns::link_change{};
   change.alias = std::move(alias);
   return change_link(k, undo, bridge, change);
+}
+
+result<void>
+add_addresses(kernel& k, undo_stack& undo, int index, address_list ours) {
+  const auto own = std::ranges::find_if(ours, is_link_local);
+  if (own != ours.end()) {
+    auto routes = k.link_routes(index);
+    if (!routes)
+      return fail(std::move(routes.error()));
+    if (!has_link_local(*routes))
+      if (auto done = add_link_local(k, undo, index, *own); !done)
+        return done;
+    ours.erase(own);
+  }
+  if (auto done = add_missing_addresses(k, undo, index, ours); !done)
+    return done;
+  return restore_routes(k, undo, index, ours);
 }
 
 // What has to be done to the bridge beside what was done already.
@@ -97,10 +134,40 @@ plan_mark(kernel& k, const instance& owner, const netns::link_info& bridge,
   for (const auto& x : wanted.addresses)
     if (!holds(*present, x.address) && !holds(mark->addresses, x.address))
       mark->addresses.push_back(x);
+  if (!wanted.link_local || std::ranges::any_of(mark->addresses, is_link_local))
+    return *mark;
+  auto routes = k.link_routes(bridge.index);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  if (!has_link_local(*routes))
+    mark->addresses.push_back(netns::link_local_of(bridge.mac));
   return *mark;
 }
 
+// What to write on it.
+result<std::string>
+fitting_alias(const instance& owner, const netns::link_info& bridge,
+              const bridge_mark& mark) {
+  auto alias = to_alias(owner, mark);
+  if (alias.size() > longest_alias)
+    return fail(
+      ec::forbidden,
+      fmt::format("bridge {}: its alias has no room for our mark", bridge.name),
+      fmt::format("shorten it: ip link set {} alias TEXT", bridge.name));
+  return alias;
+}
+
 } // namespace
+
+result<void>
+check_host_bridge(kernel& k, const instance& owner,
+                  const netns::link_info& bridge, const wanted_bridge& wanted) {
+  auto mark = plan_mark(k, owner, bridge, wanted);
+  if (!mark)
+    return fail(std::move(mark.error()));
+  auto alias = fitting_alias(owner, bridge, *mark);
+  return alias ? result<void>{} : fail(std::move(alias.error()));
+}
 
 result<void>
 use_host_bridge(kernel& k, undo_stack& undo, const instance& owner,
@@ -108,13 +175,10 @@ use_host_bridge(kernel& k, undo_stack& undo, const instance& owner,
   auto mark = plan_mark(k, owner, bridge, wanted);
   if (!mark)
     return fail(std::move(mark.error()));
-  auto alias = to_alias(owner, *mark);
-  if (alias.size() > longest_alias)
-    return fail(
-      ec::forbidden,
-      fmt::format("bridge {}: its alias has no room for our mark", bridge.name),
-      fmt::format("shorten it: ip link set {} alias TEXT", bridge.name));
-  if (auto done = write_alias(k, undo, bridge, std::move(alias)); !done)
+  auto alias = fitting_alias(owner, bridge, *mark);
+  if (!alias)
+    return fail(std::move(alias.error()));
+  if (auto done = write_alias(k, undo, bridge, std::move(*alias)); !done)
     return done;
   if (wanted.has_ipv6)
     if (auto done
@@ -125,10 +189,7 @@ use_host_bridge(kernel& k, undo_stack& undo, const instance& owner,
   change.up = true;
   if (auto done = change_link(k, undo, bridge, change); !done)
     return done;
-  if (auto done = add_missing_addresses(k, undo, bridge.index, mark->addresses);
-      !done)
-    return done;
-  return restore_routes(k, undo, bridge.index, mark->addresses);
+  return add_addresses(k, undo, bridge.index, mark->addresses);
 }
 
 result<void> release_host_bridge(kernel& k, const instance& owner,
@@ -137,8 +198,16 @@ result<void> release_host_bridge(kernel& k, const instance& owner,
   if (!mark)
     return {};
   auto undo = undo_stack{};
-  if (auto done = take_addresses_back(k, undo, bridge.index, mark->addresses);
-      !done)
+  auto ours = mark->addresses;
+  // By now the kernel would have made it itself.
+  if (std::ranges::any_of(ours, is_link_local)) {
+    auto serves = has_ports(k, bridge);
+    if (!serves)
+      return fail(std::move(serves.error()));
+    if (*serves)
+      std::erase_if(ours, is_link_local);
+  }
+  if (auto done = take_addresses_back(k, undo, bridge.index, ours); !done)
     return done;
   if (mark->opened)
     if (auto done = close_ipv6(k, undo, bridge); !done)

@@ -5,8 +5,14 @@
 
 namespace troupe::drivers {
 
+/// Could `use_host_bridge` work? Reads only. Errors: as there.
+result<void>
+check_host_bridge(netns::kernel& kernel, const instance& owner,
+                  const netns::link_info& bridge, const wanted_bridge& wanted);
+
 /// Takes a bridge of the user's into use: writes our mark into its alias,
-/// raises it, adds the gateway addresses that are missing. Its MTU, MAC, ports
+/// raises it, adds the gateway addresses that are missing, and for IPv6 a
+/// link-local one if it has none. Its MTU, MAC, ports
 /// and other addresses stay as they are. Errors: `forbidden` when the alias
 /// has no room for the mark.
 result<void>

@@ -1,12 +1,13 @@
-#include "troupe/drivers/address_routes.hpp"
+#include "troupe/drivers/bridge/compare.hpp"
 #include "troupe/drivers/bridge/device.hpp"
 #include "troupe/drivers/bridge/endpoint.hpp"
 #include "troupe/drivers/bridge/host_end.hpp"
+#include "troupe/drivers/bridge/neighbours.hpp"
 #include "troupe/drivers/differences.hpp"
 #include "troupe/drivers/inside/overlaps.hpp"
 #include "troupe/drivers/steps.hpp"
 
-#include <algorithm>
+#include <iterator>
 
 namespace troupe::drivers {
 
@@ -18,35 +19,15 @@ using netns::sysctl;
 
 using lines = std::vector<std::string>;
 
-void compare_own_bridge(differences& found, const instance& owner,
-                        const link_info& link, const wanted_bridge& wanted) {
-  found.compare("name", link.name, wanted.name);
-  found.compare("mtu", link.mtu_bytes, wanted.mtu_bytes);
-  found.compare("mac", to_string(link.mac), to_string(wanted.mac));
-  found.compare("alias", link.alias, owner.alias(wanted.id));
-  found.compare("group", link.group, owner.link_group());
-  found.expect(!link.learns_link_local, "learns from link-local frames");
-  found.expect(link.master == 0, "is part of another link");
-  found.expect(link.arp, "asks for no neighbours (ARP is off)");
-  found.expect(!link.stp, "spanning tree is on");
-  found.expect(!link.vlan_filtering, "VLAN filtering is on");
-}
-
-// Those that are there: one that is missing takes its routes along.
-result<void> compare_routes(kernel& k, differences& found, int index,
-                            std::span<const interface_address> present,
-                            std::span<const interface_address> wanted) {
-  auto addresses = std::vector<interface_address>{};
-  for (const auto& x : wanted)
-    if (std::find(present.begin(), present.end(), x) != present.end())
-      addresses.push_back(x);
-  auto lost = lost_routes(k, index, addresses);
-  if (!lost)
-    return fail(std::move(lost.error()));
-  for (const auto& x : *lost)
-    found.note(
-      fmt::format("route to {} is missing", to_string(*x.destination)));
-  return {};
+result<seen_interface> see(kernel& k, link_info link) {
+  auto addresses = k.addresses(link.index);
+  if (!addresses)
+    return fail(std::move(addresses.error()));
+  auto routes = k.link_routes(link.index);
+  if (!routes)
+    return fail(std::move(routes.error()));
+  return seen_interface{
+    std::move(link), {}, std::move(*addresses), std::move(*routes), {}};
 }
 
 result<void> compare_ipv6(kernel& k, differences& found,
@@ -62,125 +43,11 @@ result<void> compare_ipv6(kernel& k, differences& found,
   return {};
 }
 
-// A user's bridge may hold the gateway's address with another length.
-lines missing_gateways(std::span<const interface_address> present,
-                       const wanted_bridge& wanted, bool is_ours) {
-  auto result = lines{};
-  for (const auto& x : wanted.addresses) {
-    auto is_there = [&](const interface_address& y) {
-      return is_ours ? x == y : x.address == y.address;
-    };
-    if (std::none_of(present.begin(), present.end(), is_there))
-      result.push_back(fmt::format("address {} is missing", to_string(x)));
-  }
-  return result;
-}
-
-void compare_host_end(differences& found, const link_info& link,
-                      const wanted_endpoint& wanted, int bridge) {
-  found.compare("name", link.name, wanted.name);
-  found.compare("mtu", link.mtu_bytes, wanted.mtu_bytes);
-  found.compare("alias", link.alias, wanted.alias);
-  found.compare("group", link.group, wanted.group);
-  found.expect(link.up, "is down");
-  found.expect(link.master == bridge,
-               fmt::format("is not in bridge {}", wanted.bridge));
-  auto flags = link.port.value_or(netns::port_flags{});
-  found.compare("isolated", flags.isolated, wanted.flags.isolated);
-  found.compare("hairpin", flags.hairpin, wanted.flags.hairpin);
-  found.compare("learning", flags.learning, wanted.flags.learning);
-  found.compare("flood", flags.flood, wanted.flags.flood);
-  found.compare("broadcast flood", flags.broadcast_flood,
-                wanted.flags.broadcast_flood);
-  found.compare("multicast flood", flags.multicast_flood,
-                wanted.flags.multicast_flood);
-  found.compare("locked", flags.locked, wanted.flags.locked);
-  found.expect(!link.port_blocked, "forwards no frames (port state)");
-  found.expect(link.arp, "asks for no neighbours (ARP is off)");
-}
-
-result<void> compare_peer(kernel& inside, differences& found,
-                          const wanted_endpoint& wanted) {
-  auto index = inside.link_index(wanted.interface);
-  if (!index) {
-    if (!is_missing(index.error()))
-      return fail(std::move(index.error()));
-    found.note("is missing in the sandbox");
-    return {};
-  }
-  auto link = inside.link(*index);
-  if (!link)
-    return fail(std::move(link.error()));
-  found.compare("kind", link->kind, std::string{"veth"});
-  found.compare("mtu", link->mtu_bytes, wanted.mtu_bytes);
-  found.compare("mac", to_string(link->mac), to_string(wanted.mac));
-  found.expect(link->up, "is down");
-  found.expect(link->arp, "asks for no neighbours (ARP is off)");
-  auto addresses = inside.addresses(*index);
-  if (!addresses)
-    return fail(std::move(addresses.error()));
-  for (const auto& x : missing_addresses(*addresses, wanted.paths.addresses))
-    found.note(fmt::format("address {} is missing", to_string(x)));
-  auto off = inside.read_sysctl(sysctl::ipv6_disable, wanted.interface);
-  if (!off && !is_missing(off.error()))
-    return fail(std::move(off.error()));
-  if (off)
-    found.expect((*off == 0) == wanted.has_ipv6,
-                 wanted.has_ipv6 ? "IPv6 is off" : "IPv6 is on");
-  auto paths = read_paths(inside, *index);
-  if (!paths)
-    return fail(std::move(paths.error()));
-  auto overlaps = read_overlaps(inside, wanted.paths);
-  if (!overlaps)
-    return fail(std::move(overlaps.error()));
-  for (const auto& line : compare_paths(*paths, wanted.paths, *index))
-    found.note(line);
-  for (const auto& line : overlaps->others)
-    found.note(line);
-  return {};
-}
-
-result<lines> inspect_inside(kernel& k, const wanted_endpoint& wanted) {
-  auto found = differences{wanted.interface};
-  auto inside = k.enter(wanted.ns);
-  if (!inside) {
-    if (!is_missing(inside.error()))
-      return fail(std::move(inside.error()));
-    found.note("its namespace is gone");
-    return found.take();
-  }
-  if (auto done = compare_peer(**inside, found, wanted); !done)
-    return fail(std::move(done.error()));
-  return found.take();
-}
-
-} // namespace
-
+// What only the kernel's settings tell.
 result<lines>
-inspect_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
+compare_bridge_settings(kernel& k, const link_info& link,
+                        const wanted_bridge& wanted, bool is_ours) {
   auto found = differences{wanted.name};
-  auto bridge = find_bridge(k, owner, wanted);
-  if (!bridge)
-    return fail(std::move(bridge.error()));
-  if (!*bridge) {
-    found.note("is missing");
-    return found.take();
-  }
-  const auto& [link, is_ours] = **bridge;
-  if (is_ours)
-    compare_own_bridge(found, owner, link, wanted);
-  else
-    found.compare("name", link.name, wanted.name);
-  found.expect(link.up, "is down");
-  auto addresses = k.addresses(link.index);
-  if (!addresses)
-    return fail(std::move(addresses.error()));
-  for (const auto& line : missing_gateways(*addresses, wanted, is_ours))
-    found.note(line);
-  if (auto done
-      = compare_routes(k, found, link.index, *addresses, wanted.addresses);
-      !done)
-    return fail(std::move(done.error()));
   if (is_ours) {
     auto is_closed = lacks_forwarding(k, link.name, wanted);
     if (!is_closed)
@@ -191,6 +58,91 @@ inspect_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
     if (auto done = compare_ipv6(k, found, link.name, wanted.has_ipv6); !done)
       return fail(std::move(done.error()));
   return found.take();
+}
+
+void append(lines& to, lines&& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()),
+            std::make_move_iterator(from.end()));
+}
+
+result<lines> inspect_peer(kernel& inside, const wanted_endpoint& wanted,
+                           const std::optional<link_info>& bridge) {
+  auto found = differences{wanted.interface};
+  auto index = inside.link_index(wanted.interface);
+  if (!index) {
+    if (!is_missing(index.error()))
+      return fail(std::move(index.error()));
+    found.note("is missing in the sandbox");
+    return found.take();
+  }
+  auto link = inside.link(*index);
+  if (!link)
+    return fail(std::move(link.error()));
+  auto seen = see(inside, std::move(*link));
+  if (!seen)
+    return fail(std::move(seen.error()));
+  auto rules = inside.rules();
+  if (!rules)
+    return fail(std::move(rules.error()));
+  seen->rules = std::move(*rules);
+  auto off = inside.read_sysctl(sysctl::ipv6_disable, wanted.interface);
+  if (!off && !is_missing(off.error()))
+    return fail(std::move(off.error()));
+  if (off)
+    found.expect((*off == 0) == wanted.has_ipv6,
+                 wanted.has_ipv6 ? "IPv6 is off" : "IPv6 is on");
+  if (bridge) {
+    auto wrong = wrong_gateways(inside, *index, wanted, *bridge);
+    if (!wrong)
+      return fail(std::move(wrong.error()));
+    for (const auto& x : *wrong)
+      found.note(describe_wrong(x));
+  }
+  auto overlaps = read_overlaps(inside, wanted.paths);
+  if (!overlaps)
+    return fail(std::move(overlaps.error()));
+  for (const auto& line : overlaps->others)
+    found.note(line);
+  auto result = compare_peer(*seen, wanted);
+  append(result, found.take());
+  return result;
+}
+
+result<lines> inspect_inside(kernel& k, const wanted_endpoint& wanted,
+                             const std::optional<link_info>& bridge) {
+  auto inside = k.enter(wanted.ns);
+  if (!inside) {
+    if (!is_missing(inside.error()))
+      return fail(std::move(inside.error()));
+    auto found = differences{wanted.interface};
+    found.note("its namespace is gone");
+    return found.take();
+  }
+  return inspect_peer(**inside, wanted, bridge);
+}
+
+} // namespace
+
+result<lines>
+inspect_bridge(kernel& k, const instance& owner, const wanted_bridge& wanted) {
+  auto bridge = find_bridge(k, owner, wanted);
+  if (!bridge)
+    return fail(std::move(bridge.error()));
+  if (!*bridge) {
+    auto found = differences{wanted.name};
+    found.note("is missing");
+    return found.take();
+  }
+  const auto& [link, is_ours] = **bridge;
+  auto seen = see(k, link);
+  if (!seen)
+    return fail(std::move(seen.error()));
+  auto result = compare_bridge(owner, *seen, wanted, is_ours);
+  auto settings = compare_bridge_settings(k, link, wanted, is_ours);
+  if (!settings)
+    return settings;
+  append(result, std::move(*settings));
+  return result;
 }
 
 result<lines> inspect_bridge_endpoint(kernel& k, const instance& owner,
@@ -207,15 +159,23 @@ result<lines> inspect_bridge_endpoint(kernel& k, const instance& owner,
     found.note("is missing");
     return found.take();
   }
-  auto bridge = k.link_index(wanted.bridge);
-  if (!bridge && !is_missing(bridge.error()))
+  auto bridge = find_master(k, wanted);
+  if (!bridge)
     return fail(std::move(bridge.error()));
-  compare_host_end(found, **link, wanted, bridge.value_or(-1));
-  auto result = found.take();
-  auto inside = inspect_inside(k, wanted);
+  auto result = compare_host_end(
+    **link, wanted, *bridge && (*bridge)->index == (*link)->master);
+  if (*bridge) {
+    auto wrong = wrong_neighbours(k, owner, wanted, **bridge);
+    if (!wrong)
+      return fail(std::move(wrong.error()));
+    for (const auto& x : *wrong)
+      found.note(describe_wrong(x));
+  }
+  append(result, found.take());
+  auto inside = inspect_inside(k, wanted, *bridge);
   if (!inside)
     return inside;
-  result.insert(result.end(), inside->begin(), inside->end());
+  append(result, std::move(*inside));
   return result;
 }
 

@@ -3,9 +3,9 @@
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/bridge/options.hpp"
 #include "troupe/drivers/bridge/wanted.hpp"
+#include "troupe/netns/link_local.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace troupe::drivers {
 
@@ -105,7 +105,7 @@ void add_guard(collector& out, const network_spec& network,
     else
       add_v6(x.address);
   if (network.enable_ipv6)
-    add_v6(link_local_of(mac));
+    add_v6(netns::link_local_of(mac).address);
 }
 
 void add_proxied_udp(collector& out, const port_binding& binding) {
@@ -261,14 +261,6 @@ bool bridge_needs_forwarding(const network_spec& network, ip_family family) {
   auto options = parse_bridge_options(network);
   return options && !network.internal && has_family(network, family)
          && mode_of(*options, family) != gateway_mode::isolated;
-}
-
-ip_address link_local_of(const mac_address& mac) {
-  const auto& x = mac.bytes;
-  auto bytes = std::array<uint8_t, 16>{
-    0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, x[1], x[2], 0xff, 0xfe, x[3], x[4], x[5]};
-  bytes[8] = static_cast<uint8_t>(x[0] ^ 2U);
-  return ip_address::from_bytes(ip_family::v6, bytes.data());
 }
 
 } // namespace troupe::drivers

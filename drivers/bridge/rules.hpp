@@ -35,7 +35,4 @@ std::optional<ip_address> bridge_publish_address(const network_spec& network);
 /// False for internal networks and families that the network has not.
 bool bridge_needs_forwarding(const network_spec& network, ip_family family);
 
-/// The link-local address that the kernel makes of a MAC address (EUI-64).
-ip_address link_local_of(const mac_address& mac);
-
 } // namespace troupe::drivers

@@ -2,6 +2,7 @@
 
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/bridge/rules.hpp"
+#include "troupe/netns/link_local.hpp"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,16 @@ bool holds_gateway(const bridge_options& options, ip_family family) {
   if (family == ip_family::v6)
     return options.mode_v6 != gateway_mode::isolated;
   return options.mode_v4 != gateway_mode::isolated && !options.inhibit_ipv4;
+}
+
+std::vector<interface_address>
+gateways_of(const network_spec& network, const bridge_options& options) {
+  auto result = std::vector<interface_address>{};
+  for (const auto& pool : network.pools)
+    if (pool.subnet && pool.gateway
+        && holds_gateway(options, pool.subnet->family()))
+      result.push_back({*pool.gateway, pool.subnet->length()});
+  return result;
 }
 
 } // namespace
@@ -49,10 +60,9 @@ result<wanted_bridge> want_bridge(const network_spec& network) {
   result.forwards_ipv4 = bridge_needs_forwarding(network, ip_family::v4);
   result.mac = bridge_mac(network.id);
   result.mtu_bytes = options->mtu_bytes;
-  for (const auto& pool : network.pools)
-    if (pool.subnet && pool.gateway
-        && holds_gateway(*options, pool.subnet->family()))
-      result.addresses.push_back({*pool.gateway, pool.subnet->length()});
+  if (result.has_ipv6)
+    result.link_local = netns::link_local_of(result.mac);
+  result.addresses = gateways_of(network, *options);
   return result;
 }
 
@@ -71,6 +81,7 @@ want_endpoint(const instance& owner, const endpoint_plan& plan) {
                 "use the host network");
   auto result = wanted_endpoint{};
   result.id = plan.endpoint.id.value;
+  result.network = plan.network.id.value;
   result.name = host_end_name(plan.endpoint.id);
   result.bridge
     = options->name.empty() ? bridge_name(plan.network.id) : options->name;
@@ -93,6 +104,10 @@ want_endpoint(const instance& owner, const endpoint_plan& plan) {
   result.mac = endpoint_mac(plan.endpoint);
   result.has_ipv6 = plan.network.enable_ipv6;
   result.paths = want_paths(plan);
+  if (result.has_ipv6)
+    result.paths.link_local = netns::link_local_of(result.mac);
+  for (const auto& x : gateways_of(plan.network, *options))
+    result.gateways.push_back(x.address);
   return result;
 }
 

@@ -18,24 +18,27 @@ struct wanted_bridge {
   bool forwards_ipv4 = false; ///< Its packets are to leave it.
   mac_address mac;            ///< Of a bridge of ours.
   uint32_t mtu_bytes = 0;     ///< Of a bridge of ours.
-  std::vector<interface_address> addresses; ///< Gateways of the containers.
+  std::vector<interface_address> addresses;    ///< Gateways of the containers.
+  std::optional<interface_address> link_local; ///< Of a bridge with IPv6.
 };
 
 /// How an endpoint's veth pair is to be, everything decided.
 struct wanted_endpoint {
-  std::string id;     ///< The endpoint's.
-  std::string name;   ///< Host end.
-  std::string bridge; ///< Its master.
-  std::string alias;  ///< Host end.
+  std::string id;      ///< The endpoint's.
+  std::string network; ///< Id of its network.
+  std::string name;    ///< Host end.
+  std::string bridge;  ///< Its master.
+  std::string alias;   ///< Host end.
   mac_address host_mac;
   uint32_t group = 0; ///< Host end.
   uint32_t mtu_bytes = 0;
   netns::port_flags flags;
-  netns::namespace_ref ns; ///< Where the peer is.
-  std::string interface;   ///< Peer.
-  mac_address mac;         ///< Peer.
-  bool has_ipv6 = false;   ///< IPv6 is on on the peer.
-  wanted_paths paths;      ///< Its addresses, and the ways from them.
+  netns::namespace_ref ns;          ///< Where the peer is.
+  std::string interface;            ///< Peer.
+  mac_address mac;                  ///< Peer.
+  bool has_ipv6 = false;            ///< IPv6 is on on the peer.
+  wanted_paths paths;               ///< Its addresses, and the ways from them.
+  std::vector<ip_address> gateways; ///< Those on the bridge.
 };
 
 /// Name of the network's bridge: the user's or generated; empty if the options

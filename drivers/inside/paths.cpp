@@ -121,6 +121,14 @@ std::vector<route_info> table_routes_of(const wanted_paths& wanted, int index) {
   return result;
 }
 
+// All that the kernel makes routes for.
+std::vector<interface_address> placed_addresses(const wanted_paths& wanted) {
+  auto result = wanted.addresses;
+  if (wanted.link_local)
+    result.push_back(*wanted.link_local);
+  return result;
+}
+
 std::string describe(const route_info& x) {
   auto text = std::string{x.type == route_type::local       ? "local "
                           : x.type == route_type::broadcast ? "broadcast "
@@ -283,7 +291,7 @@ std::vector<rule_info> rules_of(const wanted_paths& wanted) {
 }
 
 std::vector<route_info> routes_of(const wanted_paths& wanted, int index) {
-  auto result = address_routes(index, wanted.addresses);
+  auto result = address_routes(index, placed_addresses(wanted));
   std::ranges::copy(table_routes_of(wanted, index), std::back_inserter(result));
   for (const auto& gateway : wanted.defaults)
     result.push_back(default_route_to(gateway, index));
@@ -306,7 +314,7 @@ result<void> build_paths(kernel& inside, undo_stack& undo,
 
 result<void> mend_paths(kernel& inside, undo_stack& undo,
                         const wanted_paths& wanted, int index) {
-  auto done = restore_routes(inside, undo, index, wanted.addresses);
+  auto done = restore_routes(inside, undo, index, placed_addresses(wanted));
   if (!done)
     return done;
   auto present = inside.link_routes(index);
@@ -327,8 +335,18 @@ result<void> mend_paths(kernel& inside, undo_stack& undo,
 std::vector<std::string> compare_paths(const present_paths& present,
                                        const wanted_paths& wanted, int index) {
   auto result = std::vector<std::string>{};
+  const auto lacks_link_local
+    = wanted.link_local && !is_present(present.routes, *wanted.link_local);
+  if (lacks_link_local)
+    result.push_back("address " + to_string(*wanted.link_local)
+                     + " is missing");
+  // Its routes are missing with it.
+  auto is_told = [&](const route_info& x) {
+    return lacks_link_local && x.destination
+           && x.destination->address().is_link_local();
+  };
   for (const auto& x : routes_of(wanted, index))
-    if (!has_route(present.routes, x))
+    if (!has_route(present.routes, x) && !is_told(x))
       result.push_back("route " + describe(x) + " is missing");
   const auto all = rules_of(wanted);
   for (const auto& x : all)

@@ -3,6 +3,7 @@
 #include "troupe/drivers/driver.hpp"
 #include "troupe/netns/undo_stack.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct wanted_paths {
   uint32_t table = 0;    ///< Its own.
   std::string interface; ///< Inside.
   std::vector<interface_address> addresses;
+  /// Where IPv6 is on; with it neighbours are found.
+  std::optional<interface_address> link_local;
   std::vector<ip_address> gateways; ///< Of its network.
   std::vector<ip_address> defaults; ///< Of default routes.
   /// Ports whose servers may answer from no address in particular.

@@ -49,6 +49,11 @@ public:
   port_book(std::unique_ptr<netns::port_sockets> sockets,
             std::unique_ptr<netns::port_proxy> proxy);
 
+  /// Does the host have addresses of this family to publish at?
+  bool host_has(ip_family family) {
+    return sockets_->has_family(family);
+  }
+
   /// Asks the proxy what it still has of an earlier run. To be called once,
   /// before `restore`.
   result<void> start();

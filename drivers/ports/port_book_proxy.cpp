@@ -1,6 +1,7 @@
 // The half of the book that deals with the proxy and with restarts.
 
 #include "troupe/drivers/ports/port_book.hpp"
+#include "troupe/drivers/ports/runs.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -328,10 +329,15 @@ std::vector<std::string> port_book::problems() {
       result.emplace_back("troupe-proxy is stopped: it holds the published "
                           "ports and serves none");
   }
-  for (const auto& [owner, account] : accounts_)
+  for (const auto& [owner, account] : accounts_) {
+    auto told = std::vector<told_port>{};
     for (const auto& x : account.entries)
       if (!x.problem.empty())
-        result.push_back("endpoint " + account.who.name + ": " + x.problem);
+        told.push_back({x.binding, reason_of(x.problem)});
+    for (const auto& x : in_runs(std::move(told)))
+      result.push_back("endpoint " + account.who.name + ": publish "
+                       + to_string(x.binding) + ": " + x.reason);
+  }
   return result;
 }
 

@@ -125,10 +125,9 @@ private:
 
   static std::string explain(const error& why, const std::string& bridge) {
     return "firewalld drops what containers send out: " + why.message
-           + " (install its zone " + firewalld_zone
-           + " and reload it: firewall-cmd --reload; or: firewall-cmd "
-             "--zone=trusted --change-interface="
-           + bridge + ")";
+           + " (install its zone, tools/firewalld/" + firewalld_zone
+           + ".xml, and reload it: firewall-cmd --reload; the daemon then puts "
+           + bridge + " into it)";
   }
 
   netlink_socket socket_;

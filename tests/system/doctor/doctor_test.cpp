@@ -280,14 +280,13 @@ TEST_F(Doctor, ProbesEachKindOfWay) {
     EXPECT_NE(said.out.find("to its gateway"), std::string::npos) << said.out;
     EXPECT_EQ(shell(in + "delete table inet own").code, 0);
   }
-  ASSERT_EQ(
-    shell(
-      "nft add table inet site && nft 'add chain inet site out "
-      "{ type filter hook output priority 0; }' && nft add rule "
-      "inet site out meta l4proto tcp limit rate over 1/minute burst 1 packets "
-      "drop")
-      .code,
-    0);
+  auto site = std::string{"nft add table inet site && nft 'add chain inet site "
+                          "out { type filter hook output priority 0; }'"};
+  for (const auto* what : {"meta l4proto tcp", "icmp type echo-request",
+                           "icmpv6 type echo-request"})
+    site += " && nft add rule inet site out " + std::string{what}
+            + " limit rate over 1/minute burst 1 packets drop";
+  ASSERT_EQ(shell(site).code, 0);
   auto started = std::chrono::steady_clock::now();
   auto said = ask_doctor({"--probe"});
   EXPECT_LT(std::chrono::steady_clock::now() - started,
@@ -295,6 +294,39 @@ TEST_F(Doctor, ProbesEachKindOfWay) {
   EXPECT_EQ(said.code, 1);
   EXPECT_NE(said.out.find("from the host to it"), std::string::npos);
   EXPECT_EQ(shell("nft delete table inet site").code, 0);
+}
+
+// Whoever drops or rejects one kind of packets is there all the same.
+TEST_F(Doctor, ProbesAContainerWithAFirewallOfItsOwn) {
+  auto in = "nsenter --net=" + keys_["web"] + " nft ";
+  auto with_rules = [&](const std::vector<std::string>& rules) {
+    auto command = in + "add table inet own && " + in
+                   + "'add chain inet own in { type filter hook input "
+                     "priority 0; }'";
+    for (const auto& x : rules)
+      command += " && " + in + "add rule inet own in " + x;
+    ASSERT_EQ(shell(command).code, 0);
+  };
+  const auto no_echo = std::vector<std::string>{
+    "icmp type echo-request drop", "icmpv6 type echo-request drop"};
+  auto rejects = no_echo;
+  rejects.emplace_back("tcp dport 1 reject with icmpx type admin-prohibited");
+  auto all = no_echo;
+  all.emplace_back("tcp dport 1 drop");
+  for (const auto& rules :
+       {std::vector<std::string>{"tcp dport 1 drop"}, no_echo, rejects}) {
+    SCOPED_TRACE(rules.back());
+    with_rules(rules);
+    auto said = ask_doctor({"--probe"});
+    EXPECT_EQ(said.code, 0) << said.out;
+    EXPECT_EQ(shell(in + "delete table inet own").code, 0);
+  }
+  with_rules(all);
+  auto said = ask_doctor({"--probe"});
+  EXPECT_EQ(said.code, 1);
+  EXPECT_NE(said.out.find("no answer to TCP or ICMP"), std::string::npos)
+    << said.out;
+  EXPECT_EQ(shell(in + "delete table inet own").code, 0);
 }
 
 /// A daemon that may not touch the host's settings.

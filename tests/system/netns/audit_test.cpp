@@ -70,8 +70,8 @@ TEST_F(Audit, SeesTheHostsLinks) {
   auto* member = find(view->links, "h0");
   ASSERT_NE(member, nullptr);
   EXPECT_EQ(member->kind, "veth");
-  EXPECT_EQ(member->master, "br0");
-  EXPECT_TRUE(member->isolated);
+  EXPECT_EQ(member->bridge, "br0");
+  EXPECT_TRUE(member->port && member->port->isolated);
   EXPECT_TRUE(member->addresses.empty());
 }
 

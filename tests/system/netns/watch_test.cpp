@@ -118,6 +118,38 @@ TEST_F(Watch, TellsOfAddressesAndRoutes) {
   }));
 }
 
+// Of what somebody says of neighbours, and not of what the kernel learns.
+TEST_F(Watch, TellsOfNeighboursThatSomebodyNamed) {
+  auto bridge = make_bridge();
+  auto ns = kernel->create_namespace("a");
+  ASSERT_OK(ns);
+  ASSERT_OK(kernel->add_veth(veth("h0", bridge, *ns)));
+  auto inside = kernel->enter(*ns);
+  ASSERT_OK(inside);
+  auto eth0 = (*inside)->link_index("eth0").value_or(0);
+  raise(**inside, eth0);
+  auto here = *interface_address::parse("10.1.0.1/16");
+  auto there = *interface_address::parse("10.1.0.5/16");
+  ASSERT_OK(kernel->add_address(bridge, here));
+  ASSERT_OK((*inside)->add_address(eth0, there));
+  drain();
+  ASSERT_EQ(std::system("ping -c 1 -W 2 10.1.0.5 >/dev/null"), 0);
+  EXPECT_FALSE(sees([&](const kernel_event& x) {
+    return x.what == kind::neighbour_changed;
+  }));
+  auto mac = *mac_address::parse("02:00:00:00:00:99");
+  ASSERT_OK(kernel->set_neighbour({bridge, there.address, mac}));
+  EXPECT_TRUE(sees([&](const kernel_event& x) {
+    return x.what == kind::neighbour_changed && x.index == bridge
+           && x.namespace_path.empty();
+  }));
+  ASSERT_OK((*inside)->set_neighbour({eth0, here.address, mac}));
+  EXPECT_TRUE(sees([&](const kernel_event& x) {
+    return x.what == kind::neighbour_changed && x.index == eth0
+           && x.namespace_path == ns->path;
+  }));
+}
+
 TEST_F(Watch, TellsOfLinksInsidePinnedNamespaces) {
   auto bridge = make_bridge();
   auto ns = kernel->create_namespace("a");

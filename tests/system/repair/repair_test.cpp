@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -109,6 +110,15 @@ protected:
     EXPECT_LT(took, patient(std::chrono::seconds{2}));
     EXPECT_EQ(doctor(), "");
     expect_reachable();
+  }
+
+  // Within two seconds.
+  static bool eventually(const std::function<bool()>& is_so) {
+    const auto end
+      = std::chrono::steady_clock::now() + patient(std::chrono::seconds{2});
+    while (!is_so() && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    return is_so();
   }
 
   void expect_reachable() {
@@ -252,6 +262,76 @@ TEST_F(Repair, RoutesAndRulesInside) {
                        "| grep \"^local fd.* dev eth0\" | head -n 1)'");
   expect_mended_inside("sh -c 'for p in 11600 11601 11602 40000; do ip rule "
                        "del priority $p; ip -6 rule del priority $p; done'");
+}
+
+// What the kernel asks for neighbours with. It is missed only when they are
+// forgotten, half a minute later: the routes tell.
+TEST_F(Repair, LinkLocalAddresses) {
+  auto delete_them = [](const std::string& link) {
+    return "ip -6 -o addr show dev " + link
+           + " scope link | while read -r _ _ _ x _; do ip -6 addr del $x dev "
+           + link + "; done";
+  };
+  auto local_routes = [&] {
+    return run({"ip", "-6", "route", "show", "table", "local", "dev", bridge_})
+      .out;
+  };
+  const auto before = local_routes();
+  ASSERT_NE(before.find("local fe80::"), std::string::npos) << before;
+  for (const auto& damage :
+       {delete_them(bridge_), "ip -6 addr flush dev " + bridge_,
+        "ip -6 route flush table local dev " + bridge_}) {
+    SCOPED_TRACE(damage);
+    ASSERT_EQ(run({"sh", "-c", damage}).code, 0);
+    EXPECT_TRUE(eventually([&] {
+      return local_routes() == before;
+    }))
+      << local_routes();
+    EXPECT_EQ(doctor(), "");
+  }
+  expect_mended_inside("sh -c '" + delete_them("eth0") + "'");
+  // Nobody was there to see it.
+  daemon().kill();
+  ASSERT_EQ(run({"sh", "-c", delete_them(bridge_)}).code, 0);
+  ASSERT_EQ(daemon().start(), "");
+  observe_daemon();
+  EXPECT_EQ(local_routes(), before);
+  EXPECT_EQ(doctor(), "");
+}
+
+TEST_F(Repair, NeighboursThatSomebodyNamed) {
+  const auto wrong = " lladdr 02:00:00:00:00:99 nud permanent";
+  auto is_gone = [&](const std::vector<std::string>& words) {
+    return eventually([&] {
+      return run(words).out.find("02:00:00:00:00:99") == std::string::npos;
+    });
+  };
+  for (const auto& x : ends_.at(1).at("spec").at("addresses")) {
+    const auto address = without_length(x);
+    SCOPED_TRACE(address);
+    ASSERT_EQ(run({"sh", "-c",
+                   "ip neigh replace " + address + " dev " + bridge_ + wrong})
+                .code,
+              0);
+    EXPECT_TRUE(is_gone({"ip", "neigh", "show", "dev", bridge_}));
+  }
+  const auto inside = "nsenter --net=" + keys_.at(1) + " ip neigh ";
+  for (const auto& x :
+       json::parse(run({"ip", "-j", "addr", "show", "dev", bridge_}).out)
+         .at(0)
+         .at("addr_info")) {
+    if (x.value("scope", "") != "global")
+      continue;
+    const auto gateway = x.value("local", "");
+    SCOPED_TRACE(gateway);
+    ASSERT_EQ(
+      run({"sh", "-c", inside + "replace " + gateway + " dev eth0" + wrong})
+        .code,
+      0);
+    EXPECT_TRUE(is_gone({"sh", "-c", inside + "show dev eth0"}));
+  }
+  EXPECT_EQ(doctor(), "");
+  expect_reachable();
 }
 
 TEST_F(Repair, AHostEndThatWasMovedElsewhere) {

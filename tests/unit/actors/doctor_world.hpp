@@ -2,7 +2,10 @@
 
 #include "troupe/actors/doctor.hpp"
 #include "troupe/actors/pins.hpp"
+#include "troupe/drivers/address_routes.hpp"
+#include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/inside/paths.hpp"
+#include "troupe/netns/link_local.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {
@@ -44,18 +47,36 @@ struct healthy_world : testing::Test {
 
   void fill_kernel() {
     auto link = netns::audit_link{};
+    link.index = 5;
     link.name = bridge;
+    link.kind = "bridge";
     link.up = true;
     link.group = owner.link_group();
+    link.alias = owner.alias(network.id.value);
+    link.mtu_bytes = 1500;
+    link.mac = drivers::bridge_mac(network.id);
     link.addresses = {cidr("10.1.0.1/16"), cidr("fd00:1::1/64")};
     views.kernel.links = {link};
-    link.name = host_end;
-    link.master = bridge;
-    link.addresses.clear();
-    views.kernel.links.push_back(link);
+    auto placed = link.addresses;
+    placed.push_back(netns::link_local_of(link.mac));
+    views.kernel.routes = drivers::address_routes(link.index, placed);
+    auto end = netns::audit_link{};
+    end.index = 6;
+    end.name = host_end;
+    end.kind = "veth";
+    end.up = true;
+    end.group = owner.link_group();
+    end.alias = owner.alias(endpoint.id.value);
+    end.mtu_bytes = 1500;
+    end.master = link.index;
+    end.bridge = bridge;
+    end.port = netns::port_flags{};
+    views.kernel.links.push_back(end);
     auto inside = netns::audit_link{};
     inside.name = "eth0";
+    inside.kind = "veth";
     inside.up = true;
+    inside.mtu_bytes = 1500;
     inside.mac = *endpoint.mac;
     inside.addresses = endpoint.addresses;
     inside.index = 2;
@@ -65,7 +86,8 @@ struct healthy_world : testing::Test {
     pin.links = {inside};
     pin.gateway = ip("10.1.0.1");
     pin.gateway_v6 = ip("fd00:1::1");
-    const auto paths = drivers::want_paths({network, endpoint, {{}, "eth0"}});
+    auto paths = drivers::want_paths({network, endpoint, {{}, "eth0"}});
+    paths.link_local = netns::link_local_of(inside.mac);
     pin.routes = drivers::routes_of(paths, inside.index);
     pin.rules = drivers::rules_of(paths);
     views.kernel.pins = {pin};

@@ -1,6 +1,9 @@
 #include "troupe/actors/driver.hpp"
+#include "troupe/actors/log.hpp"
 #include "troupe/netns/faulty_kernel.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
+
+#include <spdlog/sinks/ringbuffer_sink.h>
 
 #include "scripted_system.hpp"
 
@@ -154,6 +157,53 @@ TEST_F(driver_actor_test, MendReportsAndRepairs) {
   mended = scripted.ask<mend_report>(driver, mend_endpoint{plans[0]});
   scripted.run();
   EXPECT_TRUE(mended->value->differences.empty());
+}
+
+// Without CAP_NET_RAW: each endpoint would say it, three times.
+TEST_F(driver_actor_test, SaysOnceThatNeighboursAreNotTold) {
+  auto rule = fault_rule{};
+  rule.on = call::announce;
+  rule.for_ever = true;
+  rule.os_error = EPERM;
+  plan->add(rule);
+  const auto lines = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(64);
+  const auto level = log().level();
+  log().set_level(spdlog::level::warn);
+  log().sinks().push_back(lines);
+  for (const auto& x : plans) {
+    auto announced
+      = scripted.ask<done>(driver, announce_endpoint{.plan = x, .times = 0});
+    scripted.run();
+    EXPECT_EQ(announced->text(), "ok");
+  }
+  log().sinks().pop_back();
+  log().set_level(level);
+  auto said = 0;
+  for (const auto& line : lines->last_formatted())
+    said += line.find("neighbours may remember") != std::string::npos ? 1 : 0;
+  EXPECT_EQ(said, 1);
+}
+
+// A question before anything is changed.
+TEST_F(driver_actor_test, SaysWhetherANetworkCouldBeBuilt) {
+  const auto card = machine.world->add_hardware("up0");
+  ASSERT_TRUE(machine.kernel->add_address(card, cidr("192.168.7.5/24")));
+  const auto before = machine.print();
+  auto network = network_v4('b');
+  network.pools = {pool("192.168.7.0/25", "192.168.7.1")};
+  auto taken = scripted.ask<done>(driver, check_new_network{network});
+  scripted.run();
+  EXPECT_NE(taken->text().find("is also that of up0"), std::string::npos)
+    << taken->text();
+  network.pools = {pool("10.2.0.0/16", "10.2.0.1")};
+  auto free = scripted.ask<done>(driver, check_new_network{network});
+  scripted.run();
+  EXPECT_EQ(free->text(), "ok");
+  network.options["name"] = "up0";
+  auto no_bridge = scripted.ask<done>(driver, check_new_network{network});
+  scripted.run();
+  EXPECT_NE(no_bridge->text().find("is not a bridge"), std::string::npos);
+  EXPECT_EQ(machine.print(), before);
 }
 
 TEST_F(driver_actor_test, EveryRequestIsToldWhyTheKernelDidNotOpen) {

@@ -84,6 +84,9 @@ play_driver(driver_actor::pointer self, std::shared_ptr<script> play) {
     return done{};
   };
   return {
+    [=](const check_new_network&) {
+      return note("check_new_network");
+    },
     [=](const build_network&) {
       return note("build_network");
     },

@@ -1,9 +1,12 @@
+#include "troupe/actors/firewall_check.hpp"
 #include "troupe/actors/firewall_work.hpp"
 #include "troupe/drivers/registry.hpp"
 #include "troupe/netns/faulty_kernel.hpp"
 #include "troupe/netns/simulated_kernel.hpp"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace troupe::test {
 
@@ -147,7 +150,7 @@ TEST_F(FirewallWork, ForwardingIsOpenedOnlyWhereThatIsAllowed) {
   network.internal = false;
   EXPECT_TRUE(work->forwarding().open(*driver, network));
   EXPECT_EQ(forwards(), 1);
-  EXPECT_EQ(work->warnings().size(), 1U);
+  EXPECT_EQ(work->warnings().size(), 2U);
 }
 
 // -- forwarding ---------------------------------------------------------------
@@ -201,6 +204,15 @@ TEST_F(Forwarding, ThatIsSwitchedOnIsForOurNetworksAlone) {
   ASSERT_TRUE(again->apply({{"a", {unguarded("trp1")}}}));
   ASSERT_TRUE(again->forwarding().open(*driver, network));
   EXPECT_EQ(elements().size(), 3U);
+  // And goes on saying so.
+  const auto told = again->warnings();
+  for (const auto* family : {"IPv4", "IPv6"})
+    EXPECT_TRUE(std::ranges::any_of(
+      told,
+      [&](const auto& x) {
+        return x.starts_with(std::string{"the host forwards "} + family);
+      }))
+      << family;
 }
 
 TEST_F(Forwarding, ThatWasOnIsForEverybody) {
@@ -235,6 +247,7 @@ TEST_F(Forwarding, KeepsRoutesFromRouterAdvertisements) {
   EXPECT_EQ(accept_ra("eth0"), 2);
   EXPECT_EQ(accept_ra("eth1"), 0);
   EXPECT_EQ(accept_ra("default"), 2); // Of links that come later.
+  EXPECT_EQ(accept_ra("lo"), 1);
   auto told = false;
   for (const auto& x : work->warnings())
     told |= x.find("net.ipv6.conf.eth0.accept_ra") != std::string::npos;
@@ -323,6 +336,18 @@ TEST_F(FirewallWork, ForwardingThatIsNotOursToChangeIsNamed) {
   EXPECT_EQ(found->front().repair, "");
   EXPECT_EQ(found->front().command, "sysctl -w net.ipv4.ip_forward=1");
   EXPECT_EQ(netns::open_simulated_kernel(world)->read_sysctl(key, "all"), 0);
+}
+
+// A status is asked for by programs that look every second.
+TEST_F(Forwarding, IsNotSwitchedOnByAQuestion) {
+  ASSERT_TRUE(work->forwarding().open(*driver, network));
+  ASSERT_TRUE(world->write_sysctl("", sysctl::ipv4_forwarding, "all", 0));
+  const auto before = fingerprint(*world);
+  const auto warnings = notes_of(*work).warnings;
+  EXPECT_EQ(fingerprint(*world), before);
+  EXPECT_NE(std::ranges::find(warnings, "net.ipv4.ip_forward is off: sysctl -w "
+                                        "net.ipv4.ip_forward=1"),
+            warnings.end());
 }
 
 } // namespace troupe::test

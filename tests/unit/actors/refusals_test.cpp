@@ -253,6 +253,69 @@ TEST_F(references, NothingIsRemovedByAnAmbiguousReference) {
   EXPECT_EQ(disk->content.endpoints.size(), 6U);
 }
 
+/// What a new network would find taken on this host, whatever else it would
+/// have switched on.
+struct taken_places : live_system {
+  taken_places() {
+    auto& host = *machine.kernel;
+    for (auto key :
+         {netns::sysctl::ipv4_forwarding, netns::sysctl::ipv6_forwarding})
+      EXPECT_TRUE(host.set_sysctl(key, "all", 0));
+    const auto card = machine.world->add_hardware("up0");
+    EXPECT_TRUE(host.add_address(card, cidr("192.168.7.5/24")));
+    EXPECT_TRUE(host.set_sysctl(netns::sysctl::ipv6_accept_ra, "up0", 1));
+    before = fingerprint(*machine.world, true);
+  }
+
+  std::string create(const std::string& name, const std::string& subnet = {}) {
+    auto spec = network_spec{};
+    spec.name = "new";
+    spec.driver = "bridge";
+    spec.enable_ipv6 = true;
+    if (!subnet.empty()) {
+      spec.pools.emplace_back();
+      spec.pools.back().subnet = net(subnet);
+    }
+    if (!name.empty())
+      spec.options["name"] = name;
+    return outcome(create_network{spec});
+  }
+
+  void expect_refused(const std::string& what, const std::string& why) {
+    EXPECT_NE(what.find(why), std::string::npos) << what;
+    EXPECT_EQ(fingerprint(*machine.world, true), before);
+    EXPECT_TRUE(disk->content.networks.empty());
+  }
+
+  std::string before;
+};
+
+TEST_F(taken_places, SubnetOfTheHost) {
+  expect_refused(create("", "192.168.7.0/24"), "is also that of up0");
+}
+
+TEST_F(taken_places, AnInterfaceThatIsNoBridge) {
+  expect_refused(create("up0"), "existing interface up0 is not a bridge");
+}
+
+TEST_F(taken_places, ABridgeOfAnotherDaemon) {
+  const auto index = machine.foreign_bridge("br7");
+  auto change = netns::link_change{};
+  change.alias = instance::of("/run/another").alias(id_of('b'));
+  ASSERT_TRUE(machine.kernel->set_link(index, change));
+  before = fingerprint(*machine.world, true);
+  expect_refused(create("br7"), "belongs to another troupe daemon");
+}
+
+TEST_F(taken_places, ABridgeWhoseAliasHasNoRoom) {
+  const auto index = machine.foreign_bridge("br7");
+  auto change = netns::link_change{};
+  change.alias = std::string(250, 'x');
+  ASSERT_TRUE(machine.kernel->set_link(index, change));
+  before = fingerprint(*machine.world, true);
+  expect_refused(create("br7"), "its alias has no room for our mark");
+}
+
 } // namespace
 
 } // namespace troupe::test

@@ -1,3 +1,5 @@
+#include "troupe/netns/link_local.hpp"
+
 #include "bridge_fixture.hpp"
 
 // What a third party changed is put right by creating again, and only that.
@@ -212,6 +214,64 @@ TEST_F(BridgeMend, TellsThatTheNamespaceIsGone) {
   ASSERT_TRUE(machine.kernel->remove_namespace("box"));
   EXPECT_EQ(complaints(),
             std::vector<std::string>{"eth0: its namespace is gone"});
+}
+
+TEST_F(BridgeMend, RestoresTheLinkLocalAddress) {
+  auto inside = machine.kernel->enter(plan.where.ns).value();
+  const auto eth0 = machine.link("box", "eth0").info;
+  const auto own = netns::link_local_of(eth0.mac);
+  ASSERT_TRUE(inside->del_address(eth0.index, own));
+  EXPECT_EQ(complaints(), std::vector<std::string>{
+                            "eth0: address " + to_string(own) + " is missing"});
+  expect_mended();
+}
+
+// Somebody said for good who has an address: nothing else would end that.
+TEST_F(BridgeMend, ForgetsNeighboursThatLeadElsewhere) {
+  const auto wrong = mac_address{{2, 0, 0, 0, 0, 0x99}};
+  const auto bridge = machine.link("", "br-aaaaaaaaaaaa").info;
+  const auto eth0 = machine.link("box", "eth0").info;
+  auto inside = machine.kernel->enter(plan.where.ns).value();
+  for (const auto& x : plan.endpoint.addresses) {
+    ASSERT_TRUE(
+      machine.kernel->set_neighbour({bridge.index, x.address, wrong}));
+    EXPECT_EQ(complaints(),
+              std::vector<std::string>{
+                outside + ": neighbour entry " + to_string(x.address) + " is "
+                + to_string(wrong) + ", not " + to_string(eth0.mac)});
+    expect_mended();
+  }
+  for (auto gateway : {ip("10.1.0.1"), ip("fd00:1::1")}) {
+    ASSERT_TRUE(inside->set_neighbour({eth0.index, gateway, wrong}));
+    expect_mended();
+  }
+}
+
+TEST_F(BridgeMend, LeavesNeighboursThatAreRight) {
+  const auto bridge = machine.link("", "br-aaaaaaaaaaaa").info;
+  const auto eth0 = machine.link("box", "eth0").info;
+  auto inside = machine.kernel->enter(plan.where.ns).value();
+  for (const auto& x : plan.endpoint.addresses)
+    ASSERT_TRUE(
+      machine.kernel->set_neighbour({bridge.index, x.address, eth0.mac}));
+  ASSERT_TRUE(inside->set_neighbour({eth0.index, ip("10.1.0.1"), bridge.mac}));
+  ASSERT_TRUE(inside->set_neighbour({eth0.index, ip("10.1.0.9"), {}}));
+  const auto before = machine.print();
+  EXPECT_TRUE(complaints().empty());
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.print(), before);
+}
+
+TEST_F(BridgeMend, LeavesTheNeighboursOfAUsersBridge) {
+  remove();
+  network.options["name"] = "br7";
+  const auto index = machine.foreign_bridge("br7");
+  make_network();
+  ASSERT_TRUE(create());
+  ASSERT_TRUE(machine.kernel->set_neighbour({index, ip("10.1.0.2"), {}}));
+  EXPECT_TRUE(complaints().empty());
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.kernel->neighbours(index)->size(), 1U);
 }
 
 } // namespace

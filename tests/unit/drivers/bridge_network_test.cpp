@@ -1,3 +1,5 @@
+#include "troupe/netns/link_local.hpp"
+
 #include "fixture.hpp"
 
 namespace troupe::test {
@@ -306,9 +308,78 @@ TEST_F(BridgeNetwork, IsMendedAfterAnyChange) {
     EXPECT_TRUE(complaints().empty());
   }
   ASSERT_TRUE(machine.world->flush_addresses("", bridge().info.name));
-  EXPECT_EQ(complaints().size(), 2U);
+  EXPECT_EQ(complaints().size(), 3U); // With the link-local one.
   ASSERT_TRUE(create());
   EXPECT_EQ(machine.print(), wanted);
+}
+
+// Without it the kernel asks for no neighbour of what it forwards.
+TEST_F(BridgeNetwork, GetsItsLinkLocalAddressBack) {
+  network = network_dual();
+  ASSERT_TRUE(create());
+  const auto wanted = machine.print();
+  const auto name = driver->network_interface(network);
+  const auto index = bridge().info.index;
+  const auto own = netns::link_local_of(bridge().info.mac);
+  EXPECT_NE(wanted.find(to_string(own.address) + "/128"), std::string::npos);
+  ASSERT_TRUE(machine.kernel->del_address(index, own));
+  EXPECT_EQ(complaints(),
+            std::vector<std::string>{name + ": address " + to_string(own)
+                                     + " is missing"});
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.print(), wanted);
+  EXPECT_TRUE(complaints().empty());
+  for (const auto& lost : {prefix{own.address, 128}, own.subnet()}) {
+    ASSERT_TRUE(machine.world->drop_route("", name, lost));
+    EXPECT_EQ(complaints().size(), 1U);
+    ASSERT_TRUE(create());
+    EXPECT_EQ(machine.print(), wanted);
+  }
+}
+
+TEST_F(BridgeNetwork, LeavesNoLinkLocalAddressOfAnotherMac) {
+  network = network_dual();
+  ASSERT_TRUE(create());
+  auto box = machine.sandbox("box");
+  auto plan = plan_for(network, box);
+  ASSERT_TRUE(driver->create_endpoint(*machine.kernel, plan));
+  const auto wanted = machine.print();
+  // The kernel makes it anew when the link comes up.
+  auto changes = std::vector<netns::link_change>(3);
+  changes[0].up = false;
+  changes[1].mac = mac_address{{2, 1, 1, 1, 1, 1}};
+  changes[2].up = true;
+  for (const auto& change : changes)
+    disturb(change);
+  ASSERT_TRUE(create());
+  EXPECT_EQ(machine.print(), wanted);
+  for (const auto& change : changes)
+    ASSERT_TRUE(machine.world->change_link("box", "eth0", change));
+  ASSERT_TRUE(driver->create_endpoint(*machine.kernel, plan));
+  EXPECT_EQ(machine.print(), wanted);
+}
+
+TEST_F(BridgeNetwork, WithoutIpv6HasNoLinkLocalAddress) {
+  ASSERT_TRUE(create());
+  auto plan = plan_for(network, machine.sandbox("box"));
+  ASSERT_TRUE(driver->create_endpoint(*machine.kernel, plan));
+  EXPECT_EQ(machine.print().find("fe80"), std::string::npos);
+}
+
+TEST_F(BridgeNetwork, AUsersBridgeNeedsAnyLinkLocalAddress) {
+  network = network_dual();
+  network.options["name"] = "br7";
+  const auto index = machine.foreign_bridge("br7");
+  ASSERT_TRUE(create());
+  const auto own = netns::link_local_of(bridge().info.mac);
+  ASSERT_TRUE(machine.kernel->del_address(index, own));
+  EXPECT_EQ(complaints(), std::vector<std::string>{
+                            "br7: an IPv6 link-local address is missing"});
+  ASSERT_TRUE(create());
+  EXPECT_TRUE(complaints().empty());
+  ASSERT_TRUE(machine.kernel->del_address(index, own));
+  ASSERT_TRUE(machine.kernel->add_address(index, cidr("fe80::1/64")));
+  EXPECT_TRUE(complaints().empty());
 }
 
 TEST_F(BridgeNetwork, IsMendedUnderAnotherNameWhereTheHostForwards) {

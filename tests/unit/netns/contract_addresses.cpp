@@ -1,3 +1,4 @@
+#include "troupe/netns/link_local.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 
 #include <algorithm>
@@ -179,6 +180,76 @@ TEST_P(KernelContract, NeighboursGoWhenTheLinkGoesDown) {
   EXPECT_TRUE(fails_with(EINVAL, host().set_neighbour(v6)));
   ASSERT_TRUE(works(host().set_link(bridge, up(false))));
   EXPECT_TRUE(fails_with(ENOENT, host().del_neighbour(v4)));
+}
+
+namespace {
+
+bool has_local_route(netns::kernel& k, int index, const ip_address& address) {
+  auto routes = k.link_routes(index).value();
+  return std::ranges::any_of(routes, [&](const auto& x) {
+    return x.type == netns::route_type::local
+           && x.destination == prefix{address, 128};
+  });
+}
+
+} // namespace
+
+TEST_P(KernelContract, LinksHaveALinkLocalAddressThatCanBeLostAndAdded) {
+  auto there = make_namespace("a");
+  auto bridge = make_bridge("br0");
+  make_veth("v0", there, "eth0", bridge);
+  auto& inside = *there.kernel;
+  auto eth0 = inside.link_index("eth0").value();
+  ASSERT_TRUE(works(inside.set_sysctl(sysctl::ipv6_accept_dad, "eth0", 0)));
+  ASSERT_TRUE(works(inside.set_sysctl(sysctl::ipv6_disable, "eth0", 0)));
+  ASSERT_TRUE(works(inside.set_link(eth0, up(true))));
+  ASSERT_TRUE(works(host().set_link(bridge, up(true))));
+  struct place {
+    netns::kernel& kernel;
+    int index;
+  };
+  for (auto [k, index] : {place{inside, eth0}, place{host(), bridge}}) {
+    const auto own = netns::link_local_of(k.link(index).value().mac);
+    auto is_there = [&, &k = k, index = index] {
+      return has_local_route(k, index, own.address);
+    };
+    ASSERT_TRUE(machine_->eventually(is_there));
+    EXPECT_TRUE(fails_with(EEXIST, k.add_address(index, own)));
+    EXPECT_TRUE(k.addresses(index).value().empty());
+    ASSERT_TRUE(works(k.del_address(index, own)));
+    EXPECT_FALSE(is_there());
+    EXPECT_TRUE(fails_with(EADDRNOTAVAIL, k.del_address(index, own)));
+    ASSERT_TRUE(works(k.add_address(index, own)));
+    EXPECT_TRUE(machine_->eventually(is_there));
+    EXPECT_TRUE(k.addresses(index).value().empty());
+    EXPECT_TRUE(k.all_addresses().value().empty()
+                || k.all_addresses().value().front().index != index);
+  }
+}
+
+TEST_P(KernelContract, AskedNotToALinkMakesItselfNoLinkLocalAddress) {
+  auto there = make_namespace("a");
+  make_veth("v0", there);
+  auto& inside = *there.kernel;
+  auto eth0 = inside.link_index("eth0").value();
+  ASSERT_TRUE(works(inside.set_link(eth0, up(false))));
+  ASSERT_TRUE(works(inside.set_sysctl(sysctl::ipv6_addr_gen_mode, "eth0", 1)));
+  ASSERT_TRUE(works(inside.set_link(eth0, up(true))));
+  const auto own = netns::link_local_of(inside.link(eth0).value().mac);
+  EXPECT_TRUE(works(inside.add_address(eth0, own)));
+}
+
+TEST_P(KernelContract, TellsWhoHasAnAddress) {
+  auto bridge = make_bridge("br0");
+  for (auto text : {"10.0.0.9", "fd00::9"}) {
+    auto entry = neighbour_info{bridge, ip(text), mac("02:00:00:00:00:09")};
+    EXPECT_TRUE(fails_with(ENOENT, host().neighbour(bridge, ip(text))));
+    ASSERT_TRUE(works(host().set_neighbour(entry)));
+    EXPECT_EQ(host().neighbour(bridge, ip(text)).value(), entry);
+    ASSERT_TRUE(works(host().del_neighbour(entry)));
+    EXPECT_TRUE(fails_with(ENOENT, host().neighbour(bridge, ip(text))));
+    EXPECT_TRUE(fails_with(ENODEV, host().neighbour(9999, ip(text))));
+  }
 }
 
 } // namespace troupe::test

@@ -304,6 +304,7 @@ TEST_F(FaultyKernel, ReachesEveryCall) {
   k.set_neighbour({}).has_value();
   k.del_neighbour({}).has_value();
   k.neighbours(1).has_value();
+  k.neighbour(1, {}).has_value();
   k.set_sysctl(netns::sysctl::ipv6_disable, "lo", 0).has_value();
   k.read_sysctl(netns::sysctl::ipv6_disable, "lo").has_value();
   k.load_firewall({}, {}).has_value();

@@ -67,7 +67,7 @@ TEST_F(HostCheck, AgreesWithTheCheckOfSimulatedMachines) {
 TEST_F(HostCheck, FindsEachDifference) {
   auto seen = view();
   link(seen, "trp").up = false;
-  link(seen, "trp").master = "other";
+  link(seen, "trp").bridge = "other";
   link(seen, "br-").addresses.clear();
   link(seen, "br-").alias = "x";
   seen.kernel.pins.at(0).links.clear();
@@ -93,6 +93,53 @@ TEST_F(HostCheck, FindsEachDifference) {
   expect_part(text, "link br-");
   expect_part(text, "belongs to nobody");
   expect_part(text, "pin ");
+}
+
+// What self-repair would mend is named here, too.
+TEST_F(HostCheck, HasTheDoctorsListOfComparisons) {
+  auto expect_told = [&](auto change, const std::string& what) {
+    auto seen = view();
+    change(seen);
+    expect_part(text_of(seen), what);
+  };
+  expect_told(
+    [&](auto& x) {
+      link(x, "br-").mtu_bytes = 1400;
+    },
+    "mtu is 1400, not 1500");
+  expect_told(
+    [&](auto& x) {
+      link(x, "br-").learns_link_local = true;
+    },
+    "learns from link-local frames");
+  expect_told(
+    [&](auto& x) {
+      link(x, "trp").port->hairpin = true;
+    },
+    "hairpin is true, not false");
+  expect_told(
+    [&](auto& x) {
+      link(x, "trp").port->isolated = true;
+    },
+    "isolated is true, not false");
+  expect_told(
+    [&](auto& x) {
+      x.kernel.pins.at(0).rules.clear();
+    },
+    "rule ");
+  expect_told(
+    [&](auto& x) {
+      x.kernel.routes.clear();
+    },
+    "route to ");
+  expect_told(
+    [&](auto& x) {
+      const auto& who = x.records.endpoints.at(0);
+      x.kernel.neighbours = {{link(x, "br-").index,
+                              who.addresses.at(0).address,
+                              {{2, 0, 0, 0, 0, 0x99}}}};
+    },
+    "(ip neigh del ");
 }
 
 TEST(HostRules, ComparesKeysOfSetsAndMaps) {

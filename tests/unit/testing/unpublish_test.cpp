@@ -126,6 +126,23 @@ TEST_F(Unpublish, TheHostsSideCountsBeforeTheJoin) {
   EXPECT_EQ(wished("e"), "");
 }
 
+/// On a host without IPv6 a port that names no address is one at `0.0.0.0`.
+class UnpublishWithoutIpv6 : public Unpublish {
+protected:
+  void SetUp() override {
+    system.ports->has_ipv6 = false;
+    Unpublish::SetUp();
+  }
+};
+
+TEST_F(UnpublishWithoutIpv6, NothingStaysForAFamilyThatIsNotThere) {
+  make_endpoint("e", {"80", "8081:81"});
+  EXPECT_EQ(unpublish("e", {"0.0.0.0::80"}), "ok");
+  EXPECT_EQ(wished("e"), "8081:81/tcp");
+  join("e");
+  EXPECT_EQ(bound("e"), "0.0.0.0:8081->81/tcp");
+}
+
 TEST_F(Unpublish, AChoiceOfHostPortsGoesAsAWholeBeforeTheJoin) {
   make_endpoint("e", {"8000-8009:80"});
   EXPECT_EQ(unpublish("e", {"8000-8008:80"}), not_there);
