@@ -525,6 +525,7 @@ simulated_forwarding::pass(const simulated_packet& packet,
   result.tracked = here.tracked();
   if (!end)
     return result;
+  result.arrived = true;
   result.at = end->at != nullptr ? end->at->inode : 0;
   result.seen_as = end->as.source;
   result.port = end->as.port;

@@ -27,6 +27,7 @@ struct simulated_packet {
 
 /// What became of a packet and of the answer to it.
 struct simulated_passage {
+  bool arrived = false; ///< Somebody has it.
   bool answered = false;
   bool refused = false; ///< It came to the host, where nobody has the port.
   bool proxied = false; ///< A process of the host has passed it on.

@@ -402,6 +402,41 @@ std::string sim_world::try_all(bool is_patient) {
       static_cast<void>(send(at, i, true));
     else
       wrong += disagreement(at, i);
+  auto lies = is_patient ? std::string{} : try_lies(at);
+  leaks_ = leaks_ || !lies.empty();
+  return wrong + lies;
+}
+
+/// Nobody gets what is sent from another's address.
+std::string sim_world::try_lies(const look& at) const {
+  auto wrong = std::string{};
+  for (const auto& [where, who] : now_.endpoints)
+    for (auto v6 : {false, true}) {
+      auto [sandbox, network] = where;
+      if (v6 && !now_.networks[static_cast<size_t>(network)].v6)
+        continue;
+      auto packet = netns::simulated_packet{};
+      packet.from = owners_[static_cast<size_t>(sandbox)];
+      packet.source = ip(address_of(network, who.address + 1, v6));
+      packet.source_port = 40'000;
+      packet.port = 80;
+      for (const auto& to :
+           {neighbour_address(v6), uplink_address(v6),
+            address_of(network, 1, v6), address_of(network, 10, v6),
+            address_of(network, 11, v6), address_of(network, 12, v6)}) {
+        packet.to = ip(to);
+        auto is_own = packet.to == ip(address_of(network, who.address, v6));
+        if (!is_own
+            && at.ways
+                 .pass(packet, {},
+                       [](auto...) {
+                         return std::nullopt;
+                       })
+                 .arrived)
+          wrong += s(sandbox) + " lies to " + to + " that it is "
+                   + to_string(*packet.source) + "\n";
+      }
+    }
   return wrong;
 }
 

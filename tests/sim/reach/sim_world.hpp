@@ -54,6 +54,7 @@ private:
   void give_up(look& at, size_t i);
   int owner_of(const look& at, uint64_t inode) const;
   std::string broken_connections() const;
+  std::string try_lies(const look& at) const;
   void remember();
   bool doctor_is_silent();
 
