@@ -51,6 +51,10 @@ bool means_wish(const port_spec& request, const port_spec& one,
 bool means(const port_spec& request, const port_binding& binding) {
   if (!wants(request, binding))
     return false;
+  // In routed mode the host's side of a wish means nothing but the family.
+  if (binding.host_port == 0)
+    return !request.host_ip
+           || request.host_ip->family() == binding.host_ip.family();
   if (request.host_ip && *request.host_ip != binding.host_ip)
     return false;
   return request.host_port == 0
@@ -60,10 +64,7 @@ bool means(const port_spec& request, const port_binding& binding) {
 
 bool explains(const endpoint_spec& endpoint, const port_binding& binding) {
   auto leads_to = [&](const port_spec& wish) {
-    if (!wants(wish, binding))
-      return false;
-    // In routed mode the host's side of a wish means nothing.
-    return binding.host_port == 0 || means(wish, binding);
+    return means(wish, binding);
   };
   auto is_it = [&](const exposed_port& x) {
     return x.proto == binding.proto && x.port == binding.port;
@@ -91,10 +92,7 @@ std::vector<port_spec> without_ports(const std::vector<port_spec>& wishes,
     auto x
       = std::ranges::lower_bound(sorted, one.port, {}, &port_binding::port);
     for (; x != sorted.end() && x->port == one.port; ++x)
-      if (wants(one, *x) && (!one.host_ip || *one.host_ip == x->host_ip)
-          && (one.host_port == 0
-              || (one.host_port <= x->host_port
-                  && x->host_port <= one.last_host_port())))
+      if (means(one, *x))
         return true;
     return false;
   };

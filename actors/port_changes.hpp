@@ -6,8 +6,10 @@
 
 namespace troupe {
 
-/// Does a request to unpublish mean this binding? By protocol and container
-/// port, and by host address and port where they are given.
+/// Does a request to unpublish, or a wish, mean this binding? By protocol and
+/// container port, and by host address and port where they are given; of the
+/// host's side of a binding in routed mode, which has no host port, only the
+/// family counts.
 bool means(const port_spec& request, const port_binding& binding);
 
 /// Does a wish of the endpoint, or a port that it exposes, lead to this

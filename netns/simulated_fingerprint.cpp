@@ -52,6 +52,7 @@ simulated_namespace view_of(const model& m, const space& ns) {
   for (const auto& [index, link] : ns.links)
     result.links.push_back({link.info,
                             peer_of(m, link),
+                            link.peer_ns,
                             link.listed(),
                             to_map(link.conf),
                             {link.bound.begin(), link.bound.end()}});
@@ -70,7 +71,9 @@ simulated_namespace view_of(const model& m, const space& ns) {
   for (const auto& [name, tables] : ns.firewalls)
     result.firewalls[name] = m.list_elements(ns, name).value();
   for (const auto& [name, tables] : ns.firewalls)
-    if (!tables.has_rules)
+    if (tables.has_rules)
+      result.rulesets[name] = tables.text;
+    else
       result.without_rules.push_back(name);
   result.connections = ns.connections;
   std::ranges::sort(result.connections);

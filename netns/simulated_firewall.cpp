@@ -1,5 +1,6 @@
 #include "troupe/netns/firewall/connections.hpp"
 #include "troupe/netns/firewall/parts.hpp"
+#include "troupe/netns/firewall/ruleset.hpp"
 #include "troupe/netns/simulated_model.hpp"
 
 #include <algorithm>
@@ -32,7 +33,14 @@ result<void> model::load_firewall(space& ns, const firewall::settings& rules,
                                   std::span<const firewall::element> elements) {
   if (auto done = firewall::check_elements(elements); !done)
     return done;
-  auto tables = firewall_tables{rules.mark, {}, true};
+  auto text = firewall::render(rules, {}, {}, {});
+  if (!text)
+    return fail(std::move(text.error()));
+  auto tables
+    = firewall_tables{rules.mark,
+                      {},
+                      true,
+                      std::make_shared<const std::string>(std::move(*text))};
   for (const auto& x : elements)
     tables.elements.emplace(std::pair{x.set, x.key}, x.data);
   ns.firewalls[rules.table] = std::move(tables);

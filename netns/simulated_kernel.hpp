@@ -23,6 +23,7 @@ class model;
 struct simulated_link {
   link_info info;
   std::string peer; ///< Other end of a veth as `namespace/name`, else empty.
+  uint64_t peer_namespace = 0;              ///< Inode of its namespace.
   std::vector<interface_address> addresses; ///< As `kernel::addresses` has it.
   std::map<sysctl, int> sysctls;            ///< All of them.
   std::vector<mac_address> bound;           ///< By `kernel::bind_mac`, sorted.
@@ -48,6 +49,8 @@ struct simulated_namespace {
   std::map<std::string, std::vector<firewall::element>> firewalls;
   /// Those of them of which somebody has deleted the rules.
   std::vector<std::string> without_rules;
+  /// The rules of the others, as `nft` reads them.
+  std::map<std::string, std::shared_ptr<const std::string>> rulesets;
   std::vector<connection_info> connections; ///< Tracked, sorted.
 };
 
@@ -179,7 +182,11 @@ public:
                                  const firewall::foreign_chain& chain);
 
   /// Packets of a connection have passed: it is tracked until it is flushed.
+  /// What was known of one between the same ends is replaced.
   result<void> track(const std::string& ns, const connection_info& x);
+
+  /// The two ends have closed a connection between them.
+  result<void> untrack(const std::string& ns, const connection_info& x);
 
   /// Runs `f` on the model alone with it; for the classes of this folder.
   template <class F>

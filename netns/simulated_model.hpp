@@ -64,6 +64,7 @@ struct firewall_tables {
   using key = std::pair<firewall::set_id, std::vector<uint8_t>>;
   std::map<key, std::vector<uint8_t>> elements; ///< With their data.
   bool has_rules = true; ///< Somebody may delete them and leave the rest.
+  std::shared_ptr<const std::string> text; ///< The rules, as nft reads them.
 };
 
 /// A namespace.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 namespace troupe::netns {
@@ -67,6 +68,14 @@ find(model& m, const std::string& ns, const std::string& link) {
   if (found == nullptr)
     return fail(os_failure(ENODEV, about("find link", link)));
   return std::pair{*where, found};
+}
+
+/// Between the same two, before translation.
+auto has_ends_of(const connection_info& x) {
+  return [&x](const connection_info& y) {
+    return std::tie(x.proto, x.client, x.client_port, x.host, x.host_port)
+           == std::tie(y.proto, y.client, y.client_port, y.host, y.host_port);
+  };
 }
 
 } // namespace
@@ -252,7 +261,20 @@ simulated_world::track(const std::string& ns, const connection_info& x) {
     auto where = m.named(ns);
     if (!where)
       return fail(std::move(where.error()));
-    (*where)->connections.push_back(x);
+    auto& all = (*where)->connections;
+    std::erase_if(all, has_ends_of(x));
+    all.push_back(x);
+    return {};
+  });
+}
+
+result<void>
+simulated_world::untrack(const std::string& ns, const connection_info& x) {
+  return with_model([&](model& m) -> result<void> {
+    auto where = m.named(ns);
+    if (!where)
+      return fail(std::move(where.error()));
+    std::erase_if((*where)->connections, has_ends_of(x));
     return {};
   });
 }

@@ -161,6 +161,16 @@ void simulated_daemon::lose_events() {
   (void)impl_->ask_controller(kernel_events{{lost}});
 }
 
+void simulated_daemon::report(std::vector<netns::kernel_event> events) {
+  // Its own changes were made before this, in real time, which passes.
+  constexpr auto later = std::chrono::hours{24};
+  auto seen = kernel_events{};
+  for (auto& x : events)
+    seen.events.push_back(
+      {std::move(x), std::chrono::steady_clock::now() + later});
+  (void)impl_->ask_controller(std::move(seen));
+}
+
 void simulated_daemon::run() {
   impl_->run();
 }

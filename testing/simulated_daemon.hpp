@@ -4,12 +4,14 @@
 
 #include "troupe/actors/embedded.hpp"
 #include "troupe/config/model/instance.hpp"
+#include "troupe/netns/watch.hpp"
 #include "troupe/testing/message_rule.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <random>
+#include <vector>
 
 namespace troupe::testing {
 
@@ -34,6 +36,9 @@ public:
 
   /// The kernel says that it has dropped events.
   void lose_events();
+
+  /// The kernel reports changes; the daemon takes none of them for its own.
+  void report(std::vector<netns::kernel_event> events);
 
   /// Runs until there is nothing to do at this instant.
   void run();

@@ -5,6 +5,7 @@
 #include "troupe/netns/faulty_kernel.hpp"
 #include "troupe/netns/ports/simulated_ports.hpp"
 #include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/watch.hpp"
 #include "troupe/persistence/faulty_store.hpp"
 #include "troupe/testing/message_rule.hpp"
 #include "troupe/testing/seeded_random.hpp"
@@ -14,6 +15,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace troupe {
 struct embedded_parts;
@@ -117,9 +119,13 @@ public:
   void add(message_rule rule);
 
   /// The kernel tells the daemon that it has dropped events, as it does when
-  /// they come too fast. There is no other news of it here: what somebody else
-  /// has changed is found by this, or by the regular comparison.
+  /// they come too fast. There is no other news of it here but `report`: what
+  /// somebody else has changed is found by this, or by the regular comparison.
   void lose_events();
+
+  /// The kernel tells the daemon what somebody else has changed, e.g. as a
+  /// `netns::simulated_watch` has seen it.
+  void report(std::vector<netns::kernel_event> events);
 
   /// Takes all planned faults away; a crash stays, and so does an actor's end.
   void heal();

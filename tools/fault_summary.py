@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 GOALS = {
     "systematic faults": 9000,
     "crashes in the recovery": 20000,
-    "random seeds": 5000,
+    "random seeds": 7000,
     "crash images of the store": 2000,
     "damaged stores": 300,
     "actor kills": 300,

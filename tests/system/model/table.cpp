@@ -6,9 +6,12 @@ namespace troupe::test::reach {
 
 namespace {
 
+// Of a routed network, which has no host ports: of the host's address only the
+// family counts, and those of one family are IPv4.
 bool publishes_inside(const endpoint& who, const flow& f) {
   return std::ranges::any_of(who.ports, [&](const port& x) {
-    return x.inside == f.port && x.tcp == f.tcp;
+    return x.inside == f.port && x.tcp == f.tcp
+           && (x.at == host_side::any || !f.v6);
   });
 }
 

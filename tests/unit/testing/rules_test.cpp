@@ -62,6 +62,15 @@ TEST_F(ChangedRules, ComeBackWhenTheyCannotBeLoadedAtOnce) {
   EXPECT_TRUE(present());
 }
 
+// Nobody has said so, and nothing can be listed: the regular comparison.
+TEST_F(ChangedRules, ComeBackThoughTheTablesAreGoneWithoutAnEvent) {
+  ASSERT_TRUE(system.world->flush_ruleset(""));
+  ASSERT_FALSE(present());
+  for (auto i = 0; i < 40; ++i)
+    system.advance(std::chrono::seconds{1});
+  EXPECT_TRUE(present());
+}
+
 } // namespace
 
 } // namespace troupe::testing

@@ -231,6 +231,22 @@ TEST_F(Unpublish, ARefusedOneLeavesEverythingAsItWas) {
   }
 }
 
+// In routed mode the host's side of a wish means nothing, at either time: what
+// was published goes by the same words.
+TEST_F(Unpublish, PortsOfARoutedNetworkGoByTheWordsTheyWerePublishedWith) {
+  make_network("r1", {{"gateway_mode_ipv4", "routed"}});
+  const auto wishes
+    = std::vector<std::string>{"8081:80", "127.0.0.1:8082:81", "82"};
+  make_endpoint("routed", wishes, "r1");
+  join("routed");
+  for (const auto& x : wishes) {
+    EXPECT_EQ(unpublish("routed", {x}), "ok") << x;
+    EXPECT_NE(unpublish("routed", {x}), "ok") << x;
+  }
+  EXPECT_EQ(bound("routed"), "");
+  EXPECT_EQ(wished("routed"), "");
+}
+
 } // namespace
 
 } // namespace troupe::testing
