@@ -28,8 +28,12 @@ reply_of(const api::route& where, const result<http_response>& response) {
 
 http_request
 http_request_of(api::outgoing x, std::chrono::milliseconds deadline) {
-  return {std::string{x.where->method}, std::move(x.target), std::move(x.body),
-          deadline, std::string{x.where->operation}};
+  return {std::string{x.where->method},
+          std::move(x.target),
+          std::move(x.body),
+          deadline,
+          std::string{x.where->operation},
+          {}};
 }
 
 // Talks to a daemon. `call` runs on the caller's thread, `submit` on the

@@ -306,20 +306,6 @@ result<std::shared_ptr<backend>> start_actors(const context_ptr& context) {
 
 } // namespace
 
-bool is_inquiry(const request& what) {
-  return std::holds_alternative<get_status>(what)
-         || std::holds_alternative<run_doctor>(what);
-}
-
-result<reply> backend::call(request what, std::chrono::milliseconds deadline) {
-  auto outcome = std::make_shared<std::promise<result<reply>>>();
-  auto future = outcome->get_future();
-  submit(std::move(what), deadline, [outcome](result<reply> x) {
-    outcome->set_value(std::move(x));
-  });
-  return future.get();
-}
-
 result<std::shared_ptr<backend>>
 open_backend(const settings& how, embedded_parts parts) {
   auto checked = validated(how);

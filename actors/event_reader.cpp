@@ -63,10 +63,8 @@ event_parser::take_line(std::string_view line, const event_handler& handler) {
 
 // -- event_reader -------------------------------------------------------------
 
-event_reader::event_reader(const std::string& socket_path,
-                           event_handler handler)
-  : transfer_{socket_path}, handler_{std::move(handler)}, multi_{
-                                                            curl_multi_init()} {
+event_reader::event_reader(std::string socket_path, event_handler handler)
+  : socket_path_{std::move(socket_path)}, handler_{std::move(handler)} {
   thread_ = std::thread{[this] {
     run();
     ended_ = true;
@@ -87,13 +85,12 @@ result<void> event_reader::wait_until_open() {
 
 void event_reader::stop() {
   stopping_ = true;
-  (void)curl_multi_wakeup(multi_.get());
+  wake_.raise();
 }
 
 void event_reader::run() {
   while (!stopping_) {
-    auto code = read_stream();
-    auto outcome = transfer_.finish(code);
+    auto outcome = read_stream();
     if (stopping_)
       return settle(fail(ec::unavailable, "subscribe: stopped"));
     auto why = outcome
@@ -105,53 +102,45 @@ void event_reader::run() {
       return settle(fail(why));
     if (std::exchange(open_, false))
       report("disconnect", why.message);
-    pause_before_retry();
+    auto nothing = std::vector<pollfd>{};
+    if (!stopping_)
+      wake_.sleep(nothing, due_after(pauses_.next()));
   }
 }
 
-CURLcode event_reader::read_stream() {
+result<http_response> event_reader::read_stream() {
   parser_.reset();
-  transfer_.prepare({"GET", "/v1/events", {}, {}, "events"});
+  auto what = http_request{};
+  what.target = "/v1/events";
+  what.operation = "events";
   if (last_sequence_ > 0)
-    transfer_.add_header("Last-Event-ID: " + std::to_string(last_sequence_));
-  auto* handle = transfer_.handle();
-  (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &on_data);
-  (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
-  (void)curl_multi_add_handle(multi_.get(), handle);
-  auto result = CURLE_RECV_ERROR;
-  for (auto running = 1; running > 0 && !stopping_;) {
-    (void)curl_multi_perform(multi_.get(), &running);
-    if (running > 0)
-      (void)curl_multi_poll(multi_.get(), nullptr, 0, 1'000, nullptr);
+    what.header_lines
+      = "Last-Event-ID: " + std::to_string(last_sequence_) + "\r\n";
+  auto connection = http_connection{socket_path_};
+  connection.start(std::move(what), never, [this](std::string_view bytes) {
+    return take(bytes);
+  });
+  while (!stopping_) {
+    if (auto outcome = connection.go_on())
+      return std::move(*outcome);
+    auto awaited = std::vector<pollfd>{connection.awaited()};
+    wake_.sleep(awaited, connection.wake_time());
   }
-  auto left = 0;
-  if (auto* message = curl_multi_info_read(multi_.get(), &left))
-    result = message->data.result;
-  (void)curl_multi_remove_handle(multi_.get(), handle);
-  return result;
+  return fail(ec::unavailable, "stopped");
 }
 
-size_t
-event_reader::on_data(char* data, size_t size, size_t count, void* self) {
-  auto& me = *static_cast<event_reader*>(self);
-  auto bytes = size * count;
-  auto status = 0L;
-  (void)curl_easy_getinfo(me.transfer_.handle(), CURLINFO_RESPONSE_CODE,
-                          &status);
-  if (status != 200)
-    return me.transfer_.append_body({data, bytes}) ? bytes : 0;
-  if (!std::exchange(me.open_, true)) {
-    me.pauses_.reset();
-    if (me.settled_)
-      me.report("connect", "reachable again");
-    me.settle({});
+result<void> event_reader::take(std::string_view bytes) {
+  if (!std::exchange(open_, true)) {
+    pauses_.reset();
+    if (settled_)
+      report("connect", "reachable again");
+    settle({});
   }
-  auto fed = me.parser_.feed({data, bytes}, [&me](const event& x) {
-    me.last_sequence_ = x.sequence;
-    if (!me.stopping_)
-      call_handler(&me, in_handler, me.handler_, x);
+  return parser_.feed(bytes, [this](const event& x) {
+    last_sequence_ = x.sequence;
+    if (!stopping_)
+      call_handler(this, in_handler, handler_, x);
   });
-  return fed ? bytes : 0;
 }
 
 void event_reader::report(const char* action, const std::string& reason) {
@@ -169,12 +158,6 @@ void event_reader::report(const char* action, const std::string& reason) {
 void event_reader::settle(result<void> outcome) {
   if (!std::exchange(settled_, true))
     opened_.set_value(std::move(outcome));
-}
-
-void event_reader::pause_before_retry() {
-  if (!stopping_)
-    (void)curl_multi_poll(multi_.get(), nullptr, 0,
-                          static_cast<int>(pauses_.next().count()), nullptr);
 }
 
 } // namespace troupe

@@ -2,7 +2,7 @@
 
 #include "troupe/actors/backend.hpp"
 #include "troupe/actors/backoff.hpp"
-#include "troupe/actors/http_client.hpp"
+#include "troupe/actors/http_connection.hpp"
 
 #include <atomic>
 #include <future>
@@ -32,7 +32,7 @@ private:
 /// delivers `daemon`/`connect`; both have sequence 0, as they come from here.
 class event_reader {
 public:
-  event_reader(const std::string& socket_path, event_handler handler);
+  event_reader(std::string socket_path, event_handler handler);
   event_reader(const event_reader&) = delete;
   event_reader& operator=(const event_reader&) = delete;
 
@@ -52,17 +52,16 @@ public:
   }
 
 private:
-  static size_t on_data(char* data, size_t size, size_t count, void* self);
   void run();
-  CURLcode read_stream();
+  result<http_response> read_stream();
+  result<void> take(std::string_view bytes);
   void report(const char* action, const std::string& reason);
   void settle(result<void> outcome);
-  void pause_before_retry();
 
-  http_transfer transfer_;
+  std::string socket_path_;
   event_handler handler_;
   event_parser parser_;
-  multi_handle multi_;
+  wake_signal wake_;
   /// Between two attempts to connect; a restart of the daemon takes about as
   /// long as the first.
   backoff pauses_{std::chrono::milliseconds{200}, std::chrono::seconds{5}};

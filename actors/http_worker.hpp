@@ -2,8 +2,8 @@
 
 #include "troupe/actors/http_client.hpp"
 
+#include <deque>
 #include <functional>
-#include <map>
 #include <thread>
 
 namespace troupe {
@@ -29,21 +29,27 @@ public:
 private:
   struct job {
     http_request what;
+    due_time due;
     http_completion done;
-    std::unique_ptr<http_transfer> transfer;
+    std::unique_ptr<http_connection> connection = {}; ///< Null: waits for one.
+    bool is_ready = true;                             ///< To go on.
   };
 
   void run();
+  bool take_submitted();
   void start_waiting();
-  void finish_ready();
-  void abandon(job x);
+  void go_on();
+  void end_overdue();
+  void sleep();
+  void finish(job& x, result<http_response> outcome);
 
   http_client& pool_;
-  multi_handle multi_;
-  std::map<CURL*, job> running_; ///< The worker's thread only.
+  wake_signal wake_;
+  std::vector<job> running_; ///< This and the next: the worker's thread only.
+  std::deque<job> waiting_;
   std::mutex mutex_;
-  std::vector<job> waiting_;
-  size_t open_ = 0; ///< Waiting and running.
+  std::vector<job> submitted_;
+  size_t open_ = 0; ///< Submitted, waiting and running.
   bool stopping_ = false;
   std::thread thread_;
 };

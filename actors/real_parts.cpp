@@ -1,38 +1,21 @@
 #include "troupe/actors/embedded.hpp"
+#include "troupe/actors/helper_program.hpp"
 #include "troupe/actors/log.hpp"
 #include "troupe/config/model/instance.hpp"
 #include "troupe/netns/netlink_kernel.hpp"
 #include "troupe/netns/ports/proxy_client.hpp"
 #include "troupe/netns/rights.hpp"
 
-#include <filesystem>
-
-#include <unistd.h>
-
 namespace troupe {
 
 namespace {
 
-/// Where `troupe-proxy` is; empty if it is nowhere.
-std::string find_proxy(const settings& how) {
-  if (!how.proxy_program.empty())
-    return how.proxy_program;
-  auto problem = std::error_code{};
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", problem);
-  for (const auto& directory :
-       {self.parent_path(), std::filesystem::path{TROUPE_LIBEXEC_DIR},
-        std::filesystem::path{"/usr/libexec/troupe"}}) {
-    auto program = directory / "troupe-proxy";
-    if (::access(program.c_str(), X_OK) == 0)
-      return program;
-  }
-  return {};
-}
-
 std::unique_ptr<netns::port_proxy> make_proxy(const settings& how) {
   auto where = netns::proxy_settings{};
   where.run_dir = how.run_dir;
-  where.program = find_proxy(how);
+  where.program = how.proxy_program.empty()
+                    ? find_helper_program("troupe-proxy")
+                    : how.proxy_program;
   if (!where.program.empty())
     return netns::make_proxy_client(std::move(where));
   log().warn("published ports: troupe-proxy was not found; they are not served "

@@ -49,16 +49,6 @@ std::string name_from_path(const std::string& path) {
 controller::controller(std::shared_ptr<shared> x) : shared_{std::move(x)} {
 }
 
-result<controller> controller::open(const settings& how) {
-  auto link = open_backend(how);
-  if (!link)
-    return fail(std::move(link.error()));
-  auto x = std::make_shared<shared>();
-  x->link = std::move(*link);
-  x->deadline_ms = how.request_timeout_ms;
-  return controller{std::move(x)};
-}
-
 result<controller> controller::connect(const std::string& uri) {
   auto link = connect_backend(uri);
   if (!link)

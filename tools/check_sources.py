@@ -38,7 +38,7 @@ LIBRARIES = {
     r"netlink/": r"netns/|tests/",
     r"lmdb\.h": r"persistence/|tests/",
     r"nlohmann/": r"config/|persistence/|drivers/|actors/|testing/|tools/|tests/",
-    r"curl/": r"actors/|tests/|tools/",
+    r"boost/": r"actors/http_reader\.cpp",
     r"microhttpd\.h": r"tools/trouped/",
     r"CLI/": r"tools/",
 }

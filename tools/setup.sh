@@ -8,7 +8,7 @@ set -euo pipefail
 
 build_packages=(
   ca-certificates cmake g++ make ninja-build pkg-config ccache
-  libcaf-dev libcli11-dev libcurl4-openssl-dev libexpected-dev libfmt-dev
+  libboost-dev libcaf-dev libcli11-dev libexpected-dev libfmt-dev
   liblmdb-dev libmicrohttpd-dev libnl-3-dev libnl-route-3-dev libspdlog-dev
   libssl-dev
   nlohmann-json3-dev

@@ -30,12 +30,17 @@ struct scenario {
   void (*run)(const setting& how, report& out);
 };
 
-constexpr scenario scenarios[]
-  = {{"rounds", measure_rounds},   {"overhead", measure_overhead},
-     {"growth", measure_growth},   {"networks", measure_networks},
-     {"foreign", measure_foreign}, {"idle", measure_idle},
-     {"memory", measure_memory},   {"restart", measure_restart},
-     {"ports", measure_ports},     {"connections", measure_connections}};
+constexpr scenario scenarios[] = {{"rounds", measure_rounds},
+                                  {"overhead", measure_overhead},
+                                  {"growth", measure_growth},
+                                  {"networks", measure_networks},
+                                  {"foreign", measure_foreign},
+                                  {"idle", measure_idle},
+                                  {"memory", measure_memory},
+                                  {"restart", measure_restart},
+                                  {"start", measure_start},
+                                  {"ports", measure_ports},
+                                  {"connections", measure_connections}};
 
 /// A scenario that says nothing for so long hangs.
 constexpr auto longest_silence = std::chrono::minutes{10};
@@ -43,7 +48,7 @@ constexpr auto longest_silence = std::chrono::minutes{10};
 constexpr auto usage = R"(usage: troupe_bench [OPTION]...
   --quick          fewer repetitions
   --only NAME      rounds, overhead, growth, networks, foreign, idle, memory,
-                   restart, ports or connections; repeatable
+                   restart, start, ports or connections; repeatable
   --json FILE      write the result there as well
   --trouped FILE   the daemon; without it only the embedded way is measured
   --state DIR      an existing directory for durable stores; default /var/tmp

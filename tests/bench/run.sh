@@ -4,7 +4,7 @@
 # Usage: sudo tests/bench/run.sh [--quick] [--only SCENARIO]... [--json FILE]
 #   --quick          fewer repetitions
 #   --only SCENARIO  rounds, overhead, growth, networks, foreign, idle, memory,
-#                    restart, ports or connections; repeatable
+#                    restart, start, ports or connections; repeatable
 #   --json FILE      instead of build/bench/bench.json
 # A scenario that fails is named at the end, with exit code 1; what the others
 # have measured is in the table and the file all the same.
@@ -36,7 +36,7 @@ export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 if [[ $build_dir == build/bench ]]; then
   cmake --preset bench >/dev/null
 fi
-cmake --build "$build_dir" --target troupe_bench trouped troupe-proxy >&2
+cmake --build "$build_dir" --target troupe_bench trouped troupe troupe-proxy >&2
 
 find_program() {
   find "$build_dir" -name "$1" -type f -perm -u+x -print -quit

@@ -57,6 +57,9 @@ void measure_memory_after(const setting& how, subject& daemon, report& out);
 /// Restart of the daemon after SIGKILL with more and more endpoints.
 void measure_restart(const setting& how, report& out);
 
+/// The command line, from its start to its end, beside /bin/true.
+void measure_start(const setting& how, report& out);
+
 /// Attach with 0, 1 and 50 published ports, in turn; one more port with ever
 /// more present, beside the bare elements; removal with 50; restart with many.
 void measure_ports(const setting& how, report& out);

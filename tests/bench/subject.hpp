@@ -82,6 +82,11 @@ public:
     return host_;
   }
 
+  /// Where the daemon is reached. @pre there is one.
+  std::string uri() const {
+    return daemon_->uri();
+  }
+
   /// The daemon's process. @pre there is one.
   pid_t pid() const {
     return daemon_->pid();

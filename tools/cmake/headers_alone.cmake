@@ -24,7 +24,7 @@ add_library(troupe_headers_alone OBJECT EXCLUDE_FROM_ALL ${header_sources})
 target_compile_options(troupe_headers_alone PRIVATE -O0 -g0)
 target_link_libraries(troupe_headers_alone PRIVATE
   troupe::actors CAF::core PkgConfig::LIBNL PkgConfig::LMDB
-  PkgConfig::LIBCURL spdlog::spdlog fmt::fmt)
+  spdlog::spdlog fmt::fmt)
 if(TROUPE_BUILD_TOOLS)
   target_link_libraries(troupe_headers_alone PRIVATE
     PkgConfig::LIBMICROHTTPD CLI11::CLI11)

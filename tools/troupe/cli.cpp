@@ -84,10 +84,12 @@ std::string command_path(const CLI::App& app) {
 } // namespace
 
 int run_cli(int argc, const char* const* argv, terminal io,
-            const std::string& default_host, const credentials& default_files) {
+            const std::string& default_host, const credentials& default_files,
+            far_connector connect_far) {
   auto s = session{io};
   s.host = default_host;
   s.tls_files = default_files;
+  s.connect_far = std::move(connect_far);
   auto app = CLI::App{"Manages container networks.", "troupe"};
   app.require_subcommand(1);
   app.fallthrough();

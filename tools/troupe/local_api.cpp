@@ -23,8 +23,8 @@ ask_local(session& s, const std::string& method, const std::string& target,
   auto client = http_client{s.host.substr(scheme.size())};
   auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(
     std::chrono::duration<double>{s.timeout_seconds});
-  auto reply
-    = client.perform({method, target, std::move(body), deadline, operation});
+  auto reply = client.perform(
+    {method, target, std::move(body), deadline, operation, {}});
   if (!reply)
     return fail(std::move(reply.error()));
   if (reply->status >= 300)

@@ -76,6 +76,8 @@ bool confirmed(session& s) {
 }
 
 void prune(session& s, const output_options& how, bool force) {
+  if (auto link = s.link(); !link)
+    return s.report(link.error());
   if (!force && !confirmed(s))
     return;
   auto all = matching(s, how);

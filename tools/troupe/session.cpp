@@ -45,12 +45,21 @@ result<reply> session::call(request what) {
 
 result<std::shared_ptr<backend>> session::link() {
   if (!link_) {
-    auto connection = connect_backend(host, tls_files);
+    auto connection = connect();
     if (!connection)
       return connection;
     link_ = std::move(*connection);
   }
   return link_;
+}
+
+result<std::shared_ptr<backend>> session::connect() {
+  if (!is_remote())
+    return connect_backend(host);
+  if (connect_far)
+    return connect_far(host, tls_files);
+  return fail(ec::unsupported,
+              "connect to " + quoted(host) + ": other hosts cannot be asked");
 }
 
 void session::report(const error& why) {

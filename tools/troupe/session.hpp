@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 
 #include <chrono>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <string>
@@ -35,6 +36,10 @@ struct terminal {
 };
 
 enum class output_format : uint8_t { table, json, name };
+
+/// Makes a connection to a daemon on another host.
+using far_connector = std::function<result<std::shared_ptr<backend>>(
+  const std::string& uri, const credentials& who)>;
 
 /// One run of the command line: its global options and its connection.
 /// Commands report errors here and go on with their next argument.
@@ -67,6 +72,8 @@ public:
 
   /// The connection. Errors: `invalid_argument` for a wrong --host, or for
   /// certificates that cannot be used.
+  /// @pre nothing was read or printed yet: for another host this process may
+  /// become another program.
   result<std::shared_ptr<backend>> link();
 
   /// Prints an error; the first one decides the exit code.
@@ -81,6 +88,7 @@ public:
   terminal io;
   std::string host;
   credentials tls_files; ///< For a `caf+tls://` host.
+  far_connector connect_far;
   double timeout_seconds = 120;
   int code = exit_success;
 
@@ -88,6 +96,7 @@ public:
   std::vector<std::string> inner_command;
 
 private:
+  result<std::shared_ptr<backend>> connect();
   void report(const error& why, int exit_code);
 
   std::shared_ptr<backend> link_;
