@@ -41,15 +41,15 @@ enum class set_id : uint8_t {
   masquerade_from, ///< Networks that leave with an address of the host.
   proxied,         ///< Host ports that the proxy serves, too.
   by_proxy,        ///< Those that it alone serves for a network.
-  proxied_udp,     ///< UDP ports of it and the rules, at any address of the host.
-  proxied_udp4,    ///< The same, at one address.
-  proxied_udp6,    ///< The same, IPv6.
-  no_router,       ///< Families forwarded because of us, for us alone.
-  unguarded,       ///< Bridge ports of ours without a spoofing guard.
-  guard_mac,       ///< MAC addresses of the others.
-  guard_ip4,       ///< Their IPv4 addresses.
-  guard_ip6,       ///< Their IPv6 addresses, link-local ones included.
-  guard_nd,        ///< The same, as neighbour discovery announces them.
+  proxied_udp,  ///< UDP ports of it and the rules, at any address of the host.
+  proxied_udp4, ///< The same, at one address.
+  proxied_udp6, ///< The same, IPv6.
+  no_router,    ///< Families forwarded because of us, for us alone.
+  unguarded,    ///< Bridge ports of ours without a spoofing guard.
+  guard_mac,    ///< MAC addresses of the others.
+  guard_ip4,    ///< Their IPv4 addresses.
+  guard_ip6,    ///< Their IPv6 addresses, link-local ones included.
+  guard_nd,     ///< The same, as neighbour discovery announces them.
 };
 
 inline constexpr size_t set_count = 28;
@@ -92,7 +92,7 @@ struct set_schema {
   std::string_view name;
   table_family family;
   std::vector<part> key;
-  std::vector<part> data; ///< Empty: a set, not a map.
+  std::vector<part> data = {}; ///< Empty: a set, not a map.
 };
 
 /// The schema of a set. @thread_safety Any thread.
