@@ -39,8 +39,8 @@ private:
 
   bool is_stray(const ip_address& x) const;
   bool is_ours(const ip_address& x) const;
-  bool is_before(const netns::connection_info& x,
-                 const firewall_book& rules) const;
+  bool
+  is_before(const netns::connection_info& x, const firewall_book& rules) const;
 
   std::map<network_id, network_entry> networks_;
   std::map<endpoint_id, std::vector<ip_address>> endpoints_;

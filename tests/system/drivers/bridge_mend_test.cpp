@@ -1,5 +1,4 @@
 #include "fixture.hpp"
-
 #include <chrono>
 #include <thread>
 
