@@ -154,14 +154,19 @@ build_released() {
   (
     cd "$released/source" || exit
     export CCACHE_BASEDIR="$PWD"
+    tools/setup.sh build || exit
     cmake --preset tests -B build/tests \
       && cmake --build build/tests -j "$jobs" --target trouped troupe \
         troupe-proxy
   )
 }
 
+# An old commit that cannot be built any more says nothing about the present one.
 take_over() {
-  must "build released" build_released
+  if ! stage "build released" build_released; then
+    left_out+=("taking over from release $release, which cannot be built here")
+    return
+  fi
   TEST_OLD_BIN="$PWD/$released/source/build/tests/bin" \
     run_some upgrade -R '^system_upgrade$'
 }
