@@ -2,7 +2,7 @@
 # Checks the sources, one line per check.
 # Usage: tools/check.sh [--fast|--tidy|--headers|--help]
 #   --fast     only what needs no build: format, limits, includes, words, links,
-#              shell scripts
+#              tests that the pages name, shell scripts
 #   --tidy     only clang-tidy on what changed since the main branch (or since
 #              BASE=<commit>)
 #   --headers  only: every header compiles alone
@@ -122,7 +122,7 @@ if [[ $which != --fast ]]; then
 fi
 if wants --fast; then
   check "format" format
-  for rule in limits includes words links docs; do
+  for rule in limits includes words links docs tests; do
     check "$rule" python3 tools/check_sources.py "$rule"
   done
   check "shell scripts" shell_scripts

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Rules about the sources that no compiler checks.
 
-Usage: check_sources.py limits|includes|words|links|docs. Prints each place
-that breaks the rule; the exit code is 1 if there is one.
+Usage: check_sources.py limits|includes|words|links|docs|tests. Prints each
+place that breaks the rule; the exit code is 1 if there is one.
 """
 
 import os
@@ -211,9 +211,74 @@ def check_docs():
             yield f"drivers/{name}/README.md is missing"
 
 
+class Tests:
+    """What CMake and GoogleTest are told in the sources of the tests."""
+
+    def __init__(self):
+        self.folders = {}  # Of each program: where its tests may be.
+        self.ctest = set()
+        libraries = {}
+        lists = [x for x in files("CMakeLists.txt") if x.startswith("tests/")]
+        for path in lists:
+            for name in re.findall(r"add_library\((\w+)", read(path)):
+                libraries[name] = os.path.dirname(path)
+        for path in lists:
+            text = read(path)
+            own = re.findall(r"troupe_(?:\w+_)?test\((\w+)", text)
+            used = {libraries[x] for x in re.findall(r"\w+", text)
+                    if x in libraries}
+            for name in own:
+                self.folders[name] = used | {os.path.dirname(path)}
+            self.ctest |= {*own, *re.findall(r"NAME (\w+)(?=\s)", text)}
+        self.texts = {}
+        for path in files(".cpp", ".hpp"):
+            if path.startswith("tests/"):
+                folder = os.path.dirname(path)
+                self.texts[folder] = self.texts.get(folder, "") + read(path)
+
+    def wrong(self, program, test):
+        """Says what is wrong with a program's test; "" if it is there."""
+        if program not in self.folders:
+            return "no such test program"
+        text = "".join(self.texts.get(x, "") for x in self.folders[program])
+        suite, _, name = test.partition(".")
+        instance, _, suite = suite.rpartition("/")
+        name, _, value = name.partition("/")
+        if not re.search(rf"^(TYPED_)?TEST(_F|_P)?\(\s*{suite},\s*{name}\)",
+                         text, re.MULTILINE):
+            return "no such test"
+        if instance and not re.search(
+                rf"INSTANTIATE_TEST_SUITE_P\(\s*{instance},\s*{suite},", text):
+            return "no such instance"
+        if value not in ("", "*") and f'"{value}"' not in text:
+            return f"nothing is called {value}"
+        return ""
+
+
+def check_tests():
+    """Tests that the pages name are there; each bug with one names it."""
+    tests = Tests()
+    for path in files(".md"):
+        for number, line in enumerate(read(path).splitlines(), 1):
+            place = f"{path}:{number}"
+            named = re.findall(r"`([a-z]+_\w+) ([\w/]+\.[\w/*]+)`", line)
+            for program, test in named:
+                if why := tests.wrong(program, test):
+                    yield f"{place}: {program} {test}: {why}"
+            by_ctest = re.findall(r"`ctest -R '\^(\w+)\$'`", line)
+            for name in by_ctest:
+                if name not in tests.ctest:
+                    yield f"{place}: ctest knows no {name}"
+            if (path == "docs/track-record.md" and line.startswith("| ")
+                    and not line.startswith("| what ")
+                    and not (named or by_ctest)):
+                yield f"{place}: names no test"
+
+
 def main():
     checks = {"limits": check_limits, "includes": check_includes,
-              "words": check_words, "links": check_links, "docs": check_docs}
+              "words": check_words, "links": check_links, "docs": check_docs,
+              "tests": check_tests}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     bad = list(checks[sys.argv[1]]())
