@@ -31,6 +31,10 @@ case "$way" in
       -o "$work/build/consumer" \
       $("${pc[@]}" --cflags troupe) $("${pc[@]}" --libs troupe)
     # shellcheck disable=SC2046 # the flags are words
+    "$cxx" -Wall -Wextra -Werror "$here/consumer/client.cpp" \
+      -o "$work/build/consumer_client" \
+      $("${pc[@]}" --cflags troupe-api) $("${pc[@]}" --libs troupe-api)
+    # shellcheck disable=SC2046 # the flags are words
     "$cxx" -Wall -Wextra -Werror "$runtime_test" \
       -o "$work/build/consumer_test" \
       $("${pc[@]}" --cflags troupe-testing) $("${pc[@]}" --libs troupe-testing)
@@ -51,5 +55,11 @@ if [[ "$way" == find_package ]]; then
   done < <(cd "$work/prefix/include/troupe" && find . -name '*.hpp')
 fi
 
+if ldd "$work/build/consumer_client" | grep -E 'caf|ssl|curl'; then
+  echo "Error: a program with troupe::api alone loads the above" >&2
+  exit 1
+fi
+
 "$work/build/consumer"
+"$work/build/consumer_client"
 "$work/build/consumer_test"

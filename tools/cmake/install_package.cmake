@@ -70,7 +70,7 @@ install(FILES
         DESTINATION "${package_dir}")
 
 # -- pkg-config ------------------------------------------------------------------
-foreach(name troupe troupe-remote troupe-testing)
+foreach(name troupe troupe-api troupe-remote troupe-testing)
   configure_file("${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in"
                  "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc"
