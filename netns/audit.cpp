@@ -75,6 +75,7 @@ audit_link to_link(const audit_message& message) {
   auto link = audit_link{};
   link.master = attributes.number<int>(IFLA_MASTER);
   link.index = head.ifi_index;
+  link.type = head.ifi_type;
   link.up = (head.ifi_flags & IFF_UP) != 0;
   link.name = attributes.text(IFLA_IFNAME);
   link.alias = attributes.text(IFLA_IFALIAS);
