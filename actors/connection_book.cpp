@@ -173,6 +173,21 @@ connection_book::unexplained(std::span<const connection_info> connections,
   return result;
 }
 
+connection_book::filters connection_book::untranslated(
+  std::span<const connection_info> connections) const {
+  auto result = filters{};
+  for (const auto& x : connections) {
+    if (x.source_translated || x.destination_translated()
+        || (!is_ours(x.client) && !is_ours(x.server)))
+      continue;
+    result.push_back(to_host(x));
+    result.back().untranslated = true;
+  }
+  std::ranges::sort(result);
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
 conntrack_filter connections_of(const ip_address& address) {
   auto result = conntrack_filter{};
   result.family = address.family();

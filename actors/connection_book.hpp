@@ -30,6 +30,12 @@ public:
   filters unexplained(std::span<const netns::connection_info> connections,
                       const firewall_book& rules) const;
 
+  /// Filters of the connections to and from addresses of our networks that are
+  /// not translated. One that the rules allow goes on when it is forgotten: it
+  /// is tracked anew with its next packet.
+  filters
+  untranslated(std::span<const netns::connection_info> connections) const;
+
 private:
   struct network_entry {
     std::vector<prefix> subnets;

@@ -33,7 +33,7 @@ void add_port_problems(const firewall_work& work,
 /// report says what was, and what still is.
 result<void> mend(firewall_work& work, mend_report& report) {
   if (!report.differences.empty() || work.is_distrusted()) {
-    work.owe_review();
+    work.note_gap();
     if (auto done = work.load(); !done)
       return done;
   }

@@ -331,7 +331,10 @@ result<void> firewall_work::review_connections() {
     return fail(std::move(present.error()));
   for (const auto& x : connections_.unexplained(*present, book_))
     owe(x);
-  owes_review_ = false;
+  if (had_gap_)
+    for (const auto& x : connections_.untranslated(*present))
+      owe(x);
+  owes_review_ = had_gap_ = false;
   return pay_connections();
 }
 

@@ -134,10 +134,10 @@ public:
   /// known that the records say: what an earlier run left is owed, and paid.
   result<void> review_connections();
 
-  /// Rules were not there for a while: who came meanwhile went another way, and
-  /// would go on. Owes a review.
-  void owe_review() {
-    owes_review_ = true;
+  /// Rules were not there for a while: who came meanwhile was let through, or
+  /// went another way, and would go on. Owes a review.
+  void note_gap() {
+    owes_review_ = had_gap_ = true;
   }
 
   /// What `review_connections` would forget, one line each. Reads only.
@@ -191,6 +191,7 @@ private:
   connection_book connections_;
   connection_book::filters owed_;
   bool owes_review_ = false; ///< What somebody else's time has left.
+  bool had_gap_ = false;     ///< What came while rules were missing, too.
   std::optional<error> missing_;
 };
 

@@ -73,7 +73,8 @@ match match_connection(const connection_question& x,
                                   | XT_CONNTRACK_DIRECTION};
   const auto asks_status
     = (x.asked & XT_CONNTRACK_STATUS) != 0 && x.statuses == IPS_DST_NAT;
-  if ((x.asked & ~known & ~(asks_status ? XT_CONNTRACK_STATUS : 0U)) != 0)
+  const auto more = asks_status ? uint32_t{XT_CONNTRACK_STATUS} : uint32_t{0};
+  if ((x.asked & ~known & ~more) != 0)
     return match::unknown;
   auto is = packet.tracked == tracking::untracked
               ? uint32_t{XT_CONNTRACK_STATE_UNTRACKED}

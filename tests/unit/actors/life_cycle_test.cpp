@@ -278,6 +278,33 @@ TEST_F(life_cycle, ARestartForgetsWhatTheProxySeemsToHaveBegun) {
             std::vector{other});
 }
 
+// Without rules everybody gets in, and what is tracked then would stay.
+TEST_F(life_cycle, NobodyStaysWhoCameWhileTheRulesWereGone) {
+  make_network("web");
+  make_sandbox("box");
+  const auto own = attach("web", "box").spec.addresses.at(0).address;
+  auto out = netns::connection_info{};
+  out.proto = protocol::tcp;
+  out.client = own;
+  out.host = out.server = ip("192.0.2.9");
+  out.client_port = 40'000;
+  out.host_port = out.server_port = 443;
+  out.source_translated = out.answered = true;
+  auto in = out;
+  in.client = ip("192.0.2.9");
+  in.host = in.server = own;
+  in.source_translated = false;
+  ASSERT_TRUE(machine.world->track("", out));
+  ASSERT_TRUE(machine.world->track("", in));
+  ASSERT_TRUE(machine.world->flush_ruleset(""));
+  const auto tracked = [&] {
+    return machine.world->view().namespaces.at(0).connections;
+  };
+  for (auto i = 0; i < 500 && tracked().size() > 1; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  EXPECT_EQ(tracked(), std::vector{out});
+}
+
 TEST_F(life_cycle, WhatWasLostIsThereAgainAfterARestart) {
   auto network = make_network("web");
   auto sandbox = make_sandbox("box");
