@@ -187,16 +187,20 @@ public:
   }
 
   /// Follows a packet from where it is sent.
-  std::optional<ending> follow(const simulated_namespace& ns, travel x) {
+  /// @param via a next hop that no route has.
+  std::optional<ending> follow(const simulated_namespace& ns, travel x,
+                               const std::optional<ip_address>& via = {}) {
     if (&ns == &host_)
       return leave_process(x);
     if (is_local(ns, x.to))
       return ending{&ns, x};
-    const auto* route = route_of(ns, x);
+    const auto* route
+      = via ? look_up(ns, main_table, *via, true) : route_of(ns, x);
     const auto* link = route != nullptr ? find_link(ns, route->index) : nullptr;
     if (link == nullptr || !link->info.up)
       return std::nullopt;
-    return leave_sandbox(ns, *link, route->gateway.value_or(x.to), x);
+    auto next = via ? *via : route->gateway.value_or(x.to);
+    return leave_sandbox(ns, *link, next, x);
   }
 
   /// Follows one that comes in to the host.
@@ -520,8 +524,8 @@ simulated_forwarding::pass(const simulated_packet& packet,
       return result;
     x.source = *own;
   }
-  auto end
-    = sender != nullptr ? here.follow(*sender, x) : here.enter_host(x, *beyond);
+  auto end = sender != nullptr ? here.follow(*sender, x, packet.via)
+                               : here.enter_host(x, *beyond);
   result.tracked = here.tracked();
   if (!end)
     return result;

@@ -19,6 +19,7 @@ struct simulated_packet {
   uint64_t from = 0;
   std::string beyond;
   std::optional<ip_address> source; ///< Empty: as the routes say.
+  std::optional<ip_address> via;    ///< Empty: likewise; of a sandbox.
   ip_address to;
   protocol proto = protocol::tcp;
   uint16_t source_port = 0;

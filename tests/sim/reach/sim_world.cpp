@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace troupe::test::reach {
 
@@ -24,6 +25,11 @@ port_spec spec_of(const port& x) {
   if (x.at == host_side::loopback)
     result.host_ip = ip("127.0.0.1");
   return result;
+}
+
+std::optional<std::pair<ip_address, uint16_t>>
+nobody(protocol, const ip_address&, uint16_t) {
+  return std::nullopt;
 }
 
 ip_address target_of(const flow& f) {
@@ -161,7 +167,7 @@ std::string sim_world::ask(const step& x, const state& after) {
   host_.heal();
   if (host_.crashed()) {
     // Whoever sends goes on while nobody is there.
-    static_cast<void>(try_all(true));
+    static_cast<void>(keep_sending());
     if (auto started = host_.start(); !started)
       return "start: " + started.error().message;
     if (!wrong.empty())
@@ -183,7 +189,13 @@ std::string sim_world::ask(const step& x, const state& after) {
     now_ = after;
     wrong = create_network(x.network);
   }
-  return wrong.empty() ? judge(x) : wrong;
+  if (!wrong.empty())
+    return wrong;
+  // Some are in a hurry; a crash is a pause.
+  hurries_ = x.hit == blow::none && x.wait_us % 3 == 0;
+  if (hurries_)
+    return keep_sending();
+  return judge(x);
 }
 
 std::string sim_world::settle_unknown(const state& after) {
@@ -235,7 +247,8 @@ std::string sim_world::carry_out(const step& x) {
       host_.stop();
     else
       host_.crash();
-    auto wrong = try_all(false); // Nobody notices that there is no daemon.
+    // Nobody notices that there is no daemon.
+    auto wrong = std::exchange(hurries_, false) ? keep_sending() : try_all();
     if (auto started = host_.start(); !started)
       return started.error().message;
     return wrong.empty() ? judge(x) : wrong;
@@ -270,7 +283,7 @@ std::string sim_world::interfere(const step& x) {
   // What passes while there are no rules is tracked, and passes ever after:
   // not mended yet.
   if (x.by != hand::rules_flushed)
-    static_cast<void>(try_all(true));
+    static_cast<void>(keep_sending());
   switch (x.wait_us % 3) {
   case 0:
     host_.report(watch.wait(0ms).value_or(std::vector<netns::kernel_event>{}));
@@ -313,29 +326,33 @@ netns::simulated_packet sim_world::packet_of(size_t i, uint64_t host) const {
   return packet;
 }
 
+/// The proxy.
+netns::simulated_listener sim_world::listener() const {
+  return
+    [this](protocol proto, const ip_address& to,
+           uint16_t port) -> std::optional<std::pair<ip_address, uint16_t>> {
+      for (const auto& x : host_.ports->served())
+        if (x.proto == proto && x.host_port == port && x.target
+            && (x.host_ip == to
+                || (x.host_ip.is_unspecified()
+                    && x.host_ip.family() == to.family())))
+          return std::pair{*x.target, x.target_port};
+      return std::nullopt;
+    };
+}
+
 /// A client that is asked to be patient keeps a connection that is silent.
 netns::simulated_passage sim_world::send(look& at, size_t i, bool is_patient) {
   auto& who = clients_[i];
   auto packet = packet_of(i, at.view.namespaces.front().inode);
-  auto listener
-    = [this](protocol proto, const ip_address& to,
-             uint16_t port) -> std::optional<std::pair<ip_address, uint16_t>> {
-    for (const auto& x : host_.ports->served())
-      if (x.proto == proto && x.host_port == port && x.target
-          && (x.host_ip == to
-              || (x.host_ip.is_unspecified()
-                  && x.host_ip.family() == to.family())))
-        return std::pair{*x.target, x.target_port};
-    return std::nullopt;
-  };
   auto& known = at.tracked[packet.source_port];
-  auto seen = at.ways.pass(packet, known, listener);
+  auto seen = at.ways.pass(packet, known, listener());
   auto is_same = seen.answered && owner_of(at, seen.at) == who.server
                  && seen.proxied == who.proxied;
   if (who.connected && !is_same && (seen.answered || !is_patient)) {
     // What comes is of no connection of his; or nothing comes.
     give_up(at, i);
-    seen = at.ways.pass(packet, {}, listener);
+    seen = at.ways.pass(packet, {}, listener());
   }
   if (seen.tracked && flows_[i].tcp && seen.refused) {
     static_cast<void>(host_.world->untrack("", *seen.tracked));
@@ -387,7 +404,9 @@ std::string sim_world::disagreement(look& at, size_t i) {
   return {};
 }
 
-std::string sim_world::try_all(bool is_patient) {
+/// @param f is called with what is seen; returns what is wrong.
+template <class F>
+std::string sim_world::look_at_all(F f) {
   auto view = host_.world->view();
   auto ways = netns::simulated_forwarding::of(view);
   if (!ways)
@@ -395,47 +414,98 @@ std::string sim_world::try_all(bool is_patient) {
   auto at = look{view, *ways, {}};
   for (const auto& x : view.namespaces.front().connections)
     at.tracked[x.client_port].push_back(x);
-  leaks_ = false;
   auto wrong = std::string{};
   for (size_t i = 0; i < flows_.size(); ++i)
-    if (is_patient)
-      static_cast<void>(send(at, i, true));
-    else
-      wrong += disagreement(at, i);
-  auto lies = is_patient ? std::string{} : try_lies(at);
-  leaks_ = leaks_ || !lies.empty();
-  return wrong + lies;
+    wrong += f(at, i);
+  auto tricks = try_tricks(at);
+  leaks_ = leaks_ || !tricks.empty();
+  return wrong + tricks;
+}
+
+/// Packets of everybody, and what is wrong with the answers.
+std::string sim_world::try_all() {
+  leaks_ = false;
+  return look_at_all([this](look& at, size_t i) {
+    return disagreement(at, i);
+  });
+}
+
+/// Nobody stops sending. @returns who is reached and must not be.
+std::string sim_world::keep_sending() {
+  return look_at_all([this](look& at, size_t i) {
+    auto must = expected(now_, flows_[i]);
+    auto seen = send(at, i, true);
+    auto server = seen.answered ? owner_of(at, seen.at) : -1;
+    if (must.open || server < 0 || server == must.server)
+      return std::string{};
+    return flows_[i].text() + ": is still answered by " + std::to_string(server)
+           + "\n";
+  });
 }
 
 /// Nobody gets what is sent from another's address.
-std::string sim_world::try_lies(const look& at) const {
+std::string
+sim_world::try_lies(const look& at, const netns::simulated_packet& from,
+                    int network, int address) const {
+  auto wrong = std::string{};
+  auto v6 = from.source->is_v6();
+  auto packet = from;
+  packet.source = ip(address_of(network, address + 1, v6));
+  for (const auto& to :
+       {neighbour_address(v6), uplink_address(v6), address_of(network, 1, v6),
+        address_of(network, 10, v6), address_of(network, 11, v6),
+        address_of(network, 12, v6)}) {
+    packet.to = ip(to);
+    if (packet.to != *from.source && at.ways.pass(packet, {}, nobody).arrived)
+      wrong += to_string(*from.source) + " lies to " + to + " that it is "
+               + to_string(*packet.source) + "\n";
+  }
+  return wrong;
+}
+
+/// A route that a container gives itself leads it out of no internal network:
+/// it reaches the host alone.
+std::string
+sim_world::try_routes(const look& at, netns::simulated_packet packet,
+                      int network) const {
+  auto wrong = std::string{};
+  auto v6 = packet.source->is_v6();
+  packet.via = ip(address_of(network, 1, v6));
+  auto targets = std::vector{neighbour_address(v6), uplink_address(v6)};
+  for (auto other = 0; other < network_count; ++other)
+    for (auto last : {1, 10, 11})
+      if (other != network)
+        targets.push_back(address_of(other, last, v6));
+  for (auto proto : {protocol::tcp, protocol::udp})
+    for (auto port : {uint16_t{80}, uint16_t{8080}, uint16_t{8081}})
+      for (const auto& to : targets) {
+        packet.proto = proto;
+        packet.port = port;
+        packet.to = ip(to);
+        auto seen = at.ways.pass(packet, {}, listener());
+        if (seen.arrived && !seen.refused && seen.at != packet.from)
+          wrong += to_string(*packet.source) + " gets to " + to + ":"
+                   + std::to_string(port) + " by a route of its own\n";
+      }
+  return wrong;
+}
+
+std::string sim_world::try_tricks(const look& at) const {
   auto wrong = std::string{};
   for (const auto& [where, who] : now_.endpoints)
     for (auto v6 : {false, true}) {
       auto [sandbox, network] = where;
-      if (v6 && !now_.networks[static_cast<size_t>(network)].v6)
+      const auto& n = now_.networks[static_cast<size_t>(network)];
+      if (v6 && !n.v6)
         continue;
       auto packet = netns::simulated_packet{};
       packet.from = owners_[static_cast<size_t>(sandbox)];
-      packet.source = ip(address_of(network, who.address + 1, v6));
+      packet.source = ip(address_of(network, who.address, v6));
       packet.source_port = 40'000;
       packet.port = 80;
-      for (const auto& to :
-           {neighbour_address(v6), uplink_address(v6),
-            address_of(network, 1, v6), address_of(network, 10, v6),
-            address_of(network, 11, v6), address_of(network, 12, v6)}) {
-        packet.to = ip(to);
-        auto is_own = packet.to == ip(address_of(network, who.address, v6));
-        if (!is_own
-            && at.ways
-                 .pass(packet, {},
-                       [](auto...) {
-                         return std::nullopt;
-                       })
-                 .arrived)
-          wrong += s(sandbox) + " lies to " + to + " that it is "
-                   + to_string(*packet.source) + "\n";
-      }
+      wrong += try_lies(at, packet, network, who.address);
+      if (n.how == mode::internal)
+        wrong += try_routes(at, packet, network);
     }
   return wrong;
 }
@@ -463,13 +533,15 @@ void sim_world::remember() {
 }
 
 std::string sim_world::judge(const step& x, bool told) {
+  hurries_ = false;
   host_.run();
-  static_cast<void>(try_all(true)); // Nobody stops sending meanwhile.
+  auto at_once = keep_sending();
   for (auto i = 0; i < 4; ++i)
     host_.advance(500ms);
-  auto wrong = try_all(false);
+  auto wrong = try_all();
+  // Whoever is told that something is closed finds it closed.
   if (x.what != kind::foreign)
-    wrong += broken_connections();
+    wrong += at_once + broken_connections();
   remember();
   if (told && !wrong.empty() && !leaks_ && !doctor_is_silent())
     return {};

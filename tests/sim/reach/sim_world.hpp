@@ -47,14 +47,22 @@ private:
 
   struct look;
   std::string judge(const step& x, bool told = false);
-  std::string try_all(bool is_patient);
+  template <class F>
+  std::string look_at_all(F f);
+  std::string try_all();
+  std::string keep_sending();
+  netns::simulated_listener listener() const;
   std::string disagreement(look& at, size_t i);
   netns::simulated_packet packet_of(size_t i, uint64_t host) const;
   netns::simulated_passage send(look& at, size_t i, bool is_patient);
   void give_up(look& at, size_t i);
   int owner_of(const look& at, uint64_t inode) const;
   std::string broken_connections() const;
-  std::string try_lies(const look& at) const;
+  std::string try_tricks(const look& at) const;
+  std::string try_lies(const look& at, const netns::simulated_packet& from,
+                       int network, int address) const;
+  std::string
+  try_routes(const look& at, netns::simulated_packet packet, int network) const;
   void remember();
   bool doctor_is_silent();
 
@@ -65,6 +73,7 @@ private:
   std::vector<client> clients_;
   std::array<uint64_t, sandbox_count> owners_{}; ///< Inodes.
   size_t first_source_ = 41000; ///< The port of the first flow.
+  bool hurries_ = false;        ///< What was asked for last had no time.
   bool leaks_ = false;          ///< Somebody answered who must not.
   std::mt19937_64 random_;
 };
