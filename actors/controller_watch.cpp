@@ -122,6 +122,12 @@ void controller_state::look_at(const seen_event& x) {
   }
   const auto place = links.find(x.what);
   look_at_link(place, x.seen);
+  // Which endpoint's address it was about is for the endpoints to say.
+  if (x.what.what == kind::neighbour_changed)
+    for (const auto& id : place.networks)
+      if (auto network = objects.networks().find(id);
+          network != objects.networks().end())
+        tell(network->second.handle, check_endpoints{{}, x.seen});
   if (!place.networks.empty()) {
     touched_links.insert(place.link);
     return compare_touched_later(touched_pause);

@@ -80,13 +80,17 @@ void endpoint_state::check(const check_endpoint& msg,
     checks.begin();
   if (!joined || turns.busy() || msg.seen <= changed + own_change_grace) {
     reply.deliver(mend_report{});
+    missed |= looks;
     // The operation may leave what the last comparison could not mend.
     if (joined && msg.again)
       check_again();
     return;
   }
   take_turn(reply, [=, this] {
+    looks = true;
+    missed = false;
     auto failed = [=, this](const error& why) mutable {
+      looks = false;
       log().warn("endpoint {}: mend it: {}", quoted(spec->name), why.message);
       publish(*context, "endpoint", "repair", spec->id.value, spec->name,
               {{"network", network->name}, {"failure", why.message}});
@@ -107,9 +111,14 @@ void endpoint_state::check(const check_endpoint& msg,
               publish(*context, "endpoint", "repair", spec->id.value,
                       spec->name,
                       {{"network", network->name}, {"reason", difference}});
+            // More may have changed while this was mended.
+            looks = false;
+            if (report.differences.empty() && !missed)
+              checks.reset();
+            else
+              check_again();
             auto good = reply;
             good.deliver(std::move(report));
-            checks.reset();
             release_turn();
           },
           failed);

@@ -115,6 +115,8 @@ struct endpoint_state {
   turn_queue turns;
   seen_time changed = {}; ///< When its last operation ended.
   backoff checks;         ///< Between comparisons that failed.
+  bool looks = false;     ///< It compares itself.
+  bool missed = false;    ///< Something changed meanwhile.
 };
 
 template <class Reply>

@@ -127,7 +127,8 @@ void network_state::check(promise<mend_report> reply) {
     self, driver, context->step_deadline(), mend_network{*spec},
     [=, this](mend_report& report) mutable {
       problem.clear();
-      checks.reset();
+      if (report.differences.empty())
+        checks.reset();
       for (const auto& difference : report.differences)
         publish(*context, "network", "repair", spec->id.value, spec->name,
                 {{"reason", difference}});
@@ -135,6 +136,7 @@ void network_state::check(promise<mend_report> reply) {
       if (report.differences.empty())
         return reply.deliver(std::move(report));
       changed = std::chrono::steady_clock::now();
+      check_again(); // More may have changed meanwhile.
       check_members(check_endpoints{}, reply);
     },
     [=, this](const error& why) mutable {

@@ -160,6 +160,7 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
         state.checks.begin();
       if (state.turns.busy() || msg.seen <= state.changed + own_change_grace) {
         reply.deliver(mend_report{});
+        state.missed = true;
         // The operation may leave what the last comparison could not mend.
         if (msg.again && !state.ended)
           state.check_again();

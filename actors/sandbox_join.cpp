@@ -3,6 +3,7 @@
 #include "troupe/drivers/registry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe {
 
@@ -155,6 +156,7 @@ void sandbox_state::finish_leave_of(const finish_leave& msg,
 // -- check --------------------------------------------------------------------
 
 void sandbox_state::check(promise<mend_report> reply) {
+  missed = false;
   if (spec.use_host_namespace)
     return check_members({}, reply);
   ask<reconciled_namespaces>(
@@ -233,6 +235,8 @@ void sandbox_state::check_members(mend_report report,
                          // Members that failed come back by themselves.
                          if (!unrecorded)
                            checks.reset();
+                         if (std::exchange(missed, false))
+                           check_again();
                          reply.deliver(std::move(report));
                          settle();
                        });

@@ -82,7 +82,8 @@ struct sandbox_state {
   bool rebuilt = false;    ///< A new, empty namespace replaced a lost one.
   std::string problem;     ///< Why the namespace is lost.
   seen_time changed = {};
-  backoff checks; ///< Between comparisons that failed.
+  backoff checks;      ///< Between comparisons that failed.
+  bool missed = false; ///< Something changed during a comparison.
 };
 
 template <class Reply>

@@ -285,6 +285,32 @@ TEST_F(watched_daemon, AsksOneNetworkForWhatIsItsOwn) {
   EXPECT_FALSE(host->addresses(host->link_index(link).value()).value().empty());
 }
 
+// Not with the look at everything, after ten seconds.
+TEST_F(watched_daemon, ForgetsNeighboursThatSomebodyNamed) {
+  make_network("web");
+  attach("web", "box");
+  settle();
+  auto host = netns::open_simulated_kernel(machine);
+  const auto network = call<network_status>(inspect_network{"web"});
+  const auto bridge = host->link_index(network.interface).value();
+  const auto joined
+    = call<endpoint_status>(inspect_endpoint{"", network.endpoints.at(0).value})
+        .spec;
+  const auto address = joined.addresses.at(0).address;
+  const auto wrong = mac_address{{2, 0, 0, 0, 0, 0x99}};
+  for (auto i = 0; i < 2; ++i) {
+    forget_own_changes();
+    ASSERT_TRUE(host->set_neighbour({bridge, address, wrong}));
+    daemon->advance(2s);
+    EXPECT_TRUE(host->neighbours(bridge)->empty());
+    // What somebody has set to what it is stays.
+    forget_own_changes();
+    ASSERT_TRUE(host->set_neighbour({bridge, address, *joined.mac}));
+    daemon->advance(2s);
+    EXPECT_EQ(host->neighbours(bridge)->size(), 1U);
+  }
+}
+
 TEST_F(watched_daemon, ANetworkMoreCostsTheSameBesideMany) {
   make_network("first");
   auto cost_of = [&](const std::string& name) {
