@@ -105,6 +105,7 @@ constexpr uint32_t state_invalid = 1;
 constexpr uint32_t state_established = 2;
 constexpr uint32_t state_related = 4;
 constexpr uint32_t state_new = 8;
+constexpr uint32_t state_untracked = 64;
 constexpr uint32_t status_dnat = 32;
 constexpr uint32_t type_local = 2;
 constexpr uint32_t ether_ip = 0x0800;
@@ -115,6 +116,7 @@ constexpr uint32_t nf_ipv6 = 10;
 
 constexpr name_row all_names[] = {
   {"invalid", field::state, state_invalid},
+  {"untracked", field::state, state_untracked},
   {"established", field::state, state_established},
   {"related", field::state, state_related},
   {"dnat", field::status, status_dnat},

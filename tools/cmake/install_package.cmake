@@ -29,6 +29,7 @@ foreach(header
     netns/ports/port_sockets.hpp
     netns/ports/simulated_ports.hpp
     netns/simulated_kernel.hpp
+    netns/watch.hpp
     persistence/faulty_store.hpp
     persistence/store.hpp
     testing/coverage.hpp

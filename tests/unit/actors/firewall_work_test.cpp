@@ -107,6 +107,17 @@ TEST_F(FirewallWork, WhoIsGoneStaysGone) {
   EXPECT_TRUE(work->differences()->empty());
 }
 
+TEST_F(FirewallWork, WhatAnEarlierRunLeftGoesThoughTheFirstTryFails) {
+  ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
+  work = make(true);
+  plan(0, false, netns::fault_rule::effect::fail);
+  EXPECT_FALSE(work->load());
+  EXPECT_EQ(present(), 1);
+  EXPECT_EQ(work->differences()->size(), 1U);
+  ASSERT_TRUE(work->load());
+  EXPECT_EQ(present(), -1);
+}
+
 TEST_F(FirewallWork, ALostReplyLeavesNoElementBehind) {
   ASSERT_TRUE(work->apply({{"a", {unguarded("trp1")}, false}}));
   plan(0, true, netns::fault_rule::effect::lose_reply);
