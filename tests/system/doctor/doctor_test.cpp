@@ -284,9 +284,6 @@ TEST_F(Doctor, NftOfPacketsThatAreNotTranslatedYet) {
      {site("ip6", "filter hook prerouting priority raw", "notrack"),
       ending::named, "nft delete table ip6 site"},
      {site("inet", "filter hook prerouting priority raw",
-           "tcp dport 8080 notrack"),
-      ending::named, "nft delete table inet site"},
-     {site("inet", "filter hook prerouting priority raw",
            "ct state invalid drop"),
       ending::named, "nft delete table inet site"},
      {site("ip", "filter hook prerouting priority raw", "tcp dport 8080 drop"),
@@ -312,7 +309,8 @@ TEST_F(Doctor, NftOfPacketsThatAreNotTranslatedYet) {
 
 // Without these nobody finds anybody.
 TEST_F(Doctor, NftOfArpAndNeighbourDiscovery) {
-  const auto forget = std::string{" && ip neigh flush dev {BR}"};
+  const auto forget = std::string{" && ip neigh flush dev {BR} && nsenter "
+                                  "--net={WEB} ip neigh flush all"};
   auto site = [&](const std::string& family, const std::string& chain,
                   const std::string& rule) {
     return "nft add table " + family + " site && nft 'add chain " + family
@@ -323,21 +321,21 @@ TEST_F(Doctor, NftOfArpAndNeighbourDiscovery) {
            + forget;
   };
   const auto discovery = std::string{"icmpv6 type nd-neighbor-solicit drop"};
-  check({{site("arp", "input priority 0; policy drop;", ""), ending::named,
-          "nft delete table arp site"},
-         {site("arp", "output priority 0;", "arp operation request drop"),
-          ending::named, "nft delete table arp site"},
-         {site("arp", "input priority 0;", "iifname {BR} drop"), ending::named,
-          "nft delete table arp site"},
-         {site("bridge", "input priority 0;", "ether type arp drop"),
-          ending::named, "nft delete table bridge site"},
-         {site("bridge", "forward priority 0;", "ether type arp drop")
-            + " && nsenter --net={WEB} ip neigh flush all",
-          ending::named, "nft delete table bridge site"},
-         {site("inet", "input priority 0;", discovery), ending::named,
-          "nft delete table inet site"},
-         {site("ip6", "output priority 0;", discovery), ending::named,
-          "nft delete table ip6 site"}});
+  check(
+    {{site("arp", "input priority 0; policy drop;", ""), ending::named,
+      "nft delete table arp site"},
+     {site("arp", "output priority 0;", "arp operation request drop"),
+      ending::named, "nft delete table arp site"},
+     {site("arp", "input priority 0;", "iifname {BR} drop"), ending::named,
+      "nft delete table arp site"},
+     {site("bridge", "input priority 0;", "ether type arp drop"), ending::named,
+      "nft delete table bridge site"},
+     {site("bridge", "forward priority 0;", "ether type arp drop"),
+      ending::named, "nft delete table bridge site"},
+     {site("inet", "input priority 0;", "icmpv6 type nd-neighbor-advert drop"),
+      ending::named, "nft delete table inet site"},
+     {site("ip6", "output priority 0;", discovery), ending::named,
+      "nft delete table ip6 site"}});
 }
 
 TEST_F(Doctor, NftThatAsksWhatASampleAnswers) {
