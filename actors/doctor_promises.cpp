@@ -35,9 +35,11 @@ member_of(const network_spec& network, const endpoint_spec& endpoint,
   result.port = driver.host_interface(endpoint);
   for (const auto& x : endpoint.addresses)
     result.addresses.push_back(x.address);
+  result.mac = endpoint.mac;
   for (const auto& x : join.bindings)
-    if (driver.delivery(network, endpoint, x).rules)
-      result.published.emplace_back(x.proto, x.port);
+    if (auto way = driver.delivery(network, endpoint, x); way.target)
+      result.published.push_back(
+        {x.proto, x.port, x.host_ip, x.host_port, way.rules, way.proxy});
   return result;
 }
 

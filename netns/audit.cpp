@@ -70,6 +70,7 @@ raw_link to_link(const audit_message& message) {
   result.master = attributes.number<int>(IFLA_MASTER);
   auto& link = result.link;
   link.index = head.ifi_index;
+  link.type = head.ifi_type;
   link.up = (head.ifi_flags & IFF_UP) != 0;
   link.name = attributes.text(IFLA_IFNAME);
   link.alias = attributes.text(IFLA_IFALIAS);

@@ -26,6 +26,7 @@ struct audit_link {
   mac_address mac;
   std::vector<interface_address> addresses; ///< Without link-local IPv6.
   int index = 0;
+  uint16_t type = 0;     ///< As ARPHRD_ETHER.
   bool isolated = false; ///< As a port of its bridge.
   bool locked = false;   ///< Likewise.
   bool floods = true;    ///< Likewise; of each kind of frames.
@@ -37,12 +38,23 @@ struct audit_link {
 
 /// A network as far as packets to and from it are concerned.
 struct promised_network {
+  /// A port of an endpoint that others may reach.
+  struct published_port {
+    protocol proto = protocol::tcp;
+    uint16_t port = 0; ///< The endpoint's own.
+    ip_address host_ip;
+    uint16_t host_port = 0;  ///< 0: none, its own port is open (routed).
+    bool translated = false; ///< By our rules.
+    bool proxied = false;    ///< By `troupe-proxy`, where rules do not.
+  };
+
   /// An endpoint that is in a sandbox.
   struct member {
     std::string title; ///< For messages.
     std::string port;  ///< Its link on the host.
     std::vector<ip_address> addresses;
-    std::vector<std::pair<protocol, uint16_t>> published; ///< Its own ports.
+    std::optional<mac_address> mac; ///< Empty: any.
+    std::vector<published_port> published;
   };
 
   std::string title; ///< For messages.

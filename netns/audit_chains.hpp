@@ -41,6 +41,8 @@ struct audit_chain {
   int hook = -1; ///< -1: it has none.
   int priority = 0;
   bool drops = false;               ///< Its policy.
+  bool translates = false;          ///< Of type nat: sees first packets.
+  bool comes_first = false;         ///< Before ours of the same priority.
   std::vector<std::string> devices; ///< Of the family netdev.
   std::vector<audit_rule> rules;
 };
@@ -77,10 +79,18 @@ private:
   std::map<key, std::vector<audit_element>> sets_;
 };
 
-/// Which rule, or policy, drops the packet.
+/// Which rule, or policy, keeps the packet from getting through.
 struct sample_drop {
-  const audit_chain* chain = nullptr; ///< With the hook.
-  std::string where; ///< e.g. `policy drop`, `rule 7 of chain x`.
+  enum class fate : uint8_t {
+    dropped,
+    untracked, ///< So that nobody translates its addresses.
+    taken,     ///< To another address than ours.
+  };
+
+  fate what = fate::dropped;
+  std::string where;   ///< e.g. `its policy`, `rule 7 of chain x`.
+  std::string chain;   ///< Of the rule.
+  uint64_t handle = 0; ///< 0: the policy.
 };
 
 /// Asks one chain that has a hook. What cannot be known of a sample packet,

@@ -51,6 +51,7 @@ audit_chain read_chain(const audit_message& message) {
   result.name = attributes.text(NFTA_CHAIN_NAME);
   result.drops = !attributes.bytes(NFTA_CHAIN_POLICY).empty()
                  && number_of(attributes, NFTA_CHAIN_POLICY) == NF_DROP;
+  result.translates = attributes.text(NFTA_CHAIN_TYPE) == "nat";
   if (attributes.bytes(NFTA_CHAIN_HOOK).empty())
     return result;
   auto hook = attributes.inside(NFTA_CHAIN_HOOK);
@@ -118,6 +119,28 @@ bool is_ours(const std::string& table) {
   return table.starts_with("troupe_");
 }
 
+// Of chains with the same priority the one that was made last comes first; a
+// table that is younger than ours has such ones only.
+result<void>
+find_first_ones(audit_socket& socket, std::vector<audit_chain>& chains) {
+  auto tables = socket.dump(type_of(NFT_MSG_GETTABLE), nfgenmsg{});
+  if (!tables)
+    return fail(std::move(tables.error()));
+  auto ages = std::map<std::pair<uint8_t, std::string>, uint64_t>{};
+  auto youngest = uint64_t{0};
+  for (const auto& message : *tables) {
+    auto attributes = message.attributes(sizeof(nfgenmsg));
+    auto name = attributes.text(NFTA_TABLE_NAME);
+    auto age = be64toh(attributes.number<uint64_t>(NFTA_TABLE_HANDLE));
+    if (is_ours(name))
+      youngest = std::max(youngest, age);
+    ages[{message.head<nfgenmsg>().nfgen_family, name}] = age;
+  }
+  for (auto& x : chains)
+    x.comes_first = youngest != 0 && ages[{x.family, x.table}] > youngest;
+  return {};
+}
+
 } // namespace
 
 result<audit_firewall> audit_firewall::read() {
@@ -137,6 +160,8 @@ result<audit_firewall> audit_firewall::read() {
     }
   if (result.chains_.empty())
     return result;
+  if (auto done = find_first_ones(*socket, result.chains_); !done)
+    return fail(std::move(done.error()));
   auto rules = socket->dump(type_of(NFT_MSG_GETRULE), head);
   if (!rules)
     return fail(std::move(rules.error()));

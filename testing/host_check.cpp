@@ -316,9 +316,16 @@ promises_of(const persistence::snapshot& records, const instance& owner) {
     member.port = host_end_of(join.endpoint);
     for (const auto& x : who->second->addresses)
       member.addresses.push_back(x.address);
+    member.mac = who->second->mac;
     for (const auto& x : join.bindings)
-      if (x.host_port != 0 && !x.host_ip.is_loopback())
-        member.published.emplace_back(x.proto, x.port);
+      if (x.host_port != 0) {
+        const auto has_it
+          = std::ranges::any_of(member.addresses, [&](const ip_address& y) {
+              return y.family() == x.host_ip.family();
+            });
+        member.published.push_back({x.proto, x.port, x.host_ip, x.host_port,
+                                    has_it && !x.host_ip.is_loopback(), true});
+      }
     result[place->second].members.push_back(std::move(member));
   }
   return result;

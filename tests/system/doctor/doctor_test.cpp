@@ -4,6 +4,7 @@
 #include "troupe/tests/system/doctor/town.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 namespace troupe::test {
@@ -18,7 +19,7 @@ enum class ending : uint8_t {
 };
 
 struct row {
-  const char* command;
+  std::string command;
   ending expected = ending::mended;
   const char* undo = ""; ///< What the doctor's command leaves.
 };
@@ -216,12 +217,128 @@ TEST_F(Doctor, Iptables) {
           ending::named, "nft delete table ip filter"}});
 }
 
+TEST_F(Doctor, IptablesThatAsksWhatASampleAnswers) {
+  if (run({"iptables-nft", "-V"}).code != 0)
+    GTEST_SKIP() << "no iptables-nft";
+  for (const auto* question :
+       {"-m state --state NEW", "-m conntrack --ctdir ORIGINAL",
+        "-p tcp -m multiport --dports 80,443",
+        "-p tcp -m multiport --ports 70:90", "-m addrtype ! --dst-type LOCAL",
+        "-m iprange --dst-range {WEB4}-{WEB4}", "-p tcp --syn",
+        "-m pkttype --pkt-type unicast", "-p tcp -m tcp --dport 1:1024",
+        "-m ttl --ttl-gt 3", "-m length --length 40:1600"})
+    check({{std::string{"iptables-nft -A FORWARD "} + question + " -j DROP",
+            ending::named, "nft delete table ip filter"}});
+  if (std::filesystem::exists("/proc/sys/net/bridge"))
+    check({{"sysctl -qw net.bridge.bridge-nf-call-iptables=1 && iptables-nft "
+            "-A FORWARD -m physdev --physdev-is-bridged -j DROP",
+            ending::named, "nft delete table ip filter"}});
+  check({{"iptables-nft -t raw -A PREROUTING -j NOTRACK", ending::named,
+          "nft delete table ip raw"},
+         {"iptables-nft -t raw -A PREROUTING -p tcp --dport 8080 -j DROP",
+          ending::named, "nft delete table ip raw"},
+         {"iptables-nft -t nat -A PREROUTING -p tcp --dport 8080 -j REDIRECT "
+          "--to-ports 9999",
+          ending::named, "nft delete table ip nat"}});
+}
+
+// Before our rules give them another address, or a way.
+TEST_F(Doctor, NftOfPacketsThatAreNotTranslatedYet) {
+  auto site = [](const std::string& family, const std::string& hook,
+                 const std::string& rule) {
+    return "nft add table " + family + " site && nft 'add chain " + family
+           + " site c { type " + hook + "; }' && nft 'add rule " + family
+           + " site c " + rule + "'";
+  };
+  check(
+    {{site("ip", "filter hook prerouting priority raw", "notrack"),
+      ending::named, "nft delete table ip site"},
+     {site("ip6", "filter hook prerouting priority raw", "notrack"),
+      ending::named, "nft delete table ip6 site"},
+     {site("inet", "filter hook prerouting priority raw",
+           "ct state invalid drop"),
+      ending::named, "nft delete table inet site"},
+     {site("ip", "filter hook prerouting priority raw", "tcp dport 8080 drop"),
+      ending::named, "nft delete table ip site"},
+     {site("ip", "filter hook prerouting priority mangle",
+           "ip daddr 192.0.2.1 tcp dport 8000-8100 drop"),
+      ending::named, "nft delete table ip site"},
+     {site("inet", "filter hook prerouting priority raw",
+           "fib daddr type local tcp dport 8080 drop"),
+      ending::named, "nft delete table inet site"},
+     {site("inet", "filter hook input priority 0", "iif \"lo\" drop"),
+      ending::named, "nft delete table inet site"},
+     {site("inet", "filter hook output priority 0",
+           "oif \"lo\" tcp dport 8080 drop"),
+      ending::named, "nft delete table inet site"},
+     {site("ip", "nat hook prerouting priority -150",
+           "tcp dport 8080 dnat to 10.99.0.99"),
+      ending::named, "nft delete table ip site"},
+     {site("inet", "nat hook prerouting priority dstnat",
+           "tcp dport 8080 redirect to :9999"),
+      ending::named, "nft delete table inet site"}});
+}
+
+// Without these nobody finds anybody.
+TEST_F(Doctor, NftOfArpAndNeighbourDiscovery) {
+  const auto forget = std::string{" && ip neigh flush dev {BR} && nsenter "
+                                  "--net={WEB} ip neigh flush all"};
+  auto site = [&](const std::string& family, const std::string& chain,
+                  const std::string& rule) {
+    return "nft add table " + family + " site && nft 'add chain " + family
+           + " site c { type filter hook " + chain + " }'"
+           + (rule.empty()
+                ? std::string{}
+                : " && nft 'add rule " + family + " site c " + rule + "'")
+           + forget;
+  };
+  const auto discovery = std::string{"icmpv6 type nd-neighbor-solicit drop"};
+  check(
+    {{site("arp", "input priority 0; policy drop;", ""), ending::named,
+      "nft delete table arp site"},
+     {site("arp", "output priority 0;", "arp operation request drop"),
+      ending::named, "nft delete table arp site"},
+     {site("arp", "input priority 0;", "iifname {BR} drop"), ending::named,
+      "nft delete table arp site"},
+     {site("bridge", "input priority 0;", "ether type arp drop"), ending::named,
+      "nft delete table bridge site"},
+     {site("bridge", "forward priority 0;", "ether type arp drop"),
+      ending::named, "nft delete table bridge site"},
+     {site("inet", "input priority 0;", "icmpv6 type nd-neighbor-advert drop"),
+      ending::named, "nft delete table inet site"},
+     {site("ip6", "output priority 0;", discovery), ending::named,
+      "nft delete table ip6 site"}});
+}
+
+TEST_F(Doctor, NftThatAsksWhatASampleAnswers) {
+  const auto rules = std::vector<std::string>{
+    "meta pkttype host drop",
+    "meta iifkind \"bridge\" drop",
+    "meta oifkind \"bridge\" drop",
+    "iiftype ether drop",
+    "meta length > 10 drop",
+    "meta length < 2000 drop",
+    "ct direction original drop",
+    "ct original protocol tcp drop",
+    "ct reply ip saddr {WEB4} drop",
+    "ct original ip daddr 192.0.2.1 drop",
+    "ip ttl > 1 drop",
+    "fib saddr type unicast drop",
+  };
+  for (const auto& rule : rules)
+    check({{("nft add table inet site && nft 'add chain inet site c { type "
+             "filter hook forward priority 0; }' && nft 'add rule inet site c "
+             + rule + "'"),
+            ending::named, "nft delete table inet site"}});
+}
+
 // What others may do is no finding: only what is promised counts.
 TEST_F(Doctor, FirewallsThatLeaveUsAloneAreNoFinding) {
   ASSERT_EQ(shell("nft add table inet site && nft 'add chain inet site input "
                   "{ type filter hook input priority 0; policy drop; }' && "
                   "nft add rule inet site input ct state established,related "
-                  "accept && nft add rule inet site input meta l4proto "
+                  "accept && nft add rule inet site input iif lo accept && "
+                  "nft add rule inet site input meta l4proto "
                   "'{ icmp, icmpv6 }' accept && nft 'add chain inet site "
                   "forward { type filter hook forward priority 0; policy "
                   "drop; }' && nft add rule inet site forward iifname "
@@ -233,6 +350,45 @@ TEST_F(Doctor, FirewallsThatLeaveUsAloneAreNoFinding) {
             0);
   expect_healthy();
   EXPECT_EQ(shell("nft delete table inet site").code, 0);
+}
+
+TEST_F(Doctor, RulesThatDoNotConcernUsAreNoFinding) {
+  const auto rules = std::vector<std::string>{
+    "raw fib saddr . iif oif missing drop",
+    "raw tcp dport 22 notrack",
+    "raw iif \"lo\" notrack",
+    "raw tcp dport 8081 drop",
+    "mangle ct state invalid drop",
+    "0 meta length > 2000 drop",
+    "0 meta length < 40 drop",
+    "0 meta pkttype other drop",
+    "0 meta iifkind \"vlan\" drop",
+    "0 meta iiftype 65534 drop",
+    "0 fib daddr type { broadcast, anycast } drop",
+    "0 ct original ip daddr 192.0.2.99 drop",
+    "0 ip ttl < 2 drop",
+  };
+  for (const auto& rule : rules) {
+    SCOPED_TRACE(rule);
+    const auto at = rule.find(' ');
+    ASSERT_EQ(shell("nft add table inet site && nft 'add chain inet site c { "
+                    "type filter hook prerouting priority "
+                    + rule.substr(0, at) + "; }' && nft 'add rule inet site c "
+                    + rule.substr(at) + "'")
+                .code,
+              0);
+    expect_healthy();
+    EXPECT_EQ(shell("nft delete table inet site").code, 0);
+  }
+  ASSERT_EQ(shell("nft add table ip site && nft 'add chain ip site pre { type "
+                  "nat hook prerouting priority -150; }' && nft 'add rule ip "
+                  "site pre tcp dport 8081 dnat to 10.99.0.99' && nft 'add "
+                  "chain ip site post { type nat hook postrouting priority 50; "
+                  "}' && nft 'add rule ip site post oifname up0 masquerade'")
+              .code,
+            0);
+  expect_healthy();
+  EXPECT_EQ(shell("nft delete table ip site").code, 0);
 }
 
 TEST_F(Doctor, Tc) {

@@ -19,16 +19,23 @@ void DoctorTown::SetUp() {
   ASSERT_TRUE(listener_.is_open());
   auto network = must("GET", "/v1/networks/a");
   bridge_ = network.value("interface", "");
-  port_ = must("GET", "/v1/networks/a/endpoints/w").value("host_interface", "");
+  const auto web = must("GET", "/v1/networks/a/endpoints/w");
+  port_ = web.value("host_interface", "");
+  auto peer_port = std::string{};
   auto peers = must("GET", "/v1/networks/a/endpoints");
   for (const auto& x : peers.at("endpoints"))
-    if (x.value("sandbox_name", "") == "peer")
+    if (x.value("sandbox_name", "") == "peer") {
+      peer_port = x.value("host_interface", "");
       for (const auto& address : x.at("spec").at("addresses")) {
         auto text = without_length(address);
         (text.find(':') == std::string::npos ? peer4_ : peer6_) = text;
       }
+    }
   names_ = {{"{BR}", bridge_},
             {"{PORT}", port_},
+            {"{PEER}", peer_port},
+            {"{MAC}", web.at("spec").value("mac", "")},
+            {"{WEB}", keys_["web"]},
             {"{WEB4}", to_string(web_[0])},
             {"{WEB6}", to_string(web_[1])}};
   for (const auto& pool : network.at("spec").at("pools")) {
@@ -75,6 +82,9 @@ std::string DoctorTown::blocked_way() {
   auto caller = connect_from(place{street_}, uplink_v4, 8080);
   if (!caller.is_open() || !listener_.accept().is_open())
     return "street to the published port";
+  auto own = connect_from(place{}, "127.0.0.1", 8080);
+  if (!own.is_open() || !listener_.accept().is_open())
+    return "host to the published port at 127.0.0.1";
   return {};
 }
 

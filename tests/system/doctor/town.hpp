@@ -20,7 +20,8 @@ protected:
   /// Waits until all ways are open. @returns what is not, after ten seconds.
   std::string blocked_for_good();
 
-  /// Runs a shell command in which `{BR}`, `{PORT}`, `{WEB4}`, `{WEB6}`,
+  /// Runs a shell command in which `{BR}`, `{PORT}`, `{PEER}` (its
+  /// neighbour's), `{MAC}`, `{WEB}` (the namespace), `{WEB4}`, `{WEB6}`,
   /// `{GW4}`, `{GW6}`, `{NET4}` and `{NET6}` stand for what they say.
   outcome shell(std::string command);
 
