@@ -1,5 +1,6 @@
 #include "troupe/netns/audit_host.hpp"
 
+#include "troupe/netns/audit_fdb.hpp"
 #include "troupe/netns/audit_firewall.hpp"
 #include "troupe/netns/audit_policies.hpp"
 #include "troupe/netns/audit_routes.hpp"
@@ -382,8 +383,9 @@ find_obstructions(const std::vector<audit_link>& links,
     for (const auto& x : links)
       if (way->index == x.index)
         uplink = x.name;
-  for (auto more : {find_firewalls(links, networks, uplink),
-                    find_policies(networks), find_queues(links, networks)}) {
+  for (auto more :
+       {find_firewalls(links, networks, uplink), find_policies(networks),
+        find_queues(links, networks), find_stray_entries(links, networks)}) {
     if (!more)
       return more;
     std::ranges::move(*more, std::back_inserter(*found));

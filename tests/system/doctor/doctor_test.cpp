@@ -154,6 +154,32 @@ TEST_F(Doctor, Bridge) {
          {"bridge link set dev {PORT} locked on learning off"}});
 }
 
+// Learning does not replace them, and another port gets the frames, or nobody.
+TEST_F(Doctor, ForwardingEntriesOfOthers) {
+  check(
+    {{"bridge fdb replace {MAC} dev {PEER} master static sticky",
+      ending::named},
+     {"bridge fdb replace {MAC} dev {BR} self permanent", ending::named},
+     {"bridge fdb replace {MAC} dev {PORT} master permanent", ending::named},
+     {"bridge fdb replace {MAC} dev {PEER} master permanent", ending::named},
+     {"bridge fdb replace $(ip -br link show {BR} | awk '{print $3}') dev "
+      "{PEER} "
+      "master static sticky",
+      ending::named}});
+}
+
+// One that learning corrects, and those that lead where they should.
+TEST_F(Doctor, ForwardingEntriesThatDoNoHarmAreNoFinding) {
+  for (const auto* command :
+       {"bridge fdb replace {MAC} dev {PORT} master static sticky",
+        "bridge fdb replace {MAC} dev {PORT} master dynamic",
+        "bridge fdb replace 02:00:00:00:00:99 dev {PEER} master static"}) {
+    SCOPED_TRACE(command);
+    ASSERT_EQ(shell(command).code, 0);
+    expect_healthy();
+  }
+}
+
 TEST_F(Doctor, Nft) {
   check({{"nft add table inet site && nft 'add chain inet site forward "
           "{ type filter hook forward priority 10; policy drop; }'",
