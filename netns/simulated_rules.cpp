@@ -117,6 +117,7 @@ constexpr uint32_t nf_ipv6 = 10;
 constexpr name_row all_names[] = {
   {"invalid", field::state, state_invalid},
   {"untracked", field::state, state_untracked},
+  {"new", field::state, state_new},
   {"established", field::state, state_established},
   {"related", field::state, state_related},
   {"dnat", field::status, status_dnat},
