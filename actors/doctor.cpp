@@ -73,7 +73,6 @@ private:
   void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void
   check_kernel_rules(const sandbox_spec& sandbox, const netns::audit_pin& pin);
-  void check_shared_ports(const sandbox_spec& sandbox);
   void check_leftovers();
   bool is_foreign(const netns::audit_link& link) const;
   void add_obstructions();
@@ -242,7 +241,6 @@ void examination::check_sandbox(const sandbox_spec& sandbox) {
     check_join(*join, *pin);
   check_gateway(sandbox, *pin);
   check_kernel_rules(sandbox, *pin);
-  check_shared_ports(sandbox);
 }
 
 /// Rules that a namespace is born with are the container's to change; without
@@ -405,38 +403,6 @@ void examination::check_gateway(const sandbox_spec& sandbox,
   };
   check(ip_family::v4, pin.gateway);
   check(ip_family::v6, pin.gateway_v6);
-}
-
-// Its port tells to which network the answers of a server belong that says no
-// address; so two of them cannot have the same.
-void examination::check_shared_ports(const sandbox_spec& sandbox) {
-  struct side {
-    std::string title;
-    drivers::wanted_paths paths;
-  };
-  auto sides = std::vector<side>{};
-  for (const auto* join : joins_[sandbox.id]) {
-    const auto endpoint = endpoints_.find(join->endpoint);
-    const auto network = networks_.find(join->network);
-    if (endpoint == endpoints_.end() || network == networks_.end())
-      continue; // Told by the check of the join.
-    auto paths = drivers::want_paths(
-      {*network->second, *endpoint->second, {{}, join->interface}});
-    if (!paths.udp_ports.empty())
-      sides.push_back({network->second->name + "/" + endpoint->second->name,
-                       std::move(paths)});
-  }
-  for (size_t i = 0; i < sides.size(); ++i)
-    for (auto k = i + 1; k < sides.size(); ++k)
-      for (const auto& port :
-           drivers::shared_udp_ports(sides[i].paths, sides[k].paths))
-        report("sandbox " + sandbox.name + " (" + sandbox.id.brief() + ")",
-               "UDP port " + port + " is published by " + sides[i].title
-                 + " and " + sides[k].title
-                 + ": a server bound to no address answers by one of the two "
-                   "networks only",
-               "bind the server to both addresses, or publish the port in one "
-               "network only");
 }
 
 /// Does it carry the id of an object of a driver that only another version has?

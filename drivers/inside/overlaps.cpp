@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <set>
-#include <utility>
 
 namespace troupe::drivers {
 
@@ -44,29 +43,6 @@ find_overlaps(std::span<const named_address> all,
         && !endpoints.contains(x.address.address))
       result.push_back(fmt::format("interface {} of the sandbox has {}",
                                    x.interface, to_string(x.address)));
-  return result;
-}
-
-std::vector<std::string>
-shared_udp_ports(const wanted_paths& a, const wanted_paths& b) {
-  const auto share_family
-    = std::ranges::any_of(a.addresses, [&](const auto& x) {
-        return std::ranges::any_of(b.addresses, [&](const auto& y) {
-          return x.address.family() == y.address.family();
-        });
-      });
-  auto result = std::vector<std::string>{};
-  if (!share_family)
-    return result;
-  auto seen = std::set<std::pair<uint16_t, uint16_t>>{};
-  for (const auto& x : a.udp_ports)
-    for (const auto& y : b.udp_ports) {
-      const auto first = std::max(x.port, y.port);
-      const auto last = std::min(x.last_port(), y.last_port());
-      if (first <= last && seen.emplace(first, last).second)
-        result.push_back(first == last ? std::to_string(first)
-                                       : fmt::format("{}-{}", first, last));
-    }
   return result;
 }
 

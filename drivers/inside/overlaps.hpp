@@ -21,12 +21,6 @@ std::vector<std::string> find_overlaps(std::span<const named_address> all,
                                        std::span<const netns::rule_info> rules,
                                        const wanted_paths& wanted);
 
-/// UDP ports that two endpoints of one sandbox both have, e.g. `53`, `60-70`:
-/// of a server there that is bound to no address, one of the two networks gets
-/// no answers. Pure.
-std::vector<std::string>
-shared_udp_ports(const wanted_paths& a, const wanted_paths& b);
-
 /// What a sandbox has in the endpoint's subnets beside its interface.
 struct subnet_overlaps {
   std::vector<std::string> others; ///< As find_overlaps tells them.

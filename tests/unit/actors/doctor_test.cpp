@@ -255,51 +255,6 @@ TEST_F(healthy_world, PromisesWaysToGatewaysAndPorts) {
     << text;
 }
 
-// A server that is bound to no address answers by one of the networks only.
-TEST_F(healthy_world, TwoEndpointsOfASandboxHaveOneUdpPort) {
-  auto second = network;
-  second.id.value = id_of('b');
-  second.name = "net-b";
-  auto other = endpoint;
-  other.id.value = id_of('d');
-  other.network = second.id;
-  other.name = "c2";
-  other.addresses = {cidr("10.2.0.2/16")};
-  auto udp = [](uint16_t first, uint16_t last = 0) {
-    auto port = port_spec{};
-    port.proto = protocol::udp;
-    port.port = first;
-    port.port_end = last;
-    return port;
-  };
-  auto said = [&](std::vector<port_spec> mine, std::vector<port_spec> its) {
-    views.store.networks = {network, second};
-    views.store.endpoints = {endpoint, other};
-    views.store.endpoints[0].ports = std::move(mine);
-    views.store.endpoints[1].ports = std::move(its);
-    views.store.joins = {{endpoint.id, network.id, sandbox.id, "eth0", {}},
-                         {other.id, second.id, sandbox.id, "eth1", {}}};
-    return finding();
-  };
-  const auto start = sandbox_title + "UDP port ";
-  EXPECT_NE(said({udp(53)}, {udp(53)})
-              .find(start + "53 is published by net-a/c1 and net-b/c2"),
-            std::string::npos);
-  EXPECT_NE(said({udp(50, 60)}, {udp(55, 70)}).find(start + "55-60 is"),
-            std::string::npos);
-  auto tcp = udp(53);
-  tcp.proto = protocol::tcp;
-  for (const auto& x : {tcp, udp(54)})
-    EXPECT_EQ(said({udp(53)}, {x}).find(start), std::string::npos);
-  other.addresses = {cidr("fd00:2::2/64")};
-  EXPECT_NE(said({udp(53)}, {udp(53)}).find(start), std::string::npos);
-  endpoint.addresses = {cidr("10.1.0.2/16")}; // No family in common.
-  EXPECT_EQ(said({udp(53)}, {udp(53)}).find(start), std::string::npos);
-  other.addresses = {cidr("10.2.0.2/16")};
-  second.internal = true; // Has no rules for ports.
-  EXPECT_EQ(said({udp(53)}, {udp(53)}).find(start), std::string::npos);
-}
-
 TEST_F(healthy_world, BridgeLacksItsAddress) {
   bridge_link().addresses.pop_back();
   EXPECT_EQ(finding(), network_title + bridge
