@@ -135,8 +135,11 @@ result<std::vector<std::string>> firewall_work::differences() {
 result<void> firewall_work::remove() {
   auto done = kernel_->remove_firewall(rules_.table);
   loaded_ = false;
-  // An earlier run may have left them: tried again, but where there is no nft.
-  maybe_present_ = !done && done.error().code != ec::unsupported;
+  // An earlier run may have left some, but not where there is no nft.
+  if (done)
+    maybe_present_ = false;
+  else if (done.error().code != ec::unsupported)
+    maybe_present_ = true;
   return done;
 }
 

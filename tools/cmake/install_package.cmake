@@ -24,6 +24,7 @@ foreach(header
     drivers/registry.hpp
     netns/faulty_kernel.hpp
     netns/firewall/element.hpp
+    netns/firewall/senders.hpp
     netns/kernel.hpp
     netns/ports/port_proxy.hpp
     netns/ports/port_sockets.hpp
