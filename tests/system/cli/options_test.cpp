@@ -99,7 +99,7 @@ std::vector<option_case> endpoint_cases() {
   const auto attach = endpoint_options("attach", box + "attach n s --name e");
   result.insert(result.end(), attach.begin(), attach.end());
   const auto more = std::vector<option_case>{
-    {"endpoint create --format", create + " $O", "--format name", "e\n"},
+    {"endpoint create --format", create + " $O", "--format name", "n/e\n"},
     {"attach --name", box + "attach n s $O; endpoint ls", "--name other",
      "other"},
     {"attach --format", box + "attach n s $O", "--format json", "{\n"},
@@ -160,7 +160,7 @@ std::vector<option_case> other_cases() {
     {" --timeout",
      "fault add kernel-delay --on add_bridge --delay-ms 2500; "
      "$O network create n",
-     "--timeout 1", "within 1000 ms"},
+     "--timeout 1", "the outcome is unknown"},
     {"status --topology", "network create n; status $O", "--topology",
      "INTERFACE"},
     {"status --format", "status $O", "--format json", "{\n"},
