@@ -32,6 +32,7 @@ protected:
 
   /// Ends the daemon, in order or not, and starts the other program.
   void hand_over(const std::string& program, bool is_killed) {
+    ++hand_overs_;
     is_killed ? daemon().kill() : (void)daemon().terminate();
     daemon().set_program(program);
     ASSERT_EQ(daemon().start(), "");
@@ -47,9 +48,10 @@ protected:
   }
 
   std::string old_;
+  int hand_overs_ = 0;
 };
 
-TEST_F(Takeover, LosesNoPacketNoConnectionAndNoObject) {
+TEST_F(Takeover, LosesNoConnectionAndNoObject) {
   hand_over(old_, false);
   create_network("steady", {{"enable_ipv6", true}});
   create_network("elsewhere");
@@ -94,7 +96,10 @@ TEST_F(Takeover, LosesNoPacketNoConnectionAndNoObject) {
   ASSERT_NO_FATAL_FAILURE(hand_over(daemon_path(), false));
   for (auto& stream : streams) {
     auto report = stream->stop();
-    EXPECT_TRUE(report.is_complete()) << report.text();
+    // Where the other release has other rules the tables are made anew, and a
+    // packet that is just in them may be lost (docs/firewall.md).
+    EXPECT_LE(report.sent, report.received + hand_overs_) << report.text();
+    EXPECT_EQ(report.duplicates + report.refused, 0) << report.text();
   }
   remove_everything();
   touch_everything();
