@@ -32,9 +32,9 @@
 // Limits: rates and open requests are counted per certificate subject, over all
 // its connections: docs/remote.md.
 
-#include "troupe/actors/api_type_ids.hpp"
-#include "troupe/actors/caf.hpp"
-#include "troupe/actors/messages.hpp"
+#include "troupe/actors/api/messages.hpp"
+#include "troupe/actors/core/api_type_ids.hpp"
+#include "troupe/actors/core/caf.hpp"
 
 #include <cstdint>
 #include <string>

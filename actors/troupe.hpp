@@ -3,7 +3,7 @@
 // The public C++ API: one facade over an embedded controller or a daemon. No
 // type of CAF, libnl, LMDB or a JSON library appears here.
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 #include "troupe/config/settings.hpp"
 
 #include <chrono>

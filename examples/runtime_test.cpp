@@ -2,8 +2,8 @@
 // real controller on a machine in memory, with faults on demand. Any test
 // framework will do; this program returns 1 if a check fails.
 
-#include "troupe/testing/invariants.hpp"
-#include "troupe/testing/simulated_system.hpp"
+#include "troupe/tests/lab/invariants.hpp"
+#include "troupe/tests/lab/simulated_system.hpp"
 
 #include <cerrno>
 #include <iostream>

@@ -17,13 +17,13 @@ ALLOWED = {
     "drivers": {"drivers", "netns", "config"},
     "persistence": {"persistence", "config"},
     "actors": {"actors", "drivers", "netns", "persistence", "config"},
-    "testing": {"testing", "actors", "drivers", "netns", "persistence",
-                "config"},
+    "tests/lab": {"tests/lab", "actors", "drivers", "netns", "persistence",
+                  "config"},
     "tools": {"tools", "actors", "config"},
-    "tools/troupe/check": {"tools", "testing", "netns", "persistence",
-                           "actors", "config"},
-    "tools/troupe-sim": {"tools", "testing", "actors", "config"},
-    "examples": {"testing", "actors", "config"},
+    "tools/troupe/check": {"tools", "netns", "persistence", "actors",
+                           "config"},
+    "tools/troupe-sim": {"tools", "tests/lab", "actors", "config"},
+    "examples": {"tests/lab", "actors", "config"},
 }
 
 # Small tools that everybody above may use.
@@ -33,19 +33,19 @@ SHARED_HEADERS = {"troupe/netns/unique_fd.hpp",
 # A library's headers appear only where these patterns match.
 LIBRARIES = {
     r"caf/(io|openssl)/": r"actors/remote/|tools/troupe-remote/|tests/",
-    r"caf/": r"actors/|testing/|tools/|tests/",
+    r"caf/": r"actors/|tools/|tests/",
     r"openssl/": r"actors/remote/|tools/troupe-remote/|tests/",
     r"netlink/": r"netns/|tests/",
     r"lmdb\.h": r"persistence/|tests/",
-    r"nlohmann/": r"config/|persistence/|drivers/|actors/|testing/|tools/|tests/",
-    r"boost/": r"actors/http_reader\.cpp",
+    r"nlohmann/": r"config/|persistence/|drivers/|actors/|tools/|tests/",
+    r"boost/": r"actors/api/http_reader\.cpp",
     r"microhttpd\.h": r"tools/trouped/",
     r"CLI/": r"tools/",
 }
 
 # The public API shows none of these.
-PUBLIC_HEADERS = ["actors/troupe.hpp", "actors/backend.hpp",
-                  "actors/messages.hpp"]
+PUBLIC_HEADERS = ["actors/troupe.hpp", "actors/api/backend.hpp",
+                  "actors/api/messages.hpp"]
 
 # What must not be left in a source.
 WORDS = re.compile(
@@ -154,6 +154,8 @@ def check_includes():
                 yield f'{place}: "{header}" does not start with troupe/'
             if header.startswith("troupe/") and header not in SHARED_HEADERS:
                 other = header.split("/")[1]
+                if header.startswith("troupe/tests/lab/"):
+                    other = "tests/lab"
                 if other not in allowed(path, other):
                     yield f"{place}: {folder} must not include {other}"
             for library, where in LIBRARIES.items():

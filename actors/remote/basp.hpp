@@ -4,7 +4,7 @@
 // own listening and connecting. Written for CAF 0.17.6: the only file that
 // knows the insides of its I/O module.
 
-#include "troupe/actors/caf.hpp"
+#include "troupe/actors/core/caf.hpp"
 #include "troupe/netns/unique_fd.hpp"
 
 #include <caf/io/all.hpp>

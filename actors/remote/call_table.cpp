@@ -1,6 +1,6 @@
 #include "troupe/actors/remote/call_table.hpp"
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 
 #include <algorithm>
 

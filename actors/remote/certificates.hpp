@@ -2,7 +2,7 @@
 
 // Certificate files: reading them, and saying in words what is wrong with them.
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 
 #include <chrono>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "troupe/actors/remote/client.hpp"
 
-#include "troupe/actors/reply_to.hpp"
+#include "troupe/actors/api/reply_to.hpp"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "troupe/actors/delete_backend.hpp"
-#include "troupe/actors/failure_board.hpp"
+#include "troupe/actors/api/delete_backend.hpp"
+#include "troupe/actors/api/failure_board.hpp"
+#include "troupe/actors/api/reply_once.hpp"
 #include "troupe/actors/remote/client.hpp"
 #include "troupe/actors/remote/uri.hpp"
-#include "troupe/actors/reply_once.hpp"
 #include "troupe/actors/troupe.hpp"
 
 #include <array>

@@ -1,6 +1,6 @@
 #include "troupe/actors/remote/schema.hpp"
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 
 #include <concepts>
 #include <map>

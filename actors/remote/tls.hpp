@@ -3,7 +3,7 @@
 // Mutual TLS of the remote interface, on OpenSSL: what both sides check before
 // and during a handshake. Why not CAF's own: docs/decisions/0009.
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 
 #include <chrono>
 #include <memory>

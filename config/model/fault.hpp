@@ -1,7 +1,7 @@
 #pragma once
 
 // Faults that are injected into a running daemon, as the API shows them; what
-// they do is in actors/live_faults.hpp and docs/testing.md.
+// they do is in actors/embedded/live_faults.hpp and docs/testing.md.
 
 #include "troupe/config/model/field.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "troupe/netns/kernel.hpp"
-#include "troupe/netns/netlink_message.hpp"
+#include "troupe/netns/real/message.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 #include "troupe/netns/firewall/event.hpp"
 
-#include "troupe/netns/netlink_message.hpp"
-#include "troupe/netns/netlink_socket.hpp"
+#include "troupe/netns/real/message.hpp"
+#include "troupe/netns/real/socket.hpp"
 
 #include <cerrno>
 

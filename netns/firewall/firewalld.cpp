@@ -2,7 +2,7 @@
 
 #include "troupe/netns/firewall/messages.hpp"
 #include "troupe/netns/firewall/nft.hpp"
-#include "troupe/netns/netlink_socket.hpp"
+#include "troupe/netns/real/socket.hpp"
 
 #include <algorithm>
 #include <condition_variable>

@@ -2,7 +2,7 @@
 
 #include "troupe/netns/firewall/element.hpp"
 #include "troupe/netns/kernel.hpp"
-#include "troupe/netns/netlink_message.hpp"
+#include "troupe/netns/real/message.hpp"
 
 #include <cstdint>
 #include <optional>

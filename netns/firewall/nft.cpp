@@ -1,6 +1,6 @@
 #include "troupe/netns/firewall/nft.hpp"
 
-#include "troupe/netns/namespace.hpp"
+#include "troupe/netns/real/namespace.hpp"
 
 #include <array>
 #include <cerrno>

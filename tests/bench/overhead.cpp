@@ -1,5 +1,5 @@
-#include "troupe/actors/embedded.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/actors/embedded/embedded.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 
 #include "scenarios.hpp"
 #include "subject.hpp"

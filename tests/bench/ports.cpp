@@ -2,7 +2,7 @@
 // the real sockets and the real proxy, in a network namespace of its own.
 // Usage: bench_ports RUN_DIR PROXY_PROGRAM
 
-#include "troupe/drivers/ports/port_book.hpp"
+#include "troupe/drivers/publish/port_book.hpp"
 #include "troupe/netns/ports/proxy_client.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 #include "troupe/netns/firewall/element.hpp"
-#include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/netns/real/kernel.hpp"
 
 #include <fmt/format.h>
 

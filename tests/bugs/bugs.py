@@ -16,7 +16,7 @@ import sys
 
 # name, source, what is there, what is put there; `BUG` asks whether it is on.
 BUGS = [
-    ("reply before commit", "actors/endpoint_join.cpp",
+    ("reply before commit", "actors/objects/endpoint_join.cpp",
      """  changes.emplace_back(join_record(bindings));
 """,
      """  changes.emplace_back(join_record(bindings));
@@ -37,14 +37,14 @@ BUGS = [
     });
   auto link = k.link(*index);
 """),
-    ("address freed before the commit", "actors/endpoint_leave.cpp",
+    ("address freed before the commit", "actors/objects/endpoint_leave.cpp",
      """void endpoint_state::forget(promise<done> reply) {
 """,
      """void endpoint_state::forget(promise<done> reply) {
   if (BUG)
     tell(owner, endpoint_gone{spec->id});
 """),
-    ("addresses used again after a restart", "actors/network_book.cpp",
+    ("addresses used again after a restart", "actors/objects/network_book.cpp",
      """  for (const auto& x : endpoint.addresses) {
     auto* pool = pool_for(x.address);
     if (pool == nullptr)
@@ -64,7 +64,7 @@ BUGS = [
   if (!alias.starts_with(lead))
     return {};
 """),
-    ("failed commit acknowledged", "actors/store.cpp",
+    ("failed commit acknowledged", "actors/services/store.cpp",
      """  if (batch.size() == 1)
 """,
      """  if (BUG) {
@@ -75,7 +75,7 @@ BUGS = [
   }
   if (batch.size() == 1)
 """),
-    ("commit that is never answered", "actors/store.cpp",
+    ("commit that is never answered", "actors/services/store.cpp",
      """    else
       commit.reply.deliver(std::move(outcome.error()));
 }
@@ -88,7 +88,7 @@ void flush(""",
 }
 
 void flush("""),
-    ("lost promise of a refused join", "actors/endpoint_join.cpp",
+    ("lost promise of a refused join", "actors/objects/endpoint_join.cpp",
      """  reply.deliver(std::move(why));
   settle();
 }
@@ -100,7 +100,7 @@ void flush("""),
 }
 
 } // namespace troupe"""),
-    ("turn kept after a refused join", "actors/sandbox_join.cpp",
+    ("turn kept after a refused join", "actors/objects/sandbox_join.cpp",
      """    reply.deliver(std::move(candidate.error()));
     return settle();
 """,
@@ -109,12 +109,12 @@ void flush("""),
       return;
     return settle();
 """),
-    ("gateway chosen without its priority", "actors/joined_endpoints.cpp",
+    ("gateway chosen without its priority", "actors/objects/joined_endpoints.cpp",
      """  if (a.priority != b.priority)
 """,
      """  if (a.priority != b.priority && !BUG)
 """),
-    ("leftovers kept at start-up", "actors/reconcile.cpp",
+    ("leftovers kept at start-up", "actors/services/reconcile.cpp",
      """  if (wanted.remove_leftovers)
     remove_unwanted(""",
      """  if (wanted.remove_leftovers && !BUG)
@@ -124,27 +124,27 @@ void flush("""),
 """,
      """  if (!how.sync || BUG)
 """),
-    ("namespace made anew is not recorded", "actors/controller_startup.cpp",
+    ("namespace made anew is not recorded", "actors/controller/startup.cpp",
      """  if (!changes.empty())
     tell(context->store, commit_changes{std::move(changes)});
 """,
      """  if (!changes.empty() && !BUG)
     tell(context->store, commit_changes{std::move(changes)});
 """),
-    ("failed removal of a link forgotten", "actors/driver.cpp",
+    ("failed removal of a link forgotten", "actors/services/driver.cpp",
      """  state.doomed.insert(state.doomed.end(), plans.begin(), plans.end());
 """,
      """  if (!BUG)
     state.doomed.insert(state.doomed.end(), plans.begin(), plans.end());
 """),
-    ("deadline of a commit taken for a no", "actors/endpoint_join.cpp",
+    ("deadline of a commit taken for a no", "actors/objects/endpoint_join.cpp",
      """  overrule_commit(self, context, why, commit_changes{std::move(changes)}, undo);
 """,
      """  if (BUG)
     return undo(done{});
   overrule_commit(self, context, why, commit_changes{std::move(changes)}, undo);
 """),
-    ("name of a failed network kept", "actors/controller.cpp",
+    ("name of a failed network kept", "actors/controller/controller.cpp",
      """    [=, this](error why) mutable {
       objects.remove(id);
       reply.deliver(std::move(why));
@@ -160,27 +160,27 @@ void controller_state::create(sandbox_spec spec,""",
 }
 
 void controller_state::create(sandbox_spec spec,"""),
-    ("records of ephemeral endpoints kept", "actors/sandbox_lifecycle.cpp",
+    ("records of ephemeral endpoints kept", "actors/objects/sandbox_lifecycle.cpp",
      """    if (who.endpoint->ephemeral)
       changes""",
      """    if (who.endpoint->ephemeral && !BUG)
       changes"""),
-    ("default route not moved on", "actors/sandbox_join.cpp",
+    ("default route not moved on", "actors/objects/sandbox_join.cpp",
      """  if (before == after || (!after.first && !after.second))
 """,
      """  if (BUG || before == after || (!after.first && !after.second))
 """),
-    ("ignored interrupted dump", "netns/netlink_socket.cpp",
+    ("ignored interrupted dump", "netns/real/socket.cpp",
      """    if (!answer.ok() || !interrupted)
 """,
      """    if (!answer.ok() || !interrupted || BUG)
 """),
-    ("pin of a failed sandbox kept", "actors/sandbox_lifecycle.cpp",
+    ("pin of a failed sandbox kept", "actors/objects/sandbox_lifecycle.cpp",
      """    if (ns.path.empty() && why.code == ec::conflict)
 """,
      """    if (BUG || (ns.path.empty() && why.code == ec::conflict))
 """),
-    ("overflow of the kernel's events ignored", "actors/controller_watch.cpp",
+    ("overflow of the kernel's events ignored", "actors/controller/watch.cpp",
      """  if (x.what.what == kind::overflow) {
 """,
      """  if (BUG && x.what.what == kind::overflow)

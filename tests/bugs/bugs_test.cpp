@@ -2,10 +2,10 @@
 // fault lab, by the fault sweep, or by the test of what neither has: a disk and
 // netlink. Without a bug all must be silent.
 
-#include "troupe/testing/shrink.hpp"
-#include "troupe/testing/sim_run.hpp"
 #include "troupe/tests/bugs/selector.hpp"
 #include "troupe/tests/fault/sweep.hpp"
+#include "troupe/tests/lab/shrink.hpp"
+#include "troupe/tests/lab/sim_run.hpp"
 #include "troupe/tests/sim/lost_events.hpp"
 #include "troupe/tests/unit/netns/interrupted_dump.hpp"
 #include "troupe/tests/unit/persistence/power_loss.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 
 #include <ostream>
 #include <string>

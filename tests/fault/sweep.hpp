@@ -1,7 +1,7 @@
 #pragma once
 
-#include "troupe/testing/invariants.hpp"
 #include "troupe/tests/fault/scenarios.hpp"
+#include "troupe/tests/lab/invariants.hpp"
 
 #include <string>
 

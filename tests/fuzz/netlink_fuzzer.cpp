@@ -1,13 +1,13 @@
 // Whatever the kernel answers, or another program sends us under its name:
 // every reader of netlink takes it without reading beyond its end.
 
-#include "troupe/netns/audit_socket.hpp"
+#include "troupe/netns/audit/socket.hpp"
 #include "troupe/netns/firewall/event.hpp"
 #include "troupe/netns/firewall/messages.hpp"
-#include "troupe/netns/netlink_event.hpp"
-#include "troupe/netns/netlink_link.hpp"
-#include "troupe/netns/netlink_route.hpp"
-#include "troupe/netns/netlink_socket.hpp"
+#include "troupe/netns/real/event.hpp"
+#include "troupe/netns/real/link.hpp"
+#include "troupe/netns/real/route.hpp"
+#include "troupe/netns/real/socket.hpp"
 
 #include <cerrno>
 #include <cstddef>

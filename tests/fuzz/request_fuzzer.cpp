@@ -1,7 +1,7 @@
 // Any request body is refused with a reason or read; what was read is written
 // and read again unchanged.
 
-#include "troupe/actors/messages.hpp"
+#include "troupe/actors/api/messages.hpp"
 #include "troupe/config/model/json.hpp"
 
 #include <cstddef>

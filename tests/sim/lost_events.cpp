@@ -1,7 +1,7 @@
 #include "troupe/tests/sim/lost_events.hpp"
 
-#include "troupe/testing/invariants.hpp"
-#include "troupe/testing/simulated_system.hpp"
+#include "troupe/tests/lab/invariants.hpp"
+#include "troupe/tests/lab/simulated_system.hpp"
 
 namespace troupe::test {
 

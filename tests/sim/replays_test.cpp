@@ -1,6 +1,6 @@
 // What the fault lab has found once, cut down to what it needs.
 
-#include "troupe/testing/sim_run.hpp"
+#include "troupe/tests/lab/sim_run.hpp"
 #include "troupe/tests/sim/lost_events.hpp"
 
 #include <gtest/gtest.h>

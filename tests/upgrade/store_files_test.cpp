@@ -1,8 +1,8 @@
 // Store files of released programs, read by the present one.
 
-#include "troupe/actors/embedded.hpp"
+#include "troupe/actors/embedded/embedded.hpp"
 #include "troupe/config/model/json_text.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 #include "troupe/persistence/lmdb_store.hpp"
 #include "troupe/tests/upgrade/compare.hpp"
 

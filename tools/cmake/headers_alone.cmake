@@ -3,7 +3,7 @@
 if(NOT PROJECT_IS_TOP_LEVEL)
   return()
 endif()
-set(header_folders config netns drivers persistence actors testing tools tests)
+set(header_folders config netns drivers persistence actors tools tests)
 set(header_sources)
 foreach(folder ${header_folders})
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS

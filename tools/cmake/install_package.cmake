@@ -11,39 +11,39 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/config/"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/config"
         FILES_MATCHING PATTERN "*.hpp")
 foreach(header
-    actors/api_type_ids.hpp
-    actors/backend.hpp
-    actors/caf.hpp
-    actors/deadlines.hpp
-    actors/failure_board.hpp
-    actors/messages.hpp
+    actors/core/api_type_ids.hpp
+    actors/api/backend.hpp
+    actors/core/caf.hpp
+    actors/core/deadlines.hpp
+    actors/api/failure_board.hpp
+    actors/api/messages.hpp
     actors/remote.hpp
     actors/troupe.hpp
     drivers/driver.hpp
     drivers/ipam/driver.hpp
     drivers/registry.hpp
-    netns/faulty_kernel.hpp
+    netns/faulty/kernel.hpp
     netns/firewall/element.hpp
     netns/firewall/senders.hpp
     netns/kernel.hpp
     netns/ports/port_proxy.hpp
     netns/ports/port_sockets.hpp
     netns/ports/simulated_ports.hpp
-    netns/simulated_kernel.hpp
+    netns/simulated/kernel.hpp
     netns/watch.hpp
     persistence/faulty_store.hpp
     persistence/store.hpp
-    testing/coverage.hpp
-    testing/history.hpp
-    testing/invariants.hpp
-    testing/message_rule.hpp
-    testing/record_check.hpp
-    testing/scenario.hpp
-    testing/seeded_random.hpp
-    testing/shrink.hpp
-    testing/sim_plan.hpp
-    testing/sim_run.hpp
-    testing/simulated_system.hpp)
+    tests/lab/coverage.hpp
+    tests/lab/history.hpp
+    tests/lab/invariants.hpp
+    tests/lab/message_rule.hpp
+    actors/check/record_check.hpp
+    tests/lab/scenario.hpp
+    tests/lab/seeded_random.hpp
+    tests/lab/shrink.hpp
+    tests/lab/sim_plan.hpp
+    tests/lab/sim_run.hpp
+    tests/lab/simulated_system.hpp)
   get_filename_component(folder "${header}" DIRECTORY)
   install(FILES "${PROJECT_SOURCE_DIR}/${header}"
           DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/troupe/${folder}")

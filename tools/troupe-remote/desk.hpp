@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 #include "troupe/tools/troupe-remote/event_feed.hpp"
 #include "troupe/tools/troupe-remote/limits.hpp"
 #include "troupe/tools/troupe-remote/request_memory.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 #include "troupe/actors/remote/uri.hpp"
 #include "troupe/tools/troupe-remote/limits.hpp"
 #include "troupe/tools/troupe-remote/pki.hpp"

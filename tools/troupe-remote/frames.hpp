@@ -3,7 +3,7 @@
 // What the front and the worker of one peer say to each other, over a socket
 // that only they have: a length of four bytes, little endian, and JSON.
 
-#include "troupe/actors/messages.hpp"
+#include "troupe/actors/api/messages.hpp"
 #include "troupe/config/model/error.hpp"
 
 #include <optional>

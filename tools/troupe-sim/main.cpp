@@ -1,5 +1,5 @@
-#include "troupe/testing/shrink.hpp"
-#include "troupe/testing/sim_run.hpp"
+#include "troupe/tests/lab/shrink.hpp"
+#include "troupe/tests/lab/sim_run.hpp"
 #include "troupe/tools/troupe-sim/options.hpp"
 #include "troupe/tools/troupe-sim/progress.hpp"
 #include "troupe/tools/troupe-sim/report.hpp"

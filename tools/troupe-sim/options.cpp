@@ -1,7 +1,7 @@
 #include "troupe/tools/troupe-sim/options.hpp"
 
 #include "troupe/config/model/id.hpp"
-#include "troupe/testing/sim_plan.hpp"
+#include "troupe/tests/lab/sim_plan.hpp"
 #include "troupe/tools/version.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/testing/scenario.hpp"
+#include "troupe/tests/lab/scenario.hpp"
 
 #include <cstddef>
 #include <cstdint>

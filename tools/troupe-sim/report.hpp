@@ -1,7 +1,7 @@
 #pragma once
 
 #include "troupe/config/model/error.hpp"
-#include "troupe/testing/coverage.hpp"
+#include "troupe/tests/lab/coverage.hpp"
 
 #include <cstdint>
 #include <iosfwd>

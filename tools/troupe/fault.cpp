@@ -1,6 +1,6 @@
 #include "troupe/config/model/fault.hpp"
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 #include "troupe/config/model/id.hpp"
 #include "troupe/tools/troupe/fault_file.hpp"
 #include "troupe/tools/troupe/listing.hpp"

@@ -1,7 +1,7 @@
 #include "troupe/tools/troupe/local_api.hpp"
 
-#include "troupe/actors/api_routes.hpp"
-#include "troupe/actors/http_client.hpp"
+#include "troupe/actors/api/http_client.hpp"
+#include "troupe/actors/api/routes.hpp"
 
 #include <string_view>
 #include <utility>

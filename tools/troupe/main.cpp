@@ -1,7 +1,7 @@
 // The command line without TLS and actors, which is what nearly everybody
 // needs; it starts in a third of the time.
 
-#include "troupe/actors/helper_program.hpp"
+#include "troupe/actors/api/helper_program.hpp"
 #include "troupe/tools/troupe/program.hpp"
 
 #include <cerrno>

@@ -1,6 +1,6 @@
 #include "troupe/tools/trouped/daemon.hpp"
 
-#include "troupe/actors/failure_board.hpp"
+#include "troupe/actors/api/failure_board.hpp"
 #include "troupe/tools/trouped/listener.hpp"
 #include "troupe/tools/trouped/logging.hpp"
 #include "troupe/tools/trouped/notify.hpp"

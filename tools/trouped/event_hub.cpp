@@ -1,6 +1,6 @@
 #include "troupe/tools/trouped/event_hub.hpp"
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/messages.hpp"
+#include "troupe/actors/api/messages.hpp"
 
 #include <deque>
 #include <functional>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 #include "troupe/tools/trouped/connections.hpp"
 #include "troupe/tools/trouped/event_hub.hpp"
 #include "troupe/tools/trouped/metrics.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "troupe/actors/api_routes.hpp"
-#include "troupe/actors/live_faults.hpp"
+#include "troupe/actors/api/routes.hpp"
+#include "troupe/actors/embedded/live_faults.hpp"
 #include "troupe/tools/trouped/connections.hpp"
 
 namespace troupe::tools {

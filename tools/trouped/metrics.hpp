@@ -1,7 +1,7 @@
 #pragma once
 
-#include "troupe/actors/live_faults.hpp"
-#include "troupe/actors/messages.hpp"
+#include "troupe/actors/api/messages.hpp"
+#include "troupe/actors/embedded/live_faults.hpp"
 
 #include <array>
 #include <atomic>

@@ -1,6 +1,6 @@
 #include "troupe/tools/trouped/openapi.hpp"
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 #include "troupe/config/model/fault.hpp"
 
 #include <string_view>

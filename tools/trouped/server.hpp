@@ -1,7 +1,7 @@
 #pragma once
 
-#include "troupe/actors/backend.hpp"
-#include "troupe/actors/live_faults.hpp"
+#include "troupe/actors/api/backend.hpp"
+#include "troupe/actors/embedded/live_faults.hpp"
 #include "troupe/config/settings.hpp"
 #include "troupe/netns/unique_fd.hpp"
 #include "troupe/tools/trouped/exchange.hpp"

@@ -1,7 +1,7 @@
 #include "troupe/tests/sim/reach/sim_world.hpp"
 
-#include "troupe/netns/simulated_watch.hpp"
-#include "troupe/testing/seeded_random.hpp"
+#include "troupe/netns/simulated/watch.hpp"
+#include "troupe/tests/lab/seeded_random.hpp"
 #include "troupe/tests/sim/reach/sim_names.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "troupe/netns/simulated_forwarding.hpp"
-#include "troupe/testing/simulated_system.hpp"
+#include "troupe/netns/simulated/forwarding.hpp"
+#include "troupe/tests/lab/simulated_system.hpp"
 #include "troupe/tests/system/model/steps.hpp"
 
 #include <array>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "troupe/drivers/registry.hpp"
-#include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/netns/real/kernel.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // How long changes of the firewall take, by how much is there already. Prints a
 // table for docs/firewall.md. Needs root; touches only a namespace of its own.
 
-#include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/netns/real/kernel.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include "traffic.hpp"
 
-#include "troupe/netns/namespace.hpp"
+#include "troupe/netns/real/namespace.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/testing/history.hpp"
+#include "troupe/tests/lab/history.hpp"
 #include "troupe/tests/system/kill/world.hpp"
 
 #include <set>

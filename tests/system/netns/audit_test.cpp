@@ -1,4 +1,4 @@
-#include "troupe/netns/audit.hpp"
+#include "troupe/netns/audit/audit.hpp"
 #include "troupe/tests/system/netns/netlink_fixture.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-#include "troupe/netns/netlink_kernel.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/real/kernel.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 #include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"

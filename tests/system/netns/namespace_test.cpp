@@ -1,4 +1,4 @@
-#include "troupe/netns/namespace.hpp"
+#include "troupe/netns/real/namespace.hpp"
 #include "troupe/tests/system/netns/netlink_fixture.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/netns/real/kernel.hpp"
 #include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 #include "troupe/tests/fixtures/slowness.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/netns/netlink_kernel.hpp"
+#include "troupe/netns/real/kernel.hpp"
 #include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 

@@ -1,4 +1,4 @@
-#include "troupe/netns/probe.hpp"
+#include "troupe/netns/real/probe.hpp"
 #include "troupe/tests/fixtures/kernel_release.hpp"
 #include "troupe/tests/system/netns/netlink_fixture.hpp"
 

@@ -1,4 +1,4 @@
-#include "troupe/netns/sysctl.hpp"
+#include "troupe/netns/real/sysctl.hpp"
 #include "troupe/tests/system/netns/netlink_fixture.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/drivers/ports/port_book.hpp"
+#include "troupe/drivers/publish/port_book.hpp"
 #include "troupe/netns/ports/proxy_client.hpp"
 #include "troupe/netns/ports/socket_address.hpp"
 #include "troupe/netns/unique_fd.hpp"

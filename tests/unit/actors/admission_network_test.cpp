@@ -1,4 +1,4 @@
-#include "troupe/actors/admission.hpp"
+#include "troupe/actors/objects/admission.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {

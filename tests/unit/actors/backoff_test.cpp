@@ -1,4 +1,4 @@
-#include "troupe/actors/backoff.hpp"
+#include "troupe/actors/core/backoff.hpp"
 
 #include <gtest/gtest.h>
 

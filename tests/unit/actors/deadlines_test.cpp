@@ -1,4 +1,4 @@
-#include "troupe/actors/deadlines.hpp"
+#include "troupe/actors/core/deadlines.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "troupe/actors/doctor.hpp"
-#include "troupe/actors/pins.hpp"
+#include "troupe/actors/doctor/doctor.hpp"
+#include "troupe/actors/services/pins.hpp"
 #include "troupe/drivers/address_routes.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/inside/paths.hpp"

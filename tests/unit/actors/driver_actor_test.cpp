@@ -1,6 +1,6 @@
-#include "troupe/actors/driver.hpp"
-#include "troupe/actors/log.hpp"
-#include "troupe/netns/faulty_kernel.hpp"
+#include "troupe/actors/api/log.hpp"
+#include "troupe/actors/services/driver.hpp"
+#include "troupe/netns/faulty/kernel.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include <spdlog/sinks/ringbuffer_sink.h>

@@ -1,6 +1,6 @@
-#include "troupe/actors/endpoint.hpp"
-#include "troupe/actors/events.hpp"
-#include "troupe/actors/store.hpp"
+#include "troupe/actors/objects/endpoint.hpp"
+#include "troupe/actors/services/events.hpp"
+#include "troupe/actors/services/store.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include "scripted_system.hpp"

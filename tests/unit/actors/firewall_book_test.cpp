@@ -1,4 +1,4 @@
-#include "troupe/actors/firewall_book.hpp"
+#include "troupe/actors/services/firewall/book.hpp"
 
 #include <gtest/gtest.h>
 

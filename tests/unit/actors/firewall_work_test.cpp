@@ -1,8 +1,8 @@
-#include "troupe/actors/firewall_check.hpp"
-#include "troupe/actors/firewall_work.hpp"
+#include "troupe/actors/services/firewall/check.hpp"
+#include "troupe/actors/services/firewall/work.hpp"
 #include "troupe/drivers/registry.hpp"
-#include "troupe/netns/faulty_kernel.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/faulty/kernel.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "troupe/actors/joined_endpoints.hpp"
+#include "troupe/actors/objects/joined_endpoints.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {

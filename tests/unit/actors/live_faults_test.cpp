@@ -1,6 +1,6 @@
-#include "troupe/actors/live_faults.hpp"
-#include "troupe/actors/log.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/actors/api/log.hpp"
+#include "troupe/actors/embedded/live_faults.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "troupe/actors/embedded.hpp"
+#include "troupe/actors/embedded/embedded.hpp"
 #include "troupe/netns/ports/simulated_ports.hpp"
-#include "troupe/netns/simulated_watch.hpp"
+#include "troupe/netns/simulated/watch.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "troupe/actors/interfaces.hpp"
+#include "troupe/actors/core/interfaces.hpp"
 #include "troupe/config/model/json.hpp"
 #include "troupe/tests/unit/config/random_values.hpp"
 

@@ -1,4 +1,4 @@
-#include "troupe/actors/network_book.hpp"
+#include "troupe/actors/objects/network_book.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {

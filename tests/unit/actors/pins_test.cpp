@@ -1,4 +1,4 @@
-#include "troupe/actors/pins.hpp"
+#include "troupe/actors/services/pins.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {

@@ -1,4 +1,4 @@
-#include "troupe/actors/port_changes.hpp"
+#include "troupe/actors/objects/port_changes.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "troupe/actors/reconcile.hpp"
+#include "troupe/actors/services/reconcile.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {

@@ -1,4 +1,4 @@
-#include "troupe/actors/recovery.hpp"
+#include "troupe/actors/controller/recovery.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 namespace troupe::test {

@@ -1,7 +1,7 @@
-#include "troupe/actors/events.hpp"
-#include "troupe/actors/namespaces.hpp"
-#include "troupe/actors/sandbox.hpp"
-#include "troupe/actors/store.hpp"
+#include "troupe/actors/objects/sandbox.hpp"
+#include "troupe/actors/services/events.hpp"
+#include "troupe/actors/services/namespaces.hpp"
+#include "troupe/actors/services/store.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include "scripted_system.hpp"

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "troupe/actors/context.hpp"
-#include "troupe/actors/firewall.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/actors/core/context.hpp"
+#include "troupe/actors/services/firewall/firewall.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 
 #include <caf/scheduler/test_coordinator.hpp>
 #include <gtest/gtest.h>

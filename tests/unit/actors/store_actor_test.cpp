@@ -1,4 +1,4 @@
-#include "troupe/actors/store.hpp"
+#include "troupe/actors/services/store.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include "scripted_system.hpp"

@@ -1,4 +1,4 @@
-#include "troupe/actors/turn_queue.hpp"
+#include "troupe/actors/core/turn_queue.hpp"
 
 #include <gtest/gtest.h>
 

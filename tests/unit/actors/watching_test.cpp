@@ -1,8 +1,8 @@
-#include "troupe/actors/embedded.hpp"
-#include "troupe/actors/link_index.hpp"
-#include "troupe/netns/faulty_kernel.hpp"
-#include "troupe/netns/simulated_watch.hpp"
-#include "troupe/testing/simulated_daemon.hpp"
+#include "troupe/actors/controller/link_index.hpp"
+#include "troupe/actors/embedded/embedded.hpp"
+#include "troupe/netns/faulty/kernel.hpp"
+#include "troupe/netns/simulated/watch.hpp"
+#include "troupe/tests/lab/simulated_daemon.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include <gtest/gtest.h>

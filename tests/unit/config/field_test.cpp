@@ -1,4 +1,4 @@
-#include "troupe/actors/messages.hpp"
+#include "troupe/actors/api/messages.hpp"
 
 #include <gtest/gtest.h>
 

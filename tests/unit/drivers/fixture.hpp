@@ -2,7 +2,7 @@
 
 #include "troupe/drivers/driver.hpp"
 #include "troupe/drivers/registry.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "troupe/netns/faulty_kernel.hpp"
+#include "troupe/netns/faulty/kernel.hpp"
 
 #include "sweep_scenarios.hpp"
 #include <array>

@@ -1,5 +1,5 @@
-#include "troupe/netns/faulty_kernel.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/faulty/kernel.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "troupe/tests/unit/netns/interrupted_dump.hpp"
 
-#include "troupe/netns/netlink_socket.hpp"
+#include "troupe/netns/real/socket.hpp"
 
 #include <set>
 

@@ -1,4 +1,4 @@
-#include "troupe/netns/simulated_kernel.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "troupe/netns/simulated_watch.hpp"
+#include "troupe/netns/simulated/watch.hpp"
 #include "troupe/tests/unit/netns/kernel_contract.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // Rows PA and PM of libnetwork's port allocator.
 
-#include "troupe/drivers/ports/allocator.hpp"
+#include "troupe/drivers/publish/allocator.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/drivers/ports/port_book.hpp"
+#include "troupe/drivers/publish/port_book.hpp"
 #include "troupe/netns/ports/simulated_ports.hpp"
 
 #include <gtest/gtest.h>

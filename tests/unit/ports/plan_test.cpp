@@ -1,4 +1,4 @@
-#include "troupe/drivers/ports/plan.hpp"
+#include "troupe/drivers/publish/plan.hpp"
 
 #include <gtest/gtest.h>
 

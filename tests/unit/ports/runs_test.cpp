@@ -1,4 +1,4 @@
-#include "troupe/drivers/ports/runs.hpp"
+#include "troupe/drivers/publish/runs.hpp"
 
 #include <gtest/gtest.h>
 

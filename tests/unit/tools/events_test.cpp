@@ -1,4 +1,4 @@
-#include "troupe/actors/event_reader.hpp"
+#include "troupe/actors/api/event_reader.hpp"
 #include "troupe/tests/unit/tools/server_fixture.hpp"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // The client of the local API beside servers that are not ours: slow, rude,
 // wrong, or away at the wrong moment.
 
-#include "troupe/actors/http_worker.hpp"
+#include "troupe/actors/api/http_worker.hpp"
 #include "troupe/tests/unit/tools/scripted_server.hpp"
 #include "troupe/tests/unit/tools/server_fixture.hpp"
 

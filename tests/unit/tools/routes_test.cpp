@@ -1,4 +1,4 @@
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 
 #include <gtest/gtest.h>
 

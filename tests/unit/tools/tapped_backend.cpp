@@ -1,9 +1,9 @@
 #include "troupe/tests/unit/tools/tapped_backend.hpp"
 
-#include "troupe/actors/embedded.hpp"
+#include "troupe/actors/embedded/embedded.hpp"
 #include "troupe/netns/ports/simulated_ports.hpp"
-#include "troupe/netns/simulated_kernel.hpp"
-#include "troupe/netns/simulated_watch.hpp"
+#include "troupe/netns/simulated/kernel.hpp"
+#include "troupe/netns/simulated/watch.hpp"
 
 #include <stdexcept>
 #include <utility>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/caf.hpp"
+#include "troupe/actors/core/caf.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "troupe/tools/troupe-remote/worker/facade.hpp"
 
-#include "troupe/actors/api_routes.hpp"
+#include "troupe/actors/api/routes.hpp"
 #include "troupe/actors/remote/schema.hpp"
 #include "troupe/tools/troupe-remote/worker/completion.hpp"
 #include "troupe/tools/version.hpp"

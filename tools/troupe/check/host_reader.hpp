@@ -1,7 +1,7 @@
 #pragma once
 
+#include "troupe/actors/check/host_check.hpp"
 #include "troupe/config/model/error.hpp"
-#include "troupe/testing/host_check.hpp"
 
 #include <string>
 

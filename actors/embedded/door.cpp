@@ -1,0 +1,43 @@
+#include "troupe/actors/embedded/door.hpp"
+
+#include "troupe/actors/api/failure_board.hpp"
+#include "troupe/actors/api/reply_to.hpp"
+
+namespace troupe {
+
+namespace {
+
+constexpr auto in_handler = "handler of a reply";
+
+door_actor::behavior_type
+door(door_actor::pointer self, controller_actor controller) {
+  explain_exceptions(self);
+  return {
+    [=](submit_request& msg) -> caf::result<done> {
+      std::visit(
+        [&]<class Request>(Request& what) {
+          using reply_type = typename reply_to<Request>::type;
+          ask<reply_type>(
+            self, controller, msg.deadline, std::move(what),
+            [self, handler = msg.handler](reply_type& x) {
+              call_handler(&self->system(), in_handler, handler,
+                           result<reply>{reply{std::move(x)}});
+            },
+            [self, handler = msg.handler](error why) {
+              call_handler(&self->system(), in_handler, handler,
+                           result<reply>{fail(std::move(why))});
+            });
+        },
+        msg.what);
+      return done{};
+    },
+  };
+}
+
+} // namespace
+
+door_actor spawn_door(caf::actor_system& system, controller_actor controller) {
+  return system.spawn(door, std::move(controller));
+}
+
+} // namespace troupe

@@ -1,0 +1,388 @@
+#include "troupe/netns/audit/host.hpp"
+
+#include "troupe/netns/audit/fdb.hpp"
+#include "troupe/netns/audit/firewall.hpp"
+#include "troupe/netns/audit/policies.hpp"
+#include "troupe/netns/audit/routes.hpp"
+#include "troupe/netns/audit/socket.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include <linux/netconf.h>
+#include <linux/rtnetlink.h>
+
+namespace troupe::netns {
+
+namespace {
+
+using owner = obstruction::owner;
+
+std::string
+setting_name(int family, const std::string& what, const std::string& link) {
+  return std::string{"net."} + (family == AF_INET ? "ipv4" : "ipv6") + ".conf."
+         + link + "." + what;
+}
+
+// -- forwarding ---------------------------------------------------------------
+
+struct forwarding_view {
+  bool host = true;     ///< Of the family as a whole.
+  std::set<int> closed; ///< Links whose packets are not forwarded.
+};
+
+result<forwarding_view> read_forwarding(audit_socket& socket, uint8_t family) {
+  auto body = netconfmsg{};
+  body.ncm_family = family;
+  auto found = socket.dump(RTM_GETNETCONF, body);
+  if (!found)
+    return fail(std::move(found.error()));
+  auto result = forwarding_view{};
+  for (auto& message : *found) {
+    auto attributes = message.attributes(sizeof body);
+    auto index = attributes.number<int>(NETCONFA_IFINDEX);
+    if (attributes.bytes(NETCONFA_FORWARDING).empty()
+        || attributes.number<int>(NETCONFA_FORWARDING) != 0)
+      continue;
+    if (index == NETCONFA_IFINDEX_ALL)
+      result.host = false;
+    else if (index > 0)
+      result.closed.insert(index);
+  }
+  return result;
+}
+
+/// Looks at one machine for some networks.
+class host_examination {
+public:
+  host_examination(audit_socket& socket, const std::vector<audit_link>& links,
+                   std::span<const promised_network> networks)
+    : socket_{socket}, links_{links}, networks_{networks} {
+    for (const auto& x : links)
+      by_name_[x.name] = &x;
+    for (const auto& x : networks)
+      bridges_[x.bridge] = &x;
+  }
+
+  result<std::vector<obstruction>> run() {
+    auto routes = read_routes(socket_);
+    if (!routes)
+      return fail(std::move(routes.error()));
+    if (auto done = check_forwarding(AF_INET, *routes); !done)
+      return fail(std::move(done.error()));
+    if (auto done = check_forwarding(AF_INET6, *routes); !done)
+      return fail(std::move(done.error()));
+    for (const auto& x : networks_)
+      check_own_routes(x, *routes);
+    check_neighbourhood();
+    if (auto done = check_ways(*routes); !done)
+      return fail(std::move(done.error()));
+    return std::move(found_);
+  }
+
+private:
+  result<void>
+  check_forwarding(uint8_t family, const std::vector<audit_route>& routes);
+  void check_link_forwarding(const audit_link& link,
+                             const std::vector<audit_route>& routes);
+  void check_own_routes(const promised_network& network,
+                        const std::vector<audit_route>& routes);
+  void check_neighbourhood();
+  result<void> check_ways(const std::vector<audit_route>& routes);
+  result<void>
+  check_ways_in(const promised_network& network, const audit_link& bridge);
+  result<void>
+  check_ways_out(const promised_network& network, const audit_link& bridge);
+  void report_way(const std::string& title, const std::string& problem,
+                  const ip_address& address);
+
+  void report(owner whose, std::string object, std::string problem,
+              std::string command) {
+    found_.push_back(
+      {whose, std::move(object), std::move(problem), std::move(command)});
+  }
+
+  bool is_bridge(int index) const {
+    return std::ranges::any_of(networks_, [&](const auto& x) {
+      const auto* link = find_link(x.bridge);
+      return link != nullptr && link->index == index;
+    });
+  }
+
+  const audit_link* find_link(const std::string& name) const {
+    auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+  }
+
+  audit_socket& socket_;
+  const std::vector<audit_link>& links_;
+  std::span<const promised_network> networks_;
+  std::map<std::string, const audit_link*> by_name_;
+  std::map<std::string, const promised_network*> bridges_;
+  std::vector<obstruction> found_;
+  const std::vector<audit_route>* routes_ = nullptr;
+  std::set<std::string> lacks_routes_; ///< Bridges.
+  audit_rules rules_;
+};
+
+// IPv6 has one switch for all links; what it calls forwarding of a link makes
+// that a router's.
+result<void>
+host_examination::check_forwarding(uint8_t family,
+                                   const std::vector<audit_route>& routes) {
+  auto needs = [&](const promised_network& x) {
+    return family == AF_INET ? x.leaves_ipv4 : x.leaves_ipv6;
+  };
+  if (std::ranges::none_of(networks_, needs))
+    return {};
+  auto seen = read_forwarding(socket_, family);
+  if (!seen)
+    return fail(std::move(seen.error()));
+  if (!seen->host) {
+    auto name = family == AF_INET ? std::string{"net.ipv4.ip_forward"}
+                                  : setting_name(family, "forwarding", "all");
+    report(owner::setting, "host",
+           name + " is off: nothing gets into networks or out of them",
+           "sysctl -w " + name + "=1");
+    return {};
+  }
+  if (family == AF_INET)
+    for (const auto& x : links_)
+      if (seen->closed.contains(x.index))
+        check_link_forwarding(x, routes);
+  return {};
+}
+
+void host_examination::check_link_forwarding(
+  const audit_link& link, const std::vector<audit_route>& routes) {
+  auto name = setting_name(AF_INET, "forwarding", link.name);
+  auto command = "sysctl -w " + name + "=1";
+  if (auto x = bridges_.find(link.name); x != bridges_.end()) {
+    if (x->second->leaves_ipv4)
+      report(x->second->group == link.group ? owner::ours : owner::others,
+             x->second->title, name + " is off: its packets do not leave it",
+             command);
+    return;
+  }
+  auto has_ipv4 = std::ranges::any_of(link.addresses, [](const auto& x) {
+    return x.address.is_v4();
+  });
+  if (!link.up || !link.bridge.empty() || link.name == "lo" || !has_ipv4)
+    return;
+  auto is_uplink = std::ranges::any_of(routes, [&](const audit_route& x) {
+    return x.index == link.index && x.destination.length() == 0
+           && x.destination.family() == ip_family::v4;
+  });
+  report(is_uplink ? owner::setting : owner::others, "host",
+         name + " is off: what comes in by " + link.name
+           + " does not get to any network",
+         command);
+}
+
+// -- routes -------------------------------------------------------------------
+
+void host_examination::check_own_routes(
+  const promised_network& network, const std::vector<audit_route>& routes) {
+  const auto* link = find_link(network.bridge);
+  if (link == nullptr || !link->up)
+    return; // Told by those who look at links.
+  for (const auto& x : network.gateways) {
+    if (std::ranges::find(link->addresses, x) == link->addresses.end())
+      continue;
+    auto has = [&](route_kind kind, const prefix& destination) {
+      return std::ranges::any_of(routes, [&](const audit_route& y) {
+        return y.kind == kind && y.index == link->index
+               && y.destination == destination;
+      });
+    };
+    // What is missing is told by those who compare.
+    auto is_whole = has(route_kind::self, {x.address, x.address.bits()})
+                    && (x.length == x.address.bits()
+                        || has(route_kind::subnet, x.subnet()));
+    if (!is_whole)
+      lacks_routes_.insert(network.bridge);
+  }
+}
+
+// A host that has the subnet of a network on another link can reach only one
+// of the two.
+void host_examination::check_neighbourhood() {
+  for (const auto& link : links_) {
+    if (!link.up || link.name == "lo" || bridges_.contains(link.name))
+      continue;
+    for (const auto& x : link.addresses)
+      for (const auto& network : networks_)
+        for (const auto& subnet : network.subnets)
+          if (x.length < x.address.bits() && x.subnet().overlaps(subnet))
+            report(owner::others, network.title,
+                   "its subnet " + to_string(subnet) + " is also that of "
+                     + link.name + ", which has " + to_string(x)
+                     + ": one of the two needs another",
+                   "ip address del " + to_string(x) + " dev " + link.name);
+  }
+}
+
+// -- ways ---------------------------------------------------------------------
+
+std::string reason_of(int number) {
+  switch (number) {
+  case EHOSTUNREACH:
+    return "it does not forward them";
+  case EXDEV:
+    return "they come from where it does not expect them (rp_filter)";
+  case EINVAL:
+    return "a route or rule says blackhole";
+  case EACCES:
+    return "a route or rule says prohibit";
+  default:
+    return "it has no route for them";
+  }
+}
+
+// The kernel itself is asked, so that routes, rules and settings count together
+// whatever they are.
+result<void>
+host_examination::check_ways(const std::vector<audit_route>& routes) {
+  routes_ = &routes;
+  auto rules = read_rules(socket_);
+  if (!rules)
+    return fail(std::move(rules.error()));
+  rules_ = std::move(*rules);
+  for (const auto& x : rules_.missing)
+    report(owner::others, "host", "a rule of the kernel's own is missing", x);
+  for (const auto& network : networks_) {
+    const auto* link = find_link(network.bridge);
+    if (link == nullptr || !link->up || network.gateways.empty()
+        || lacks_routes_.contains(network.bridge))
+      continue;
+    if (auto done = check_ways_in(network, *link); !done)
+      return done;
+    if (auto done = check_ways_out(network, *link); !done)
+      return done;
+  }
+  return {};
+}
+
+result<void> host_examination::check_ways_in(const promised_network& network,
+                                             const audit_link& bridge) {
+  for (const auto& member : network.members)
+    for (const auto& address : member.addresses) {
+      auto is_near = std::ranges::any_of(bridge.addresses, [&](const auto& x) {
+        return x.address.family() == address.family()
+               && x.subnet().contains(address);
+      });
+      if (!is_near)
+        continue; // Nothing says that the host is on that subnet.
+      auto way = ask_way(socket_, address);
+      if (!way)
+        return fail(std::move(way.error()));
+      if (way->os_error != 0)
+        report_way(member.title,
+                   "the host sends nothing to " + to_string(address) + ": "
+                     + reason_of(way->os_error),
+                   address);
+      else if (way->index != bridge.index)
+        report_way(member.title,
+                   "the host does not send to " + to_string(address)
+                     + " through " + bridge.name,
+                   address);
+    }
+  return {};
+}
+
+result<void> host_examination::check_ways_out(const promised_network& network,
+                                              const audit_link& bridge) {
+  for (auto family : {ip_family::v4, ip_family::v6}) {
+    if (!(family == ip_family::v4 ? network.leaves_ipv4 : network.leaves_ipv6))
+      continue;
+    auto uplink = std::ranges::find_if(*routes_, [&](const audit_route& x) {
+      return x.destination.family() == family && x.destination.length() == 0
+             && x.table == RT_TABLE_MAIN && x.index != 0;
+    });
+    const ip_address* one = nullptr; // Stands for all.
+    for (const auto& member : network.members)
+      for (const auto& address : member.addresses)
+        if (one == nullptr && address.family() == family)
+          one = &address;
+    if (uplink == routes_->end() || one == nullptr)
+      continue;
+    auto world = *ip_address::parse(family == ip_family::v4 ? "203.0.113.1"
+                                                            : "2001:db8::1");
+    auto way = ask_way(socket_, world, *one, bridge.index);
+    auto back = ask_way(socket_, *one, world, uplink->index);
+    if (!way || !back)
+      return fail(std::move(way ? back.error() : way.error()));
+    // What is told of forwarding need not be told again.
+    if (way->os_error != 0 && way->os_error != EHOSTUNREACH)
+      report_way(network.title,
+                 "the host lets nothing out: " + reason_of(way->os_error),
+                 *one);
+    if (back->os_error != 0 && back->os_error != EHOSTUNREACH)
+      report_way(network.title,
+                 "the host lets no answers in: " + reason_of(back->os_error),
+                 *one);
+  }
+  return {};
+}
+
+// With what may be the cause.
+void host_examination::report_way(const std::string& title,
+                                  const std::string& problem,
+                                  const ip_address& address) {
+  auto family = address.family();
+  auto program = std::string{family == ip_family::v4 ? "ip" : "ip -6"};
+  for (const auto& x : rules_.others)
+    if (x.family == family && (!x.source || x.source->contains(address))
+        && (!x.destination || x.destination->contains(address)))
+      return report(owner::others, title, problem + "; rule " + x.text,
+                    x.command);
+  const audit_route* best = nullptr;
+  for (const auto& x : *routes_)
+    if (x.kind != route_kind::self && x.kind != route_kind::groups
+        && !(x.kind == route_kind::subnet && is_bridge(x.index))
+        && x.destination.family() == family && x.destination.length() > 0
+        && x.destination.contains(address)
+        && (best == nullptr
+            || x.destination.length() > best->destination.length()))
+      best = &x;
+  if (best != nullptr)
+    return report(owner::others, title, problem + "; route " + best->text,
+                  program + " route del " + best->text);
+  report(owner::others, title, problem,
+         program + " route get " + to_string(address) + " shows what it does");
+}
+
+} // namespace
+
+result<std::vector<obstruction>>
+find_obstructions(const std::vector<audit_link>& links,
+                  std::span<const promised_network> networks) {
+  if (networks.empty())
+    return std::vector<obstruction>{};
+  auto socket = audit_socket::open(NETLINK_ROUTE);
+  if (!socket)
+    return fail(std::move(socket.error()));
+  auto found = host_examination{*socket, links, networks}.run();
+  if (!found)
+    return found;
+  auto uplink = std::string{};
+  if (auto way = ask_way(*socket, *ip_address::parse("203.0.113.1")); way)
+    for (const auto& x : links)
+      if (way->index == x.index)
+        uplink = x.name;
+  for (auto more :
+       {find_firewalls(links, networks, uplink), find_policies(networks),
+        find_queues(links, networks), find_stray_entries(links, networks)}) {
+    if (!more)
+      return more;
+    std::ranges::move(*more, std::back_inserter(*found));
+  }
+  std::ranges::sort(*found);
+  found->erase(std::unique(found->begin(), found->end()), found->end());
+  return found;
+}
+
+} // namespace troupe::netns
