@@ -38,6 +38,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace troupe::remote {
@@ -101,39 +102,39 @@ struct event_batch {
   }
 };
 
+/// Requests that go to the same actor.
+template <class... Requests>
+struct request_group {
+  template <class Request>
+  static constexpr bool has = (std::is_same_v<Request, Requests> || ...);
+
+  /// An actor that answers them as messages.hpp says.
+  using actor
+    = actor_if<caf::result<typename Requests::reply>(ticket, Requests)...>;
+};
+
+using controller_requests
+  = request_group<create_network, list_networks, list_endpoints, create_sandbox,
+                  list_sandboxes, get_status, run_doctor>;
+using network_requests
+  = request_group<inspect_network, remove_network, create_endpoint,
+                  attach_sandbox, detach_sandbox>;
+using endpoint_requests
+  = request_group<inspect_endpoint, remove_endpoint, join_endpoint,
+                  leave_endpoint, publish_ports, unpublish_ports>;
+using sandbox_requests = request_group<inspect_sandbox, remove_sandbox>;
+
 /// The CONTROLLER of the other side.
-using controller_actor = actor_if<
-  // As messages.hpp says; so for all requests below.
-  caf::result<network_status>(ticket, create_network),
-  caf::result<network_list>(ticket, list_networks),
-  // Of one network, or of all.
-  caf::result<endpoint_list>(ticket, list_endpoints),
-  caf::result<sandbox_status>(ticket, create_sandbox),
-  caf::result<sandbox_list>(ticket, list_sandboxes),
-  caf::result<daemon_status>(ticket, get_status),
-  caf::result<doctor_report>(ticket, run_doctor)>;
+using controller_actor = controller_requests::actor;
 
 /// All NETWORKS of the other side; each request names its network.
-using network_actor
-  = actor_if<caf::result<network_status>(ticket, inspect_network),
-             caf::result<done>(ticket, remove_network),
-             caf::result<endpoint_status>(ticket, create_endpoint),
-             caf::result<endpoint_status>(ticket, attach_sandbox),
-             caf::result<done>(ticket, detach_sandbox)>;
+using network_actor = network_requests::actor;
 
 /// All ENDPOINTS of the other side; each request names its endpoint.
-using endpoint_actor
-  = actor_if<caf::result<endpoint_status>(ticket, inspect_endpoint),
-             caf::result<done>(ticket, remove_endpoint),
-             caf::result<endpoint_status>(ticket, join_endpoint),
-             caf::result<done>(ticket, leave_endpoint),
-             caf::result<endpoint_status>(ticket, publish_ports),
-             caf::result<endpoint_status>(ticket, unpublish_ports)>;
+using endpoint_actor = endpoint_requests::actor;
 
 /// All SANDBOXES of the other side; each request names its sandbox.
-using sandbox_actor
-  = actor_if<caf::result<sandbox_status>(ticket, inspect_sandbox),
-             caf::result<done>(ticket, remove_sandbox)>;
+using sandbox_actor = sandbox_requests::actor;
 
 /// The EVENTS of the other side.
 using events_actor = actor_if<

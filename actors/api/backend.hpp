@@ -7,23 +7,44 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <variant>
 
 namespace troupe {
 
-/// Every request of the public API.
+/// Every request of the public API: the one list of them.
 using request
-  = std::variant<create_network, remove_network, inspect_network, list_networks,
-                 create_endpoint, remove_endpoint, inspect_endpoint,
-                 list_endpoints, create_sandbox, remove_sandbox,
-                 inspect_sandbox, list_sandboxes, join_endpoint, leave_endpoint,
+  = std::variant<create_network, list_networks, inspect_network, remove_network,
+                 create_endpoint, list_endpoints, inspect_endpoint,
+                 remove_endpoint, create_sandbox, list_sandboxes,
+                 inspect_sandbox, remove_sandbox, join_endpoint, leave_endpoint,
                  attach_sandbox, detach_sandbox, publish_ports, unpublish_ports,
                  get_status, run_doctor>;
 
-/// Every reply of the public API.
-using reply = std::variant<done, network_status, network_list, endpoint_status,
-                           endpoint_list, sandbox_status, sandbox_list,
-                           daemon_status, doctor_report>;
+namespace detail {
+
+/// A variant of the replies of all requests, each type once.
+template <class Found, class... Requests>
+struct replies_of {
+  using type = Found;
+};
+
+template <class... Found, class Request, class... Rest>
+struct replies_of<std::variant<Found...>, Request, Rest...>
+  : replies_of<std::conditional_t<
+                 (std::is_same_v<typename Request::reply, Found> || ...),
+                 std::variant<Found...>,
+                 std::variant<Found..., typename Request::reply>>,
+               Rest...> {};
+
+template <class... Requests>
+auto replies_of_all(const std::variant<Requests...>*) ->
+  typename replies_of<std::variant<done>, Requests...>::type;
+
+} // namespace detail
+
+/// Every reply of the public API; `done` comes first.
+using reply = decltype(detail::replies_of_all(static_cast<request*>(nullptr)));
 
 /// Does the request only ask how things are? Such a one is answered while all
 /// places for other requests are taken: it is then that people ask.

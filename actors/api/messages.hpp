@@ -4,21 +4,48 @@
 // structs are the bodies of the HTTP API and the messages between actors.
 // A `network`, `endpoint` or `sandbox` text refers to an object by full id,
 // else by name, else by unique id prefix.
+//
+// A request says all that is to be known of it: its `reply`, its `name`, its
+// `ways` over HTTP, its fields. Routes, OpenAPI, both interfaces of actors and
+// the client are made from that; what is still to be written by hand stands in
+// docs/actors.md, "Adding a message".
 
 #include "troupe/config/model/endpoint.hpp"
 #include "troupe/config/model/network.hpp"
 #include "troupe/config/model/sandbox.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe {
 
+/// A way to a request over HTTP; api/routes.hpp says how fields go along.
+struct http_way {
+  std::string_view method;
+  std::string_view path;    ///< `{name}` stands for the field of that name.
+  std::string_view summary; ///< One sentence.
+  int success = 200;        ///< HTTP status.
+};
+
+/// Nothing more to say than that it is done.
+struct done {
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
+};
+
 // -- networks -----------------------------------------------------------------
 
-/// Creates a network; replied to with its `network_status`.
+/// Creates a network.
 struct create_network {
+  using reply = network_status;
+  static constexpr auto name = "create_network";
+  static constexpr auto ways
+    = std::array{http_way{"POST", "/v1/networks", "Creates a network.", 201}};
+
   network_spec spec;
 
   static constexpr auto fields() {
@@ -26,9 +53,15 @@ struct create_network {
   }
 };
 
-/// Removes a network without endpoints; replied to with `done`. Errors:
-/// `forbidden` with the endpoints' names while it has some.
+/// Removes a network without endpoints. Errors: `forbidden` with the
+/// endpoints' names while it has some.
 struct remove_network {
+  using reply = done;
+  static constexpr auto name = "remove_network";
+  static constexpr auto ways
+    = std::array{http_way{"DELETE", "/v1/networks/{network}",
+                          "Removes a network without endpoints."}};
+
   std::string network;
 
   static constexpr auto fields() {
@@ -36,19 +69,16 @@ struct remove_network {
   }
 };
 
-/// Replied to with a `network_status`.
 struct inspect_network {
+  using reply = network_status;
+  static constexpr auto name = "inspect_network";
+  static constexpr auto ways
+    = std::array{http_way{"GET", "/v1/networks/{network}", "Shows a network."}};
+
   std::string network;
 
   static constexpr auto fields() {
     return std::tuple{field{"network", &inspect_network::network}};
-  }
-};
-
-/// Replied to with a `network_list`.
-struct list_networks {
-  static constexpr auto fields() {
-    return std::tuple{};
   }
 };
 
@@ -60,11 +90,27 @@ struct network_list {
   }
 };
 
+struct list_networks {
+  using reply = network_list;
+  static constexpr auto name = "list_networks";
+  static constexpr auto ways
+    = std::array{http_way{"GET", "/v1/networks", "Lists all networks."}};
+
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
+};
+
 // -- endpoints ----------------------------------------------------------------
 
-/// Creates an endpoint that outlives a container; replied to with its
-/// `endpoint_status`.
+/// Creates an endpoint that outlives a container.
 struct create_endpoint {
+  using reply = endpoint_status;
+  static constexpr auto name = "create_endpoint";
+  static constexpr auto ways = std::array{
+    http_way{"POST", "/v1/networks/{network}/endpoints",
+             "Creates an endpoint that outlives a container.", 201}};
+
   std::string network;
   endpoint_spec spec;
 
@@ -74,9 +120,16 @@ struct create_endpoint {
   }
 };
 
-/// Removes an endpoint; replied to with `done`. Errors: `forbidden` while it
-/// is joined, unless `force` (it leaves first).
+/// Removes an endpoint. Errors: `forbidden` while it is joined, unless `force`
+/// (it leaves first).
 struct remove_endpoint {
+  using reply = done;
+  static constexpr auto name = "remove_endpoint";
+  static constexpr auto ways = std::array{
+    http_way{"DELETE", "/v1/networks/{network}/endpoints/{endpoint}",
+             "Removes an endpoint of a network."},
+    http_way{"DELETE", "/v1/endpoints/{endpoint}", "Removes an endpoint."}};
+
   std::string network; ///< May be empty if `endpoint` is an id or unique.
   std::string endpoint;
   bool force = false;
@@ -88,23 +141,20 @@ struct remove_endpoint {
   }
 };
 
-/// Replied to with an `endpoint_status`.
 struct inspect_endpoint {
+  using reply = endpoint_status;
+  static constexpr auto name = "inspect_endpoint";
+  static constexpr auto ways = std::array{
+    http_way{"GET", "/v1/networks/{network}/endpoints/{endpoint}",
+             "Shows an endpoint of a network."},
+    http_way{"GET", "/v1/endpoints/{endpoint}", "Shows an endpoint."}};
+
   std::string network; ///< May be empty if `endpoint` is an id or unique.
   std::string endpoint;
 
   static constexpr auto fields() {
     return std::tuple{field{"network", &inspect_endpoint::network},
                       field{"endpoint", &inspect_endpoint::endpoint}};
-  }
-};
-
-/// Replied to with an `endpoint_list`.
-struct list_endpoints {
-  std::string network; ///< Empty: of all networks.
-
-  static constexpr auto fields() {
-    return std::tuple{field{"network", &list_endpoints::network}};
   }
 };
 
@@ -116,10 +166,30 @@ struct endpoint_list {
   }
 };
 
+struct list_endpoints {
+  using reply = endpoint_list;
+  static constexpr auto name = "list_endpoints";
+  static constexpr auto ways
+    = std::array{http_way{"GET", "/v1/networks/{network}/endpoints",
+                          "Lists the endpoints of a network."},
+                 http_way{"GET", "/v1/endpoints", "Lists all endpoints."}};
+
+  std::string network; ///< Empty: of all networks.
+
+  static constexpr auto fields() {
+    return std::tuple{field{"network", &list_endpoints::network}};
+  }
+};
+
 // -- sandboxes ----------------------------------------------------------------
 
-/// Creates a sandbox; replied to with its `sandbox_status`.
+/// Creates a sandbox.
 struct create_sandbox {
+  using reply = sandbox_status;
+  static constexpr auto name = "create_sandbox";
+  static constexpr auto ways
+    = std::array{http_way{"POST", "/v1/sandboxes", "Creates a sandbox.", 201}};
+
   sandbox_spec spec;
 
   static constexpr auto fields() {
@@ -128,8 +198,13 @@ struct create_sandbox {
 };
 
 /// Removes a sandbox; its endpoints leave, ephemeral ones are removed with it.
-/// Replied to with `done`.
 struct remove_sandbox {
+  using reply = done;
+  static constexpr auto name = "remove_sandbox";
+  static constexpr auto ways
+    = std::array{http_way{"DELETE", "/v1/sandboxes/{sandbox}",
+                          "Removes a sandbox; its endpoints leave first."}};
+
   std::string sandbox;
 
   static constexpr auto fields() {
@@ -137,19 +212,16 @@ struct remove_sandbox {
   }
 };
 
-/// Replied to with a `sandbox_status`.
 struct inspect_sandbox {
+  using reply = sandbox_status;
+  static constexpr auto name = "inspect_sandbox";
+  static constexpr auto ways = std::array{
+    http_way{"GET", "/v1/sandboxes/{sandbox}", "Shows a sandbox."}};
+
   std::string sandbox;
 
   static constexpr auto fields() {
     return std::tuple{field{"sandbox", &inspect_sandbox::sandbox}};
-  }
-};
-
-/// Replied to with a `sandbox_list`.
-struct list_sandboxes {
-  static constexpr auto fields() {
-    return std::tuple{};
   }
 };
 
@@ -161,11 +233,30 @@ struct sandbox_list {
   }
 };
 
+struct list_sandboxes {
+  using reply = sandbox_list;
+  static constexpr auto name = "list_sandboxes";
+  static constexpr auto ways
+    = std::array{http_way{"GET", "/v1/sandboxes", "Lists all sandboxes."}};
+
+  static constexpr auto fields() {
+    return std::tuple{};
+  }
+};
+
 // -- joining ------------------------------------------------------------------
 
-/// Joins an endpoint to a sandbox; replied to with its `endpoint_status`.
+/// Joins an endpoint to a sandbox.
 /// Errors: `forbidden` when it is joined already.
 struct join_endpoint {
+  using reply = endpoint_status;
+  static constexpr auto name = "join_endpoint";
+  static constexpr auto ways = std::array{
+    http_way{"POST", "/v1/networks/{network}/endpoints/{endpoint}/join",
+             "Joins an endpoint of a network to a sandbox."},
+    http_way{"POST", "/v1/endpoints/{endpoint}/join",
+             "Joins an endpoint to a sandbox."}};
+
   std::string network; ///< May be empty if `endpoint` is an id or unique.
   std::string endpoint;
   std::string sandbox;
@@ -177,9 +268,17 @@ struct join_endpoint {
   }
 };
 
-/// Takes an endpoint out of its sandbox; replied to with `done`. An ephemeral
-/// endpoint is removed. Errors: `forbidden` when it is not joined.
+/// Takes an endpoint out of its sandbox. An ephemeral endpoint is removed.
+/// Errors: `forbidden` when it is not joined.
 struct leave_endpoint {
+  using reply = done;
+  static constexpr auto name = "leave_endpoint";
+  static constexpr auto ways = std::array{
+    http_way{"POST", "/v1/networks/{network}/endpoints/{endpoint}/leave",
+             "Takes an endpoint of a network out of its sandbox."},
+    http_way{"POST", "/v1/endpoints/{endpoint}/leave",
+             "Takes an endpoint out of its sandbox."}};
+
   std::string network; ///< May be empty if `endpoint` is an id or unique.
   std::string endpoint;
 
@@ -189,9 +288,14 @@ struct leave_endpoint {
   }
 };
 
-/// Makes an ephemeral endpoint and joins it, in one operation; replied to with
-/// its `endpoint_status`.
+/// Makes an ephemeral endpoint and joins it, in one operation.
 struct attach_sandbox {
+  using reply = endpoint_status;
+  static constexpr auto name = "attach_sandbox";
+  static constexpr auto ways = std::array{http_way{
+    "POST", "/v1/networks/{network}/attach",
+    "Makes an ephemeral endpoint and joins it, in one operation.", 201}};
+
   std::string network;
   std::string sandbox;
   endpoint_spec spec; ///< An empty name: the sandbox's name.
@@ -204,9 +308,14 @@ struct attach_sandbox {
 };
 
 /// Takes a sandbox off a network: its endpoint there leaves (the first that
-/// joined, if there are several), and is removed if it is ephemeral. Replied to
-/// with `done`. Errors: `not_found`.
+/// joined, if there are several), and is removed if it is ephemeral. Errors:
+/// `not_found`.
 struct detach_sandbox {
+  using reply = done;
+  static constexpr auto name = "detach_sandbox";
+  static constexpr auto ways = std::array{http_way{
+    "POST", "/v1/networks/{network}/detach", "Takes a sandbox off a network."}};
+
   std::string network;
   std::string sandbox;
 
@@ -217,10 +326,18 @@ struct detach_sandbox {
 };
 
 /// Publishes more ports of an endpoint, while it is joined or from its next
-/// join on; replied to with its `endpoint_status`. All or nothing. Errors:
+/// join on. All or nothing. Errors:
 /// `conflict` naming who has a port; `invalid_argument` naming the part;
 /// `forbidden` in networks that publish nothing.
 struct publish_ports {
+  using reply = endpoint_status;
+  static constexpr auto name = "publish_ports";
+  static constexpr auto ways = std::array{
+    http_way{"POST", "/v1/networks/{network}/endpoints/{endpoint}/publish",
+             "Publishes ports of an endpoint of a network."},
+    http_way{"POST", "/v1/endpoints/{endpoint}/publish",
+             "Publishes ports of an endpoint."}};
+
   std::string network; ///< May be empty if `endpoint` is an id or unique.
   std::string endpoint;
   std::vector<port_spec> ports;
@@ -233,9 +350,17 @@ struct publish_ports {
 };
 
 /// Gives published ports back: those with the same protocol and container
-/// port, and the same host address and port where they are given. Replied to
-/// with the `endpoint_status`. Errors: `not_found` if none is published.
+/// port, and the same host address and port where they are given. Errors:
+/// `not_found` if none is published.
 struct unpublish_ports {
+  using reply = endpoint_status;
+  static constexpr auto name = "unpublish_ports";
+  static constexpr auto ways = std::array{
+    http_way{"POST", "/v1/networks/{network}/endpoints/{endpoint}/unpublish",
+             "Gives published ports of an endpoint of a network back."},
+    http_way{"POST", "/v1/endpoints/{endpoint}/unpublish",
+             "Gives published ports of an endpoint back."}};
+
   std::string network; ///< May be empty if `endpoint` is an id or unique.
   std::string endpoint;
   std::vector<port_spec> ports;
@@ -247,21 +372,7 @@ struct unpublish_ports {
   }
 };
 
-/// Nothing more to say than that it is done.
-struct done {
-  static constexpr auto fields() {
-    return std::tuple{};
-  }
-};
-
 // -- the daemon itself --------------------------------------------------------
-
-/// Replied to with a `daemon_status`.
-struct get_status {
-  static constexpr auto fields() {
-    return std::tuple{};
-  }
-};
 
 /// One step of start-up.
 struct startup_step {
@@ -300,14 +411,14 @@ struct daemon_status {
   }
 };
 
-/// Compares store, actors and kernel; replied to with a `doctor_report`.
-struct run_doctor {
-  bool repair = false;
-  bool probe = false; ///< Also sends packets along the ways that are promised.
+struct get_status {
+  using reply = daemon_status;
+  static constexpr auto name = "get_status";
+  static constexpr auto ways
+    = std::array{http_way{"GET", "/v1/status", "Shows the daemon's state."}};
 
   static constexpr auto fields() {
-    return std::tuple{field{"repair", &run_doctor::repair},
-                      field{"probe", &run_doctor::probe}};
+    return std::tuple{};
   }
 };
 
@@ -336,6 +447,23 @@ struct doctor_report {
 
   static constexpr auto fields() {
     return std::tuple{field{"findings", &doctor_report::findings}};
+  }
+};
+
+/// Compares store, actors and kernel.
+struct run_doctor {
+  using reply = doctor_report;
+  static constexpr auto name = "run_doctor";
+  static constexpr auto ways = std::array{
+    http_way{"POST", "/v1/doctor",
+             "Compares store, actors and kernel, and repairs on request."}};
+
+  bool repair = false;
+  bool probe = false; ///< Also sends packets along the ways that are promised.
+
+  static constexpr auto fields() {
+    return std::tuple{field{"repair", &run_doctor::repair},
+                      field{"probe", &run_doctor::probe}};
   }
 };
 

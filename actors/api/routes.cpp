@@ -67,29 +67,21 @@ result<json> query_value_of(std::string_view name, const std::string& text) {
   return found;
 }
 
-template <class Request, class Reply>
-constexpr route row(std::string_view method, std::string_view pattern,
-                    std::string_view operation, std::string_view summary) {
+template <class Request>
+constexpr route row(const http_way& way) {
+  using reply_type = typename Request::reply;
   auto x = route{};
-  x.method = method;
-  x.pattern = pattern;
-  x.operation = operation;
-  x.summary = summary;
-  x.mutates = method != "GET";
+  x.method = way.method;
+  x.pattern = way.path;
+  x.success = way.success;
+  x.operation = Request::name;
+  x.summary = way.summary;
+  x.mutates = way.method != "GET";
   x.request_index = index_of<Request, request>::value;
-  x.reply_index = index_of<Reply, reply>::value;
+  x.reply_index = index_of<reply_type, reply>::value;
   x.decode = decode_as<Request>;
-  x.decode_reply = decode_reply_as<Reply>;
+  x.decode_reply = decode_reply_as<reply_type>;
   x.query_value = query_value_of<Request>;
-  return x;
-}
-
-// A row whose success is "201 Created".
-template <class Request, class Reply>
-constexpr route maker(std::string_view pattern, std::string_view operation,
-                      std::string_view summary) {
-  auto x = row<Request, Reply>("POST", pattern, operation, summary);
-  x.success = 201;
   return x;
 }
 
@@ -114,86 +106,7 @@ about_faults(std::string_view method, std::string_view pattern,
   return x;
 }
 
-constexpr auto table = std::array{
-  maker<create_network, network_status>("/v1/networks", "create_network",
-                                        "Creates a network."),
-  row<list_networks, network_list>("GET", "/v1/networks", "list_networks",
-                                   "Lists all networks."),
-  row<inspect_network, network_status>("GET", "/v1/networks/{network}",
-                                       "inspect_network", "Shows a network."),
-  row<remove_network, done>("DELETE", "/v1/networks/{network}",
-                            "remove_network",
-                            "Removes a network without endpoints."),
-
-  maker<create_endpoint, endpoint_status>("/v1/networks/{network}/endpoints",
-                                          "create_endpoint",
-                                          "Creates an endpoint that outlives "
-                                          "a container."),
-  row<list_endpoints, endpoint_list>("GET", "/v1/networks/{network}/endpoints",
-                                     "list_endpoints",
-                                     "Lists the endpoints of a network."),
-  row<list_endpoints, endpoint_list>("GET", "/v1/endpoints", "list_endpoints",
-                                     "Lists all endpoints."),
-  row<inspect_endpoint, endpoint_status>(
-    "GET", "/v1/networks/{network}/endpoints/{endpoint}", "inspect_endpoint",
-    "Shows an endpoint of a network."),
-  row<inspect_endpoint, endpoint_status>("GET", "/v1/endpoints/{endpoint}",
-                                         "inspect_endpoint",
-                                         "Shows an endpoint."),
-  row<remove_endpoint, done>(
-    "DELETE", "/v1/networks/{network}/endpoints/{endpoint}", "remove_endpoint",
-    "Removes an endpoint of a network."),
-  row<remove_endpoint, done>("DELETE", "/v1/endpoints/{endpoint}",
-                             "remove_endpoint", "Removes an endpoint."),
-  row<join_endpoint, endpoint_status>(
-    "POST", "/v1/networks/{network}/endpoints/{endpoint}/join", "join_endpoint",
-    "Joins an endpoint of a network to a sandbox."),
-  row<join_endpoint, endpoint_status>("POST", "/v1/endpoints/{endpoint}/join",
-                                      "join_endpoint",
-                                      "Joins an endpoint to a sandbox."),
-  row<leave_endpoint, done>(
-    "POST", "/v1/networks/{network}/endpoints/{endpoint}/leave",
-    "leave_endpoint", "Takes an endpoint of a network out of its sandbox."),
-  row<leave_endpoint, done>("POST", "/v1/endpoints/{endpoint}/leave",
-                            "leave_endpoint",
-                            "Takes an endpoint out of its sandbox."),
-
-  maker<create_sandbox, sandbox_status>("/v1/sandboxes", "create_sandbox",
-                                        "Creates a sandbox."),
-  row<list_sandboxes, sandbox_list>("GET", "/v1/sandboxes", "list_sandboxes",
-                                    "Lists all sandboxes."),
-  row<inspect_sandbox, sandbox_status>("GET", "/v1/sandboxes/{sandbox}",
-                                       "inspect_sandbox", "Shows a sandbox."),
-  row<remove_sandbox, done>("DELETE", "/v1/sandboxes/{sandbox}",
-                            "remove_sandbox",
-                            "Removes a sandbox; its endpoints leave first."),
-
-  maker<attach_sandbox, endpoint_status>(
-    "/v1/networks/{network}/attach", "attach_sandbox",
-    "Makes an ephemeral endpoint and joins it, in one operation."),
-  row<detach_sandbox, done>("POST", "/v1/networks/{network}/detach",
-                            "detach_sandbox", "Takes a sandbox off a network."),
-
-  row<publish_ports, endpoint_status>(
-    "POST", "/v1/networks/{network}/endpoints/{endpoint}/publish",
-    "publish_ports", "Publishes ports of an endpoint of a network."),
-  row<publish_ports, endpoint_status>(
-    "POST", "/v1/endpoints/{endpoint}/publish", "publish_ports",
-    "Publishes ports of an endpoint."),
-  row<unpublish_ports, endpoint_status>(
-    "POST", "/v1/networks/{network}/endpoints/{endpoint}/unpublish",
-    "unpublish_ports",
-    "Gives published ports of an endpoint of a network "
-    "back."),
-  row<unpublish_ports, endpoint_status>(
-    "POST", "/v1/endpoints/{endpoint}/unpublish", "unpublish_ports",
-    "Gives published ports of an endpoint back."),
-
-  row<get_status, daemon_status>("GET", "/v1/status", "get_status",
-                                 "Shows the daemon's state."),
-  row<run_doctor, doctor_report>("POST", "/v1/doctor", "run_doctor",
-                                 "Compares store, actors and kernel, and "
-                                 "repairs on request."),
+constexpr auto others = std::array{
   special(route_kind::events, "/v1/events", "events",
           "Streams what happens as server-sent events."),
   special(route_kind::openapi, "/v1/openapi.json", "openapi",
@@ -215,6 +128,24 @@ constexpr auto table = std::array{
   about_faults("GET", "/v1/faults/points", "fault_points",
                "Lists the places where faults can strike."),
 };
+
+// The ways of all requests, and what is no request.
+template <class... Requests>
+constexpr auto table_of(const std::variant<Requests...>*) {
+  auto table
+    = std::array<route, (Requests::ways.size() + ...) + others.size()>{};
+  auto* next = table.data();
+  auto add_ways = [&]<class Request>(const Request*) {
+    for (const auto& way : Request::ways)
+      *next++ = row<Request>(way);
+  };
+  (add_ways(static_cast<const Requests*>(nullptr)), ...);
+  for (const auto& x : others)
+    *next++ = x;
+  return table;
+}
+
+constexpr auto table = table_of(static_cast<const request*>(nullptr));
 
 // -- paths --------------------------------------------------------------------
 

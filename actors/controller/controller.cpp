@@ -379,6 +379,12 @@ controller(controller_actor::stateful_pointer<controller_state> self,
         state.create(std::move(msg.spec), reply);
       });
     },
+    [&state](const list_networks& msg) -> caf::result<network_list> {
+      return list_all(state, msg);
+    },
+    [&state](const inspect_network& msg) -> caf::result<network_status> {
+      return to_network<network_status>(state, msg.network, get_network{});
+    },
     [&state](const remove_network& msg) -> caf::result<done> {
       auto id = state.objects.find_network(msg.network);
       if (!id)
@@ -387,31 +393,31 @@ controller(controller_actor::stateful_pointer<controller_state> self,
         state.remove(*id, reply);
       });
     },
-    [&state](const inspect_network& msg) -> caf::result<network_status> {
-      return to_network<network_status>(state, msg.network, get_network{});
-    },
-    [&state](const list_networks& msg) -> caf::result<network_list> {
-      return list_all(state, msg);
-    },
     [&state](create_endpoint& msg) -> caf::result<endpoint_status> {
       const auto network = msg.network;
       return to_network<endpoint_status>(state, network, std::move(msg));
     },
-    [&state](const remove_endpoint& msg) -> caf::result<done> {
-      return to_endpoint<done>(state, msg.network, msg.endpoint,
-                               drop_endpoint{msg.force});
+    [&state](const list_endpoints& msg) -> caf::result<endpoint_list> {
+      return list_all(state, msg);
     },
     [&state](const inspect_endpoint& msg) -> caf::result<endpoint_status> {
       return to_endpoint<endpoint_status>(state, msg.network, msg.endpoint,
                                           get_endpoint{});
     },
-    [&state](const list_endpoints& msg) -> caf::result<endpoint_list> {
-      return list_all(state, msg);
+    [&state](const remove_endpoint& msg) -> caf::result<done> {
+      return to_endpoint<done>(state, msg.network, msg.endpoint,
+                               drop_endpoint{msg.force});
     },
     [&state](create_sandbox& msg) -> caf::result<sandbox_status> {
       return later<sandbox_status>(state, [&](auto reply) {
         state.create(std::move(msg.spec), reply);
       });
+    },
+    [&state](const list_sandboxes& msg) -> caf::result<sandbox_list> {
+      return list_all(state, msg);
+    },
+    [&state](const inspect_sandbox& msg) -> caf::result<sandbox_status> {
+      return to_sandbox<sandbox_status>(state, msg.sandbox, get_sandbox{});
     },
     [&state](const remove_sandbox& msg) -> caf::result<done> {
       auto id = state.objects.find_sandbox(msg.sandbox);
@@ -420,12 +426,6 @@ controller(controller_actor::stateful_pointer<controller_state> self,
       return later<done>(state, [&](auto reply) {
         state.remove(*id, reply);
       });
-    },
-    [&state](const inspect_sandbox& msg) -> caf::result<sandbox_status> {
-      return to_sandbox<sandbox_status>(state, msg.sandbox, get_sandbox{});
-    },
-    [&state](const list_sandboxes& msg) -> caf::result<sandbox_list> {
-      return list_all(state, msg);
     },
     [&state](const join_endpoint& msg) -> caf::result<endpoint_status> {
       return join(state, msg);

@@ -221,6 +221,13 @@ using events_actor = actor_if<
   // Ends it; the handler is not called after the reply.
   caf::result<done>(remove_subscriber)>;
 
+/// The requests of the public API, as messages to an actor.
+template <class... Requests>
+auto requests_interface(const std::variant<Requests...>*)
+  -> actor_if<caf::result<typename Requests::reply>(Requests)...>;
+using requests_if
+  = decltype(requests_interface(static_cast<const request*>(nullptr)));
+
 /// The CONTROLLER actor: finds objects by name and forwards; spawns; starts up
 /// and shuts down. It decides nothing about the objects.
 using controller_actor = actor_if<
@@ -237,28 +244,7 @@ using controller_actor = actor_if<
   // Its own tick: compares everything.
   caf::result<done>(audit_tick),
   // Its own tick: goes on after a pause.
-  caf::result<done>(run_later),
-  // The public API.
-  caf::result<network_status>(create_network),
-  caf::result<done>(remove_network),
-  caf::result<network_status>(inspect_network),
-  caf::result<network_list>(list_networks),
-  caf::result<endpoint_status>(create_endpoint),
-  caf::result<done>(remove_endpoint),
-  caf::result<endpoint_status>(inspect_endpoint),
-  caf::result<endpoint_list>(list_endpoints),
-  caf::result<sandbox_status>(create_sandbox),
-  caf::result<done>(remove_sandbox),
-  caf::result<sandbox_status>(inspect_sandbox),
-  caf::result<sandbox_list>(list_sandboxes),
-  caf::result<endpoint_status>(join_endpoint),
-  caf::result<done>(leave_endpoint),
-  caf::result<endpoint_status>(attach_sandbox),
-  caf::result<done>(detach_sandbox),
-  caf::result<endpoint_status>(publish_ports),
-  caf::result<endpoint_status>(unpublish_ports),
-  caf::result<daemon_status>(get_status),
-  caf::result<doctor_report>(run_doctor)>;
+  caf::result<done>(run_later)>::extend_with<requests_if>;
 
 /// The WATCHER actor: turns kernel events into messages; detached.
 using watcher_actor = actor_if<

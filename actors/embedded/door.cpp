@@ -1,7 +1,6 @@
 #include "troupe/actors/embedded/door.hpp"
 
 #include "troupe/actors/api/failure_board.hpp"
-#include "troupe/actors/api/reply_to.hpp"
 
 namespace troupe {
 
@@ -16,7 +15,7 @@ door(door_actor::pointer self, controller_actor controller) {
     [=](submit_request& msg) -> caf::result<done> {
       std::visit(
         [&]<class Request>(Request& what) {
-          using reply_type = typename reply_to<Request>::type;
+          using reply_type = typename Request::reply;
           ask<reply_type>(
             self, controller, msg.deadline, std::move(what),
             [self, handler = msg.handler](reply_type& x) {

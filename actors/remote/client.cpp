@@ -1,7 +1,5 @@
 #include "troupe/actors/remote/client.hpp"
 
-#include "troupe/actors/api/reply_to.hpp"
-
 #include <algorithm>
 
 namespace troupe::remote {
@@ -27,9 +25,6 @@ constexpr int max_busy = 6;
 
 /// A long wait keeps the connection visibly alive.
 constexpr auto event_wait = 20s;
-
-template <class T, class... Others>
-constexpr bool is_one_of = (std::is_same_v<T, Others> || ...);
 
 std::chrono::milliseconds until(call_table::time_point x) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(x
@@ -196,19 +191,18 @@ void client::send(uint64_t sequence) {
   const auto& there = there_;
   auto visitor = [&]<class T>(const T& what) {
     auto to = [&](const auto& handle) {
-      send_to<typename reply_to<T>::type>(handle, sequence, std::move(t), what);
+      send_to<typename T::reply>(handle, sequence, std::move(t), what);
     };
-    if constexpr (is_one_of<T, inspect_network, remove_network, create_endpoint,
-                            attach_sandbox, detach_sandbox>)
+    if constexpr (network_requests::has<T>)
       to(there.network);
-    else if constexpr (is_one_of<T, inspect_endpoint, remove_endpoint,
-                                 join_endpoint, leave_endpoint, publish_ports,
-                                 unpublish_ports>)
+    else if constexpr (endpoint_requests::has<T>)
       to(there.endpoint);
-    else if constexpr (is_one_of<T, inspect_sandbox, remove_sandbox>)
+    else if constexpr (sandbox_requests::has<T>)
       to(there.sandbox);
-    else
+    else {
+      static_assert(controller_requests::has<T>, "who answers this request?");
       to(there.controller);
+    }
   };
   std::visit(visitor, x->what);
 }

@@ -65,9 +65,10 @@ result<Reply> reply_of(const answer& x) {
 }
 
 // Passes one request on and answers with what comes back.
-template <class Reply, class Self, class Request>
-caf::result<Reply> forward(Self* self, wire::ticket& x, Request& what) {
-  auto into = promise<Reply>{self};
+template <class Self, class Request>
+caf::result<typename Request::reply>
+forward(Self* self, wire::ticket& x, Request& what) {
+  auto into = promise<typename Request::reply>{self};
   auto& front = *state_of(self).front;
   auto encoded = api::encode_request(request{std::move(what)});
   if (!encoded) {
@@ -84,17 +85,9 @@ caf::result<Reply> forward(Self* self, wire::ticket& x, Request& what) {
   q.target = std::move(encoded->target);
   q.body = std::move(encoded->body);
   front.ask(std::move(q), in_actor(self, [into](const answer& y) mutable {
-              into.deliver(reply_of<Reply>(y));
+              into.deliver(reply_of<typename Request::reply>(y));
             }));
   return into;
-}
-
-// The handler of one kind of request.
-template <class Reply, class Request, class Self>
-auto passes_on(Self* self) {
-  return [self](wire::ticket& x, Request& what) -> caf::result<Reply> {
-    return forward<Reply>(self, x, what);
-  };
 }
 
 auto runs_completions() {
@@ -104,56 +97,41 @@ auto runs_completions() {
   };
 }
 
+// Passes all requests of a group on.
+template <class Facade, class... Requests>
+typename Facade::behavior_type
+passes_on(self_of<Facade> self, wire::request_group<Requests...>) {
+  return {
+    [self](wire::ticket& x,
+           Requests& what) -> caf::result<typename Requests::reply> {
+      return forward(self, x, what);
+    }...,
+    runs_completions(),
+  };
+}
+
 controller_facade::behavior_type
 controller(self_of<controller_facade> self, const front_ptr& front) {
   state_of(self).front = front;
-  return {
-    passes_on<network_status, create_network>(self),
-    passes_on<network_list, list_networks>(self),
-    passes_on<endpoint_list, list_endpoints>(self),
-    passes_on<sandbox_status, create_sandbox>(self),
-    passes_on<sandbox_list, list_sandboxes>(self),
-    passes_on<daemon_status, get_status>(self),
-    passes_on<doctor_report, run_doctor>(self),
-    runs_completions(),
-  };
+  return passes_on<controller_facade>(self, wire::controller_requests{});
 }
 
 network_facade::behavior_type
 network(self_of<network_facade> self, const front_ptr& front) {
   state_of(self).front = front;
-  return {
-    passes_on<network_status, inspect_network>(self),
-    passes_on<done, remove_network>(self),
-    passes_on<endpoint_status, create_endpoint>(self),
-    passes_on<endpoint_status, attach_sandbox>(self),
-    passes_on<done, detach_sandbox>(self),
-    runs_completions(),
-  };
+  return passes_on<network_facade>(self, wire::network_requests{});
 }
 
 endpoint_facade::behavior_type
 endpoint(self_of<endpoint_facade> self, const front_ptr& front) {
   state_of(self).front = front;
-  return {
-    passes_on<endpoint_status, inspect_endpoint>(self),
-    passes_on<done, remove_endpoint>(self),
-    passes_on<endpoint_status, join_endpoint>(self),
-    passes_on<done, leave_endpoint>(self),
-    passes_on<endpoint_status, publish_ports>(self),
-    passes_on<endpoint_status, unpublish_ports>(self),
-    runs_completions(),
-  };
+  return passes_on<endpoint_facade>(self, wire::endpoint_requests{});
 }
 
 sandbox_facade::behavior_type
 sandbox(self_of<sandbox_facade> self, const front_ptr& front) {
   state_of(self).front = front;
-  return {
-    passes_on<sandbox_status, inspect_sandbox>(self),
-    passes_on<done, remove_sandbox>(self),
-    runs_completions(),
-  };
+  return passes_on<sandbox_facade>(self, wire::sandbox_requests{});
 }
 
 events_facade::behavior_type
