@@ -78,6 +78,7 @@ public:
     for (const auto& x : networks_)
       check_own_routes(x, *routes);
     check_neighbourhood();
+    check_host_addresses(*routes);
     if (auto done = check_ways(*routes); !done)
       return fail(std::move(done.error()));
     return std::move(found_);
@@ -91,6 +92,7 @@ private:
   void check_own_routes(const promised_network& network,
                         const std::vector<audit_route>& routes);
   void check_neighbourhood();
+  void check_host_addresses(const std::vector<audit_route>& routes);
   result<void> check_ways(const std::vector<audit_route>& routes);
   result<void>
   check_ways_in(const promised_network& network, const audit_link& bridge);
@@ -223,6 +225,38 @@ void host_examination::check_neighbourhood() {
                      + ": one of the two needs another",
                    "ip address del " + to_string(x) + " dev " + link.name);
   }
+}
+
+// Who holds a port keeps it when its address goes; nothing arrives any more.
+void host_examination::check_host_addresses(
+  const std::vector<audit_route>& routes) {
+  auto way_out = [&](ip_family family) {
+    for (const auto& x : routes)
+      if (x.destination.length() == 0 && x.destination.family() == family)
+        for (const auto& link : links_)
+          if (link.index == x.index)
+            return link.name;
+    return std::string{"lo"};
+  };
+  auto known = std::map<ip_address, bool>{};
+  auto is_here = [&](const ip_address& address) {
+    auto [at, is_new] = known.try_emplace(address, address.is_unspecified());
+    if (is_new && !at->second)
+      at->second = std::ranges::any_of(routes, [&](const audit_route& x) {
+        return x.kind == route_kind::self && x.destination.contains(address);
+      });
+    return at->second;
+  };
+  for (const auto& network : networks_)
+    for (const auto& member : network.members)
+      for (const auto& x : member.published)
+        if (x.host_port != 0 && !is_here(x.host_ip))
+          report(owner::others, member.title,
+                 "published at " + host_text(x.host_ip, x.host_port) + "/"
+                   + to_string(x.proto) + ": the host does not have that "
+                   + "address any more",
+                 "ip address add " + to_string(x.host_ip) + " dev "
+                   + way_out(x.host_ip.family()));
 }
 
 // -- ways ---------------------------------------------------------------------

@@ -511,6 +511,32 @@ TEST_F(Doctor, ProbesAContainerWithAFirewallOfItsOwn) {
   EXPECT_EQ(shell(in + "delete table inet own").code, 0);
 }
 
+// The proxy keeps a port whose address has gone: nothing is missing that is
+// ours, and nothing arrives.
+TEST_F(Doctor, NamesHostAddressesThatWentAway) {
+  ASSERT_EQ(shell("ip address add 192.0.2.9/32 dev up0 && "
+                  "ip address add 2001:db8:9::9/128 dev up0 nodad")
+              .code,
+            0);
+  auto published = daemon().troupe(
+    {"publish", "a/w", "192.0.2.9:8085:80", "[2001:db8:9::9]:8085:80/udp"});
+  ASSERT_EQ(published.code, 0) << published.err;
+  expect_healthy();
+  ASSERT_EQ(shell("ip address del 192.0.2.9/32 dev up0 && "
+                  "ip address del 2001:db8:9::9/128 dev up0")
+              .code,
+            0);
+  auto said = ask_doctor();
+  EXPECT_EQ(said.code, 1);
+  auto report = json::parse(said.out, nullptr, false);
+  ASSERT_TRUE(report.is_object()) << said.out;
+  auto findings = report.value("findings", json::array());
+  EXPECT_EQ(findings.size(), 2U) << said.out;
+  for (const auto& x : findings)
+    EXPECT_EQ(shell(x.value("command", "")).code, 0) << x.dump();
+  expect_healthy();
+}
+
 /// A daemon that may not touch the host's settings.
 class DoctorOfAHumbleDaemon : public Doctor {
 protected:
