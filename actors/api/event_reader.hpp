@@ -1,8 +1,8 @@
 #pragma once
 
 #include "troupe/actors/api/backend.hpp"
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/actors/api/http_connection.hpp"
-#include "troupe/actors/core/backoff.hpp"
 
 #include <atomic>
 #include <future>

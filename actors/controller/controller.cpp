@@ -339,8 +339,8 @@ caf::result<Reply> later(controller_state& state, Work work) {
 // -- the behaviour ------------------------------------------------------------
 
 controller_actor::behavior_type
-controller(controller_actor::stateful_pointer<controller_state> self,
-           context_ptr context) {
+controller_behavior(controller_actor::stateful_pointer<controller_state> self,
+                    context_ptr context) {
   explain_exceptions(self);
   auto& state = state_of(self);
   state.context = std::move(context);
@@ -463,7 +463,7 @@ controller(controller_actor::stateful_pointer<controller_state> self,
 
 controller_actor
 spawn_controller(caf::actor_system& system, context_ptr context) {
-  return system.spawn(controller, std::move(context));
+  return system.spawn(controller_behavior, std::move(context));
 }
 
 } // namespace troupe

@@ -2,8 +2,9 @@
 
 #include "troupe/actors/api/failure_board.hpp"
 #include "troupe/actors/core/interfaces.hpp"
-#include "troupe/actors/embedded/embedded.hpp"
+#include "troupe/actors/core/parts.hpp"
 #include "troupe/config/model/instance.hpp"
+#include "troupe/config/settings.hpp"
 
 #include <atomic>
 #include <chrono>

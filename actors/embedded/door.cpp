@@ -9,7 +9,7 @@ namespace {
 constexpr auto in_handler = "handler of a reply";
 
 door_actor::behavior_type
-door(door_actor::pointer self, controller_actor controller) {
+door_behavior(door_actor::pointer self, controller_actor controller) {
   explain_exceptions(self);
   return {
     [=](submit_request& msg) -> caf::result<done> {
@@ -36,7 +36,7 @@ door(door_actor::pointer self, controller_actor controller) {
 } // namespace
 
 door_actor spawn_door(caf::actor_system& system, controller_actor controller) {
-  return system.spawn(door, std::move(controller));
+  return system.spawn(door_behavior, std::move(controller));
 }
 
 } // namespace troupe

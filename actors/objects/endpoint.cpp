@@ -153,8 +153,8 @@ endpoint_status endpoint_state::status() const {
 // -- the behaviour ------------------------------------------------------------
 
 endpoint_actor::behavior_type
-endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
-         context_ptr context, endpoint_origin origin) {
+endpoint_behavior(endpoint_actor::stateful_pointer<endpoint_state> self,
+                  context_ptr context, endpoint_origin origin) {
   explain_exceptions(self);
   auto& state = state_of(self);
   state.spec = std::make_shared<const endpoint_spec>(std::move(origin.spec));
@@ -247,7 +247,7 @@ endpoint(endpoint_actor::stateful_pointer<endpoint_state> self,
 
 endpoint_actor spawn_endpoint(caf::actor_system& system, context_ptr context,
                               endpoint_origin origin) {
-  return system.spawn(endpoint, std::move(context), std::move(origin));
+  return system.spawn(endpoint_behavior, std::move(context), std::move(origin));
 }
 
 } // namespace troupe

@@ -236,8 +236,8 @@ void restore(network_state& state, network_origin& origin) {
 } // namespace
 
 network_actor::behavior_type
-network(network_actor::stateful_pointer<network_state> self,
-        context_ptr context, network_origin origin) {
+network_behavior(network_actor::stateful_pointer<network_state> self,
+                 context_ptr context, network_origin origin) {
   explain_exceptions(self);
   auto& state = state_of(self);
   state.context = std::move(context);
@@ -317,7 +317,7 @@ network(network_actor::stateful_pointer<network_state> self,
 
 network_actor spawn_network(caf::actor_system& system, context_ptr context,
                             network_origin origin) {
-  return system.spawn(network, std::move(context), std::move(origin));
+  return system.spawn(network_behavior, std::move(context), std::move(origin));
 }
 
 } // namespace troupe

@@ -2,7 +2,7 @@
 
 // Private to the sources of the network.
 
-#include "troupe/actors/core/backoff.hpp"
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/actors/objects/network.hpp"
 #include "troupe/actors/objects/network_book.hpp"
 

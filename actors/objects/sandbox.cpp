@@ -52,8 +52,8 @@ sandbox_status sandbox_state::status() const {
 // -- the behaviour ------------------------------------------------------------
 
 sandbox_actor::behavior_type
-sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
-        context_ptr context, sandbox_origin origin) {
+sandbox_behavior(sandbox_actor::stateful_pointer<sandbox_state> self,
+                 context_ptr context, sandbox_origin origin) {
   explain_exceptions(self);
   auto& state = state_of(self);
   state.spec = std::move(origin.spec);
@@ -176,7 +176,7 @@ sandbox(sandbox_actor::stateful_pointer<sandbox_state> self,
 
 sandbox_actor spawn_sandbox(caf::actor_system& system, context_ptr context,
                             sandbox_origin origin) {
-  return system.spawn(sandbox, std::move(context), std::move(origin));
+  return system.spawn(sandbox_behavior, std::move(context), std::move(origin));
 }
 
 } // namespace troupe

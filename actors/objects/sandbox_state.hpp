@@ -2,7 +2,7 @@
 
 // Private to the sources of the sandbox.
 
-#include "troupe/actors/core/backoff.hpp"
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/actors/core/turn_queue.hpp"
 #include "troupe/actors/objects/joined_endpoints.hpp"
 #include "troupe/actors/objects/sandbox.hpp"

@@ -42,8 +42,8 @@ result<host_links> list_links(auditor_state& state) {
 } // namespace
 
 auditor_actor::behavior_type
-auditor(auditor_actor::stateful_pointer<auditor_state> self,
-        context_ptr context) {
+auditor_behavior(auditor_actor::stateful_pointer<auditor_state> self,
+                 context_ptr context) {
   explain_exceptions(self);
   state_of(self).kernel = context->parts.open_kernel();
   return {
@@ -69,7 +69,7 @@ auditor(auditor_actor::stateful_pointer<auditor_state> self,
 }
 
 auditor_actor spawn_auditor(caf::actor_system& system, context_ptr context) {
-  return spawn_blocking(system, context, auditor, context);
+  return spawn_blocking(system, context, auditor_behavior, context);
 }
 
 } // namespace troupe

@@ -1,7 +1,7 @@
 #include "troupe/actors/services/driver.hpp"
 
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/actors/api/log.hpp"
-#include "troupe/actors/core/backoff.hpp"
 #include "troupe/actors/services/reconcile.hpp"
 #include "troupe/drivers/registry.hpp"
 #include "troupe/drivers/uplink.hpp"
@@ -236,8 +236,8 @@ mend(driver_pointer self, Inspect inspect, Create create) {
 } // namespace
 
 driver_actor::behavior_type
-driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
-       std::string driver_name) {
+driver_behavior(driver_actor::stateful_pointer<driver_state> self,
+                context_ptr context, std::string driver_name) {
   explain_exceptions(self);
   state_of(self).kernel = context->parts.open_kernel();
   state_of(self).driver = drivers::make(driver_name, context->owner);
@@ -350,7 +350,7 @@ driver(driver_actor::stateful_pointer<driver_state> self, context_ptr context,
 
 driver_actor spawn_driver(caf::actor_system& system, context_ptr context,
                           std::string driver_name) {
-  return spawn_blocking(system, context, driver, context,
+  return spawn_blocking(system, context, driver_behavior, context,
                         std::move(driver_name));
 }
 

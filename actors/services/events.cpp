@@ -13,7 +13,8 @@ struct events_state {
 };
 
 events_actor::behavior_type
-events(events_actor::stateful_pointer<events_state> self, uint64_t last) {
+events_behavior(events_actor::stateful_pointer<events_state> self,
+                uint64_t last) {
   explain_exceptions(self);
   state_of(self).last = last;
   return {
@@ -41,7 +42,7 @@ events(events_actor::stateful_pointer<events_state> self, uint64_t last) {
 events_actor spawn_events(caf::actor_system& system, uint64_t last) {
   // An argument also because CAF 0.17 dereferences a null pointer when it
   // spawns a function without one, which hardened builds do not forgive.
-  return system.spawn(events, last);
+  return system.spawn(events_behavior, last);
 }
 
 } // namespace troupe

@@ -57,8 +57,8 @@ result<claimed_pools> claim_all(ipam::driver& driver, const claim_pools& msg) {
 } // namespace
 
 ipam_actor::behavior_type
-address_management(ipam_actor::stateful_pointer<ipam_state> self,
-                   context_ptr context) {
+ipam_behavior(ipam_actor::stateful_pointer<ipam_state> self,
+              context_ptr context) {
   explain_exceptions(self);
   state_of(self).default_driver = open_default(*context);
   return {
@@ -79,7 +79,7 @@ address_management(ipam_actor::stateful_pointer<ipam_state> self,
 }
 
 ipam_actor spawn_ipam(caf::actor_system& system, context_ptr context) {
-  return system.spawn(address_management, context);
+  return system.spawn(ipam_behavior, context);
 }
 
 } // namespace troupe

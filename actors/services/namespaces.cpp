@@ -1,6 +1,6 @@
 #include "troupe/actors/services/namespaces.hpp"
 
-#include "troupe/actors/core/backoff.hpp"
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/actors/services/pins.hpp"
 
 #include <map>
@@ -62,8 +62,8 @@ result<done> to_done(result<void> outcome) {
 } // namespace
 
 namespaces_actor::behavior_type
-namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
-           context_ptr context) {
+namespaces_behavior(namespaces_actor::stateful_pointer<namespaces_state> self,
+                    context_ptr context) {
   explain_exceptions(self);
   state_of(self).kernel = context->parts.open_kernel();
   auto with_kernel
@@ -120,7 +120,7 @@ namespaces(namespaces_actor::stateful_pointer<namespaces_state> self,
 
 namespaces_actor
 spawn_namespaces(caf::actor_system& system, context_ptr context) {
-  return spawn_blocking(system, context, namespaces, context);
+  return spawn_blocking(system, context, namespaces_behavior, context);
 }
 
 } // namespace troupe

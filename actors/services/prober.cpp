@@ -9,7 +9,8 @@ struct prober_state {
 namespace {
 
 prober_actor::behavior_type
-prober(prober_actor::stateful_pointer<prober_state> self, context_ptr context) {
+prober_behavior(prober_actor::stateful_pointer<prober_state> self,
+                context_ptr context) {
   return {
     [self, context](const probe_ways& msg) -> caf::result<probed> {
       self->quit();
@@ -24,7 +25,7 @@ prober(prober_actor::stateful_pointer<prober_state> self, context_ptr context) {
 } // namespace
 
 prober_actor spawn_prober(caf::actor_system& system, context_ptr context) {
-  return spawn_blocking(system, context, prober, context);
+  return spawn_blocking(system, context, prober_behavior, context);
 }
 
 } // namespace troupe

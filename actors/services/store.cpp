@@ -63,7 +63,8 @@ void flush(store_state& state) {
 } // namespace
 
 store_actor::behavior_type
-store(store_actor::stateful_pointer<store_state> self, context_ptr context) {
+store_behavior(store_actor::stateful_pointer<store_state> self,
+               context_ptr context) {
   explain_exceptions(self);
   state_of(self).store = context->parts.open_store();
   return {
@@ -98,7 +99,7 @@ store(store_actor::stateful_pointer<store_state> self, context_ptr context) {
 }
 
 store_actor spawn_store(caf::actor_system& system, context_ptr context) {
-  return spawn_blocking(system, context, store, context);
+  return spawn_blocking(system, context, store_behavior, context);
 }
 
 } // namespace troupe

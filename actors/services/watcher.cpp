@@ -84,9 +84,9 @@ next_events(netns::event_source& from, std::chrono::milliseconds longest) {
 } // namespace
 
 watcher_actor::behavior_type
-watcher(watcher_actor::stateful_pointer<watcher_state> self,
-        context_ptr context, controller_actor controller,
-        std::shared_ptr<watch_switch> ending) {
+watcher_behavior(watcher_actor::stateful_pointer<watcher_state> self,
+                 context_ptr context, controller_actor controller,
+                 std::shared_ptr<watch_switch> ending) {
   explain_exceptions(self);
   auto source = context->parts.open_watch();
   if (!source) {
@@ -127,7 +127,7 @@ watcher(watcher_actor::stateful_pointer<watcher_state> self,
 watcher_actor spawn_watcher(caf::actor_system& system, context_ptr context,
                             controller_actor controller,
                             std::shared_ptr<watch_switch> ending) {
-  return spawn_blocking(system, context, watcher, context,
+  return spawn_blocking(system, context, watcher_behavior, context,
                         std::move(controller), std::move(ending));
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "troupe/actors/core/backoff.hpp"
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/tools/trouped/listener.hpp"
 
 #include <chrono>

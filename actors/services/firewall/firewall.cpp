@@ -1,7 +1,7 @@
 #include "troupe/actors/services/firewall/firewall.hpp"
 
+#include "troupe/actors/api/backoff.hpp"
 #include "troupe/actors/api/log.hpp"
-#include "troupe/actors/core/backoff.hpp"
 #include "troupe/actors/services/firewall/check.hpp"
 #include "troupe/actors/services/firewall/jobs.hpp"
 
@@ -344,8 +344,8 @@ caf::result<Reply> with_driver(pointer self, const system_context& context,
 } // namespace
 
 firewall_actor::behavior_type
-firewall(firewall_actor::stateful_pointer<firewall_state> self,
-         context_ptr context) {
+firewall_behavior(firewall_actor::stateful_pointer<firewall_state> self,
+                  context_ptr context) {
   explain_exceptions(self);
   open(self, *context);
   return {
@@ -453,7 +453,7 @@ firewall(firewall_actor::stateful_pointer<firewall_state> self,
 }
 
 firewall_actor spawn_firewall(caf::actor_system& system, context_ptr context) {
-  return spawn_blocking(system, context, firewall, context);
+  return spawn_blocking(system, context, firewall_behavior, context);
 }
 
 } // namespace troupe

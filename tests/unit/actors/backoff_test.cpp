@@ -1,4 +1,4 @@
-#include "troupe/actors/core/backoff.hpp"
+#include "troupe/actors/api/backoff.hpp"
 
 #include <gtest/gtest.h>
 
