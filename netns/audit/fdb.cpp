@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <linux/neighbour.h>
@@ -102,6 +103,16 @@ obstruction describe(const entry& x, const receiver& to,
           std::move(command)};
 }
 
+// A flush of the table takes it away, and nothing but another MAC address makes
+// the kernel add it again.
+obstruction describe_lost(const mac_address& mac, const receiver& to) {
+  return {obstruction::owner::others, to.title,
+          "bridge " + to.bridge->name + " has no forwarding entry for its own "
+            + "address " + to_string(mac) + ": nothing reaches the host",
+          "bridge fdb add " + to_string(mac) + " dev " + to.bridge->name
+            + " self local"};
+}
+
 } // namespace
 
 result<std::vector<obstruction>>
@@ -121,12 +132,19 @@ find_stray_entries(const std::vector<audit_link>& links,
     return found; // A kernel without bridges.
   if (!entries)
     return fail(std::move(entries.error()));
+  auto known = std::set<std::pair<int, mac_address>>{};
   for (const auto& message : *entries)
     if (auto x = read_entry(message)) {
       auto to = wanted.find({x->bridge, x->mac});
-      if (to != wanted.end() && leads_astray(*x, to->second))
+      if (to == wanted.end())
+        continue;
+      known.insert(to->first);
+      if (leads_astray(*x, to->second))
         found.push_back(describe(*x, to->second, links));
     }
+  for (const auto& [place, to] : wanted)
+    if (to.port == nullptr && to.bridge->up && !known.contains(place))
+      found.push_back(describe_lost(place.second, to));
   return found;
 }
 

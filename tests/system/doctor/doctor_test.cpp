@@ -162,6 +162,7 @@ TEST_F(Doctor, ForwardingEntriesOfOthers) {
     {{"bridge fdb replace {MAC} dev {PEER} master static sticky",
       ending::named},
      {"bridge fdb replace {MAC} dev {BR} self permanent", ending::named},
+     {"bridge fdb flush dev {BR}", ending::named},
      {"bridge fdb replace {MAC} dev {PORT} master permanent", ending::named},
      {"bridge fdb replace {MAC} dev {PEER} master permanent", ending::named},
      {"bridge fdb replace $(ip -br link show {BR} | awk '{print $3}') dev "
