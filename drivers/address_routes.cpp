@@ -147,6 +147,8 @@ result<void> drop_link_local(kernel& k, undo_stack& undo, int index,
 
 result<void> restore_routes(kernel& k, undo_stack& undo, int index,
                             std::span<const interface_address> addresses) {
+  if (addresses.empty())
+    return {};
   auto lost = lost_routes(k, index, addresses);
   if (lost && std::ranges::any_of(*lost, is_local_v6)) {
     std::this_thread::sleep_for(work_queue);

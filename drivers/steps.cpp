@@ -4,6 +4,7 @@
 #include "troupe/netns/link_local.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <cerrno>
 
 namespace troupe::drivers {
@@ -189,8 +190,19 @@ missing_addresses(std::span<const interface_address> present,
   return result;
 }
 
+std::vector<interface_address>
+addresses_of(ip_family family, std::span<const interface_address> all) {
+  auto result = std::vector<interface_address>{};
+  std::ranges::copy_if(all, std::back_inserter(result), [=](const auto& x) {
+    return x.address.family() == family;
+  });
+  return result;
+}
+
 result<void> add_missing_addresses(kernel& k, undo_stack& undo, int index,
                                    std::span<const interface_address> wanted) {
+  if (wanted.empty())
+    return {};
   auto present = k.addresses(index);
   if (!present)
     return fail(std::move(present.error()));

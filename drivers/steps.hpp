@@ -3,8 +3,10 @@
 #include "troupe/netns/kernel.hpp"
 #include "troupe/netns/undo_stack.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// Steps that bring one thing in the kernel to its wanted state.
@@ -16,6 +18,36 @@
 ///
 /// @note The kernel object must outlive the undo stack.
 namespace troupe::drivers {
+
+/// Several steps. What is new is made by all or by none, so the first failure
+/// ends it; repairs do not wait for each other, so all of them are tried and
+/// the first failure is told.
+class step_sequence {
+public:
+  enum class after_failure : uint8_t { stop, go_on };
+
+  explicit step_sequence(after_failure what) : what_{what} {
+  }
+
+  /// Does a step, which returns `result<void>`.
+  template <class Step>
+  step_sequence& then(Step&& step) {
+    if (!end_ && what_ == after_failure::stop)
+      return *this;
+    if (auto done = step(); !done && end_)
+      end_ = std::move(done);
+    return *this;
+  }
+
+  /// The first failure, if any.
+  result<void> end() {
+    return std::move(end_);
+  }
+
+private:
+  after_failure what_;
+  result<void> end_;
+};
 
 /// Changes what differs from `now`. Where the kernel renames only links that
 /// are down, the link goes down for that, and what it loses is put back.
@@ -57,6 +89,10 @@ change_default_route(netns::kernel& kernel, netns::undo_stack& undo, int index,
 result<void>
 change_sysctl(netns::kernel& kernel, netns::undo_stack& undo, netns::sysctl key,
               const std::string& interface, int value);
+
+/// Those of one family.
+std::vector<interface_address>
+addresses_of(ip_family family, std::span<const interface_address> all);
 
 /// True for an error that says that the object is not there.
 bool is_missing(const error& why);

@@ -73,6 +73,7 @@ private:
   void check_gateway(const sandbox_spec& sandbox, const netns::audit_pin& pin);
   void
   check_kernel_rules(const sandbox_spec& sandbox, const netns::audit_pin& pin);
+  void want_links_of_joins();
   void check_leftovers();
   bool is_foreign(const netns::audit_link& link) const;
   void add_obstructions();
@@ -284,7 +285,6 @@ void examination::check_join(const join_spec& join,
                              {{pin.name, pin.inode}, join.interface}};
   const auto host = driver->host_interface(*endpoint->second);
   if (!host.empty()) {
-    wanted_links_.insert(host);
     check_host_end(object, host, plan);
   }
   if (join.interface.empty())
@@ -416,7 +416,21 @@ bool examination::is_foreign(const netns::audit_link& link) const {
   return !drivers::is_known(network->second->driver);
 }
 
+// A sandbox may have lost no more than its pin.
+void examination::want_links_of_joins() {
+  for (const auto& x : views_.store.joins) {
+    const auto endpoint = endpoints_.find(x.endpoint);
+    if (endpoint == endpoints_.end())
+      continue;
+    const auto network = networks_.find(endpoint->second->network);
+    if (network != networks_.end())
+      wanted_links_.insert(drivers::make(network->second->driver, owner_)
+                             ->host_interface(*endpoint->second));
+  }
+}
+
 void examination::check_leftovers() {
+  want_links_of_joins();
   for (const auto& link : views_.kernel.links)
     if ((link.group == owner_.link_group()
          || link.group == owner_.trash_group())

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace troupe::drivers {
@@ -140,25 +141,47 @@ result<void> set_link_local(kernel& k, undo_stack& undo, const link_info& link,
 }
 
 // Completes a bridge of ours, new or old.
-result<void> mend(kernel& k, undo_stack& undo, const instance& owner,
-                  const link_info& link, const wanted_bridge& wanted) {
-  if (auto done = change_link(k, undo, link, own_attributes(owner, wanted));
-      !done)
-    return done;
-  if (auto done = set_sysctls(k, undo, wanted); !done)
-    return done;
-  if (auto done = open_forwarding(k, undo, wanted); !done)
-    return done;
-  if (auto done = add_missing_addresses(k, undo, link.index, wanted.addresses);
-      !done)
-    return done;
-  if (auto done = set_link_local(k, undo, link, wanted); !done)
-    return done;
-  auto change = netns::link_change{};
-  change.up = true;
-  if (auto done = change_link(k, undo, link, change); !done)
-    return done;
-  return restore_routes(k, undo, link.index, placed_addresses(wanted));
+result<void>
+mend(kernel& k, undo_stack& undo, const instance& owner, const link_info& link,
+     const wanted_bridge& wanted, step_sequence::after_failure on_failure) {
+  auto steps = step_sequence{on_failure};
+  steps.then([&] {
+    return change_link(k, undo, link, own_attributes(owner, wanted));
+  });
+  steps.then([&] {
+    return set_sysctls(k, undo, wanted);
+  });
+  steps.then([&] {
+    return open_forwarding(k, undo, wanted);
+  });
+  for (auto family : {ip_family::v4, ip_family::v6})
+    steps.then([&] {
+      auto addresses = addresses_of(family, wanted.addresses);
+      return add_missing_addresses(k, undo, link.index, addresses);
+    });
+  steps.then([&] {
+    return set_link_local(k, undo, link, wanted);
+  });
+  steps.then([&] {
+    auto raised = netns::link_change{};
+    raised.up = true;
+    return change_link(k, undo, link, raised);
+  });
+  // Of addresses that are there: a route alone would lead nowhere.
+  const auto present = k.addresses(link.index);
+  if (!present)
+    return fail(error{present.error()});
+  auto placed = placed_addresses(wanted);
+  if (on_failure == step_sequence::after_failure::go_on)
+    std::erase_if(placed, [&](const auto& x) {
+      return x != wanted.link_local && !std::ranges::count(*present, x);
+    });
+  for (auto family : {ip_family::v4, ip_family::v6})
+    steps.then([&] {
+      auto addresses = addresses_of(family, placed);
+      return restore_routes(k, undo, link.index, addresses);
+    });
+  return steps.end();
 }
 
 // A request whose answer got lost may have made the bridge. Without an alias
@@ -190,20 +213,29 @@ result<void> build(kernel& k, undo_stack& undo, const instance& owner,
   auto link = k.link(*index);
   if (!link)
     return fail(std::move(link.error()));
-  return mend(k, undo, owner, *link, wanted);
+  return mend(k, undo, owner, *link, wanted,
+              step_sequence::after_failure::stop);
 }
 
-result<void> adopt(kernel& k, undo_stack& undo, const instance& owner,
-                   const found_bridge& found, const wanted_bridge& wanted) {
+// What can be mended of it stays so, whatever cannot.
+result<void> adopt(kernel& k, const instance& owner, const found_bridge& found,
+                   const wanted_bridge& wanted) {
+  auto undo = undo_stack{};
+  auto keep = [&](result<void> done) {
+    undo.commit();
+    return done;
+  };
   if (found.is_ours)
-    return mend(k, undo, owner, found.link, wanted);
+    return keep(mend(k, undo, owner, found.link, wanted,
+                     step_sequence::after_failure::go_on));
   if (found.link.name != wanted.name)
     return fail(
       ec::conflict,
       fmt::format("bridge {}: was renamed to {}", wanted.name, found.link.name),
       fmt::format("give it its name back: ip link set {} name {}",
                   found.link.name, wanted.name));
-  return use_host_bridge(k, undo, owner, found.link, wanted);
+  return keep(use_host_bridge(k, undo, owner, found.link, wanted,
+                              step_sequence::after_failure::go_on));
 }
 
 result<void> create(kernel& k, undo_stack& undo, const instance& owner,
@@ -212,7 +244,7 @@ result<void> create(kernel& k, undo_stack& undo, const instance& owner,
   if (!found)
     return fail(std::move(found.error()));
   if (*found)
-    return adopt(k, undo, owner, **found, wanted);
+    return adopt(k, owner, **found, wanted);
   auto other = link_by_name(k, wanted.name);
   if (!other)
     return fail(std::move(other.error()));
@@ -220,7 +252,8 @@ result<void> create(kernel& k, undo_stack& undo, const instance& owner,
     return build(k, undo, owner, wanted);
   if (auto done = check_usable(owner, **other, wanted); !done)
     return done;
-  return use_host_bridge(k, undo, owner, **other, wanted);
+  return use_host_bridge(k, undo, owner, **other, wanted,
+                         step_sequence::after_failure::stop);
 }
 
 } // namespace

@@ -27,7 +27,8 @@ result<void> check_bridge_place(netns::kernel& kernel, const instance& owner,
                                 const wanted_bridge& wanted);
 
 /// Makes or mends the network's bridge; takes the user's own into use when the
-/// user named it. All or nothing. Errors: `conflict` when the name is taken.
+/// user named it. What is new is made whole or not at all; of one that is there
+/// everything is mended that can be. Errors: `conflict` when the name is taken.
 result<void> create_bridge(netns::kernel& kernel, const instance& owner,
                            const wanted_bridge& wanted);
 

@@ -111,6 +111,26 @@ add_addresses(kernel& k, undo_stack& undo, int index, address_list ours) {
   return restore_routes(k, undo, index, ours);
 }
 
+// The kernel takes IPv6 off links with a small MTU, settings and all.
+result<void>
+check_ipv6(const netns::link_info& bridge, const wanted_bridge& wanted) {
+  constexpr uint32_t least_mtu = 1280; // RFC 8200, section 5.
+  if (!wanted.has_ipv6 || bridge.mtu_bytes >= least_mtu)
+    return {};
+  return fail(
+    ec::forbidden,
+    fmt::format("bridge {}: its MTU of {} bytes is too small for IPv6",
+                bridge.name, bridge.mtu_bytes),
+    fmt::format("ip link set {} mtu {}", bridge.name, least_mtu));
+}
+
+wanted_bridge without_ipv6(wanted_bridge x) {
+  x.has_ipv6 = false;
+  x.addresses = addresses_of(ip_family::v4, x.addresses);
+  x.link_local.reset();
+  return x;
+}
+
 // What has to be done to the bridge beside what was done already.
 result<bridge_mark>
 plan_mark(kernel& k, const instance& owner, const netns::link_info& bridge,
@@ -162,6 +182,8 @@ fitting_alias(const instance& owner, const netns::link_info& bridge,
 result<void>
 check_host_bridge(kernel& k, const instance& owner,
                   const netns::link_info& bridge, const wanted_bridge& wanted) {
+  if (auto fits = check_ipv6(bridge, wanted); !fits)
+    return fits;
   auto mark = plan_mark(k, owner, bridge, wanted);
   if (!mark)
     return fail(std::move(mark.error()));
@@ -171,25 +193,41 @@ check_host_bridge(kernel& k, const instance& owner,
 
 result<void>
 use_host_bridge(kernel& k, undo_stack& undo, const instance& owner,
-                const netns::link_info& bridge, const wanted_bridge& wanted) {
+                const netns::link_info& bridge, wanted_bridge wanted,
+                step_sequence::after_failure on_failure) {
+  auto steps = step_sequence{on_failure};
+  if (auto fits = check_ipv6(bridge, wanted); !fits) {
+    if (on_failure == step_sequence::after_failure::stop)
+      return fits;
+    wanted = without_ipv6(std::move(wanted));
+    steps.then([&] {
+      return fits;
+    });
+  }
   auto mark = plan_mark(k, owner, bridge, wanted);
   if (!mark)
     return fail(std::move(mark.error()));
   auto alias = fitting_alias(owner, bridge, *mark);
   if (!alias)
     return fail(std::move(alias.error()));
-  if (auto done = write_alias(k, undo, bridge, std::move(*alias)); !done)
-    return done;
+  steps.then([&] {
+    return write_alias(k, undo, bridge, std::move(*alias));
+  });
   if (wanted.has_ipv6)
-    if (auto done
-        = change_sysctl(k, undo, sysctl::ipv6_disable, bridge.name, 0);
-        !done)
-      return done;
-  auto change = netns::link_change{};
-  change.up = true;
-  if (auto done = change_link(k, undo, bridge, change); !done)
-    return done;
-  return add_addresses(k, undo, bridge.index, mark->addresses);
+    steps.then([&] {
+      return change_sysctl(k, undo, sysctl::ipv6_disable, bridge.name, 0);
+    });
+  steps.then([&] {
+    auto change = netns::link_change{};
+    change.up = true;
+    return change_link(k, undo, bridge, change);
+  });
+  for (auto family : {ip_family::v4, ip_family::v6})
+    steps.then([&] {
+      auto ours = addresses_of(family, mark->addresses);
+      return add_addresses(k, undo, bridge.index, std::move(ours));
+    });
+  return steps.end();
 }
 
 result<void> release_host_bridge(kernel& k, const instance& owner,

@@ -54,6 +54,11 @@ public:
       known_[at + i] = value && i < value->size();
       memory_[at + i] = known_[at + i] ? (*value)[i] : '\0';
     }
+    // The kernel fills the last word up, for values that stand side by side.
+    for (auto i = at + size; value && i % 4 != 0 && i < known_.size(); ++i) {
+      known_[i] = true;
+      memory_[i] = '\0';
+    }
   }
 
   maybe_bytes read(uint32_t number, size_t size) const {
@@ -417,9 +422,25 @@ void evaluation::combine(const audit_attributes& x) {
   registers_.write(word(x, NFTA_BITWISE_DREG), now, size);
 }
 
-bool holds(const audit_element& x, const bytes& value) {
-  return x.key_end.empty() ? x.key == value
-                           : x.key <= value && value <= x.key_end;
+// Each field begins at a word of its own.
+bool holds(const audit_set& set, const audit_element& x, const bytes& value) {
+  if (x.key_end.empty())
+    return x.key == value;
+  if (x.key.size() != value.size() || x.key_end.size() != value.size())
+    return false;
+  auto is_between = [&](size_t at, size_t size) {
+    auto part = value.substr(at, size);
+    return x.key.substr(at, size) <= part && part <= x.key_end.substr(at, size);
+  };
+  if (set.fields.empty())
+    return is_between(0, value.size());
+  auto at = size_t{0};
+  for (auto size : set.fields) {
+    if (at + size > value.size() || !is_between(at, size))
+      return false;
+    at += (size + 3) / 4 * 4;
+  }
+  return true;
 }
 
 // Elements of an interval set are the points where something begins or ends.
@@ -440,22 +461,24 @@ match evaluation::look_up(const audit_chain& chain, const audit_attributes& x,
   if (set == nullptr)
     return match::unknown;
   const audit_element* found = nullptr;
-  auto is_interval = std::ranges::any_of(*set, &audit_element::ends_interval);
-  for (const auto& element : *set) {
+  const auto& elements = set->elements;
+  auto is_interval
+    = std::ranges::any_of(elements, &audit_element::ends_interval);
+  for (const auto& element : elements) {
     if (element.catches_all)
       continue;
     auto now = registers_.read(word(x, NFTA_LOOKUP_SREG), element.key.size());
     if (!now)
       return match::unknown;
     if (is_interval)
-      found = find_interval(*set, *now);
-    else if (holds(element, *now))
+      found = find_interval(elements, *now);
+    else if (holds(*set, element, *now))
       found = &element;
     if (is_interval || found != nullptr)
       break;
   }
-  if (auto rest = std::ranges::find_if(*set, &audit_element::catches_all);
-      found == nullptr && rest != set->end())
+  if (auto rest = std::ranges::find_if(elements, &audit_element::catches_all);
+      found == nullptr && rest != elements.end())
     found = &*rest;
   if (found != nullptr && found->verdict)
     verdict = found->verdict;

@@ -49,10 +49,15 @@ struct audit_chain {
 
 struct audit_element {
   std::string key;
-  std::string key_end; ///< Of a range of concatenated values.
+  std::string key_end; ///< Of ranges of concatenated values.
   bool ends_interval = false;
   bool catches_all = false;
   std::optional<audit_verdict> verdict;
+};
+
+struct audit_set {
+  std::vector<audit_element> elements;
+  std::vector<size_t> fields; ///< Bytes of each, of ranges of several.
 };
 
 /// All chains but those of daemons of ours.
@@ -68,7 +73,7 @@ public:
   const audit_chain*
   find(const audit_chain& from, const std::string& name) const;
 
-  const std::vector<audit_element>*
+  const audit_set*
   find_set(const audit_chain& from, const std::string& name) const;
 
 private:
@@ -76,7 +81,7 @@ private:
 
   std::vector<audit_chain> chains_;
   std::map<key, size_t> places_;
-  std::map<key, std::vector<audit_element>> sets_;
+  std::map<key, audit_set> sets_;
 };
 
 /// Which rule, or policy, keeps the packet from getting through.

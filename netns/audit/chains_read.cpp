@@ -1,6 +1,7 @@
 #include "troupe/netns/audit/chains.hpp"
 #include "troupe/netns/audit/socket.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <endian.h>
 
@@ -92,10 +93,20 @@ audit_element read_element(std::string_view memory) {
   return result;
 }
 
+// What each part of a concatenated value is as long as; told of sets with
+// ranges only.
+std::vector<size_t> read_fields(const audit_attributes& set) {
+  auto result = std::vector<size_t>{};
+  each(set.inside(NFTA_SET_DESC).bytes(NFTA_SET_DESC_CONCAT),
+       [&](std::string_view x) {
+         result.push_back(number_of(audit_attributes{x}, NFTA_SET_FIELD_LEN));
+       });
+  return result;
+}
+
 // Named by the rules that look something up in it.
-result<std::vector<audit_element>>
-read_set(audit_socket& socket, const audit_chain& chain,
-         const std::string& name) {
+result<audit_set> read_set(audit_socket& socket, const audit_chain& chain,
+                           const std::string& name) {
   auto head = nfgenmsg{};
   head.nfgen_family = chain.family;
   auto attributes = std::string{};
@@ -106,12 +117,27 @@ read_set(audit_socket& socket, const audit_chain& chain,
   auto found = socket.dump(type_of(NFT_MSG_GETSETELEM), head, attributes);
   if (!found)
     return fail(std::move(found.error()));
-  auto result = std::vector<audit_element>{};
+  auto result = audit_set{};
   for (const auto& message : *found)
     each(message.attributes(sizeof head).bytes(NFTA_SET_ELEM_LIST_ELEMENTS),
          [&](std::string_view x) {
-           result.push_back(read_element(x));
+           result.elements.push_back(read_element(x));
          });
+  auto has_ranges = std::ranges::any_of(result.elements, [](const auto& x) {
+    return !x.key_end.empty();
+  });
+  if (!has_ranges)
+    return result;
+  auto sets = socket.dump(type_of(NFT_MSG_GETSET), head);
+  if (!sets)
+    return fail(std::move(sets.error()));
+  for (const auto& message : *sets) {
+    auto set = message.attributes(sizeof head);
+    if (message.head<nfgenmsg>().nfgen_family == chain.family
+        && set.text(NFTA_SET_TABLE) == chain.table
+        && set.text(NFTA_SET_NAME) == name)
+      result.fields = read_fields(set);
+  }
   return result;
 }
 
@@ -195,9 +221,8 @@ audit_firewall::find(const audit_chain& from, const std::string& name) const {
   return place == places_.end() ? nullptr : &chains_[place->second];
 }
 
-const std::vector<audit_element>*
-audit_firewall::find_set(const audit_chain& from,
-                         const std::string& name) const {
+const audit_set* audit_firewall::find_set(const audit_chain& from,
+                                          const std::string& name) const {
   auto set = sets_.find({from.family, from.table, name});
   return set == sets_.end() ? nullptr : &set->second;
 }

@@ -211,8 +211,15 @@ pin_directory::add(const std::string& name, int fd) const {
     return "pin namespace " + name;
   };
   auto path = path_of(name);
-  auto file = unique_fd{::open(
-    path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  auto make_file = [&] {
+    return unique_fd{
+      ::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+             0600)};
+  };
+  auto file = make_file();
+  // Somebody took the directory away.
+  if (!file && errno == ENOENT && ::mkdir(path_.c_str(), 0711) == 0)
+    file = make_file();
   if (!file)
     return os_fail(operation());
   auto source = "/proc/self/fd/" + std::to_string(fd);
@@ -249,6 +256,8 @@ pin_directory::list() const {
   if (!device)
     return fail(std::move(device.error()));
   auto directory = directory_stream{::opendir(path_.c_str())};
+  if (!directory && errno == ENOENT)
+    return std::vector<std::pair<std::string, namespace_ref>>{};
   if (!directory)
     return os_fail(operation);
   auto pins = std::vector<std::pair<std::string, namespace_ref>>{};

@@ -215,6 +215,35 @@ TEST_F(Doctor, Nft) {
           ending::named, "nft delete table inet site"}});
 }
 
+// Values of several fields, as large rule sets have them.
+TEST_F(Doctor, NftConcatenations) {
+  auto rule = [](const std::string& what) {
+    return row{"nft add table inet site && nft 'add chain inet site forward "
+               "{ type filter hook forward priority 10; }' && "
+               "nft 'add rule inet site forward "
+                 + what + "'",
+               ending::named, "nft delete table inet site"};
+  };
+  check({rule("ip daddr . tcp dport { {WEB4} . 80 } drop"),
+         rule("ip daddr . tcp dport { {NET4} . 70-90, 198.51.100.7 . 1-9 } "
+              "drop"),
+         rule("ip6 daddr . tcp dport { {NET6} . 70-90 } drop"),
+         rule("meta l4proto . th dport { tcp . 80, udp . 53 } drop"),
+         rule("ip daddr . tcp dport vmap { {WEB4} . 80 : drop }")});
+}
+
+// The address is in a range, the port is not.
+TEST_F(Doctor, NftConcatenationsOfOthersAreNoFinding) {
+  ASSERT_EQ(shell("nft add table inet site && nft 'add chain inet site forward "
+                  "{ type filter hook forward priority 10; }' && "
+                  "nft 'add rule inet site forward ip daddr . tcp dport "
+                  "{ 1.0.0.0-254.0.0.0 . 90-95, {WEB4} . 81-89 } drop'")
+              .code,
+            0);
+  expect_healthy();
+  EXPECT_EQ(shell("nft delete table inet site").code, 0);
+}
+
 // What stays within a network, and frames before anybody routes them.
 TEST_F(Doctor, NftOfBridgesAndLinks) {
   check({{"nft add table bridge site && nft 'add chain bridge site forward "

@@ -373,6 +373,29 @@ TEST_F(Repair, APinThatSomebodyUnmounted) {
   EXPECT_GE(wait_for(holder, std::chrono::seconds{5}), 0);
 }
 
+// The daemon holds the namespaces: the same ones are pinned again.
+TEST_F(Repair, TheDirectoryOfPinsThatSomebodyTookAway) {
+  const auto key = keys_.at(1);
+  const auto directory = key.substr(0, key.rfind('/'));
+  auto inode = [&] {
+    struct stat status {};
+    return ::stat(key.c_str(), &status) == 0 ? status.st_ino : 0;
+  };
+  const auto before = inode();
+  expect_mended({"sh", "-c", "umount " + directory + "/*; rm -r " + directory});
+  EXPECT_EQ(inode(), before);
+  // No event tells of this one.
+  ASSERT_EQ(run({"mv", directory, directory + ".away"}).code, 0);
+  daemon().troupe({"doctor", "--repair"});
+  EXPECT_TRUE(eventually([&] {
+    return look() == healthy_;
+  }))
+    << look();
+  EXPECT_EQ(inode(), before);
+  EXPECT_EQ(doctor(), "");
+  run({"sh", "-c", "umount " + directory + ".away/*"});
+}
+
 TEST_F(Repair, ForeignLinksAreNobodysBusiness) {
   ASSERT_EQ(run({"ip", "link", "add", "foreign0", "type", "bridge"}).code, 0);
   ASSERT_EQ(run({"ip", "link", "add", "foreign1", "type", "veth", "peer",

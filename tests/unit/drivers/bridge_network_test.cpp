@@ -1,3 +1,4 @@
+#include "troupe/netns/faulty/kernel.hpp"
 #include "troupe/netns/link_local.hpp"
 
 #include "fixture.hpp"
@@ -380,6 +381,62 @@ TEST_F(BridgeNetwork, AUsersBridgeNeedsAnyLinkLocalAddress) {
   ASSERT_TRUE(machine.kernel->del_address(index, own));
   ASSERT_TRUE(machine.kernel->add_address(index, cidr("fe80::1/64")));
   EXPECT_TRUE(complaints().empty());
+}
+
+// RFC 8200: below 1280 bytes the kernel has no IPv6 on a link.
+TEST_F(BridgeNetwork, RefusesAHostBridgeTooSmallForIpv6) {
+  network = network_dual();
+  network.options["name"] = "br0";
+  machine.foreign_bridge("br0");
+  auto small = netns::link_change{};
+  small.mtu_bytes = 1000;
+  disturb(small);
+  auto before = machine.print();
+  auto done = create();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ec::forbidden);
+  EXPECT_EQ(done.error().hint, "ip link set br0 mtu 1280");
+  EXPECT_EQ(machine.print(), before);
+}
+
+// One repair that cannot be done is no reason to leave the others.
+TEST_F(BridgeNetwork, IsMendedAsFarAsItCanBe) {
+  network = network_dual();
+  network.options["name"] = "br0";
+  const auto index = machine.foreign_bridge("br0");
+  ASSERT_TRUE(create());
+  auto small = netns::link_change{};
+  small.mtu_bytes = 1000;
+  disturb(small);
+  ASSERT_TRUE(machine.kernel->del_address(index, cidr("10.1.0.1/16")));
+  auto done = create();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().hint, "ip link set br0 mtu 1280");
+  EXPECT_EQ(machine.link("", "br0").addresses, addresses{cidr("10.1.0.1/16")});
+  auto large = netns::link_change{};
+  large.mtu_bytes = 1500;
+  disturb(large);
+  EXPECT_TRUE(create());
+  EXPECT_TRUE(complaints().empty());
+}
+
+TEST_F(BridgeNetwork, ABridgeOfOursIsMendedAsFarAsItCanBe) {
+  network = network_dual();
+  ASSERT_TRUE(create());
+  const auto wanted = machine.print();
+  const auto index = bridge().info.index;
+  for (auto gone : {"10.1.0.1/16", "fd00:1::1/64"})
+    ASSERT_TRUE(machine.kernel->del_address(index, cidr(gone)));
+  auto plan = std::make_shared<netns::fault_plan>();
+  auto rule = netns::fault_rule{};
+  rule.on = netns::call::add_address;
+  plan->add(rule);
+  auto faulty = netns::open_faulty_kernel(
+    netns::open_simulated_kernel(machine.world), plan);
+  EXPECT_FALSE(driver->create_network(*faulty, network));
+  EXPECT_EQ(complaints().size(), 1U);
+  EXPECT_TRUE(create());
+  EXPECT_EQ(machine.print(), wanted);
 }
 
 TEST_F(BridgeNetwork, IsMendedUnderAnotherNameWhereTheHostForwards) {

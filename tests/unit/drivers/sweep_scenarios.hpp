@@ -54,6 +54,8 @@ struct scenario {
   /// A failure may leave less behind than there was: what is removed is gone,
   /// and what only a crash can have left is tidied up.
   bool may_shrink = false;
+  /// Repairs that were done stay, though another one failed.
+  bool keeps_repairs = false;
 };
 
 /// Prints the name.

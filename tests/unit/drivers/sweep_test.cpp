@@ -67,7 +67,7 @@ protected:
     if (done && !(x.may_shrink && is_a_lie(rule.os_error))) {
       EXPECT_TRUE(x.is_done(play)) << play.machine.print();
     }
-    if (!done && !rule.for_ever && !x.may_shrink) {
+    if (!done && !rule.for_ever && !x.may_shrink && !x.keeps_repairs) {
       EXPECT_EQ(play.machine.print(), before_) << text(done);
     }
     retry_and_clean();
