@@ -4,8 +4,8 @@
 #include "troupe/netns/link_local.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <cerrno>
+#include <iterator>
 
 namespace troupe::drivers {
 
