@@ -12,7 +12,7 @@
 # ThreadSanitizer, which does not see into CAF (tools/cmake/tsan.supp);
 # clang-tidy, whose findings somebody has to judge; and the emulated machine
 # (tests/vm), where everything takes 10 to 20 times as long. What is sanitized,
-# with fewer rounds and without crashes in the recovery, says CMakePresets.json.
+# with fewer rounds, says CMakePresets.json.
 # Each run prints how many faults the tests have injected, and keeps the table in
 # build/logs/tests-faults.txt; one that is below its goal is a failure.
 # The last line reads "N passed, N failed"; the exit code is 0 when all passed.

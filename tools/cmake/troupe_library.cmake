@@ -77,5 +77,5 @@ endfunction()
 # What sanitizers need to know, in every test, and how much is tested.
 function(troupe_test_environment name)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "TEST_FACTOR=${TROUPE_TEST_FACTOR};ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
+    "TEST_FACTOR=${TROUPE_TEST_FACTOR};ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1:suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/ubsan.supp;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
 endfunction()
