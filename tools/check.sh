@@ -74,8 +74,7 @@ shell_scripts() {
 }
 
 headers_alone() {
-  cmake --preset release && cmake --build --preset release \
-    --target troupe_headers_alone
+  cmake --workflow --preset headers
 }
 
 # The sources that differ from the base, newest change first.
@@ -101,12 +100,12 @@ tidy() {
   local files seen result
   mapfile -t files < <(changed_sources)
   [[ ${#files[@]} -gt 0 ]] || return 0
-  cmake --preset dev -DTROUPE_SANITIZE= >/dev/null || return 1
+  cmake --preset tidy >/dev/null || return 1
   seen="$(mktemp)"
   # shellcheck disable=SC2016 # $0 and $1 are the inner shell's
   printf '%s\n' "${files[@]}" | timeout "${TIDY_SECONDS:-0}" \
     xargs -P "$(nproc)" -n 1 bash -c \
-    'clang-tidy -p build/dev --quiet "$1" && echo "$1" >>"$0"' "$seen"
+    'clang-tidy -p build/tidy --quiet "$1" && echo "$1" >>"$0"' "$seen"
   result=$?
   notes+=("clang-tidy looked at $(wc -l <"$seen") of ${#files[@]} changed files")
   rm -f "$seen"

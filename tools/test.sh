@@ -1,36 +1,37 @@
 #!/bin/bash
 # Installs what is missing, builds, runs every test.
-# Usage: tools/test.sh [-q|--few] [--minutes N] [--long]
+# Usage: tools/test.sh [-q] [--minutes N] [--long]
 #   -q           quick: the optimised build only, without sanitizers and what
 #                else takes long
-#   --few        of what comes after the optimised build only the sanitized
-#                programs that are compiled in a minute
-#   --long       ten times as many random cases and faults, and the fuzzers;
-#                an hour or two
-#   --minutes N  be done in about N minutes: the last stages are left out, and
-#                named, when there is no time for them
-# With CI=true a skipped test is a failure, but for the reasons that
-# tests/skips.txt names. Each run prints how many faults the tests have
-# injected, and keeps the table in build/logs/tests-faults.txt; one that is
-# below its goal is a failure.
+#   --long       ten times as many random cases and faults, and each fuzzer for
+#                a minute; an hour or two
+#   --minutes N  be done after N minutes: what has no time is left out, and
+#                named
+# Stages are workflow presets of CMake. With CI=true a skipped test is a failure,
+# but for the reasons that tests/skips.txt names, and three stages are left out:
+# ThreadSanitizer, which does not see into CAF (tools/cmake/tsan.supp);
+# clang-tidy, whose findings somebody has to judge; and the emulated machine
+# (tests/vm), where everything takes 10 to 20 times as long. What is sanitized,
+# with fewer rounds, says CMakePresets.json.
+# Each run prints how many faults the tests have injected, and keeps the table in
+# build/logs/tests-faults.txt; one that is below its goal is a failure.
 # The last line reads "N passed, N failed"; the exit code is 0 when all passed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 usage() {
-  echo "Error: $1; usage: tools/test.sh [-q|--few] [--minutes N] [--long]" >&2
+  echo "Error: $1; usage: tools/test.sh [-q] [--minutes N] [--long]" >&2
   exit 2
 }
 
 quick=no
-few=no
 minutes=1000
 factor=1
+tests=tests
 while [[ $# -gt 0 ]]; do
   case "$1" in
     -q) quick=yes ;;
-    --few) few=yes ;;
-    --long) factor=10 ;;
+    --long) factor=10 tests=tests-long ;;
     --minutes)
       [[ "${2:-}" =~ ^[1-9][0-9]{0,2}$ ]] || usage "--minutes needs a number"
       minutes="$2"
@@ -41,11 +42,12 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
-jobs="$(nproc)"
 logs="build/logs"
 passed=0 failed=0 skipped=0
 left_out=()
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" CTEST_PARALLEL_LEVEL="$(nproc)"
+export CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL
 
 if [[ $(id -u) -ne 0 ]]; then
   echo "Error: the tests of the real kernel need root" >&2
@@ -53,19 +55,25 @@ if [[ $(id -u) -ne 0 ]]; then
   exit 1
 fi
 
+seconds_left() {
+  echo $((minutes * 60 - SECONDS))
+}
+
 # stage NAME COMMAND...: runs it, prints one line with its duration, and what
-# it said if it failed.
+# it said if it failed. One that has no time left ends with code 124.
 stage() {
   local name="$1" log start result
   shift
   log="$logs/${name// /-}.log"
   start=$SECONDS
   printf '%-28s ' "$name"
-  if "$@" >"$log" 2>&1 </dev/null; then
-    result=0
+  "$@" >"$log" 2>&1 </dev/null
+  result=$?
+  if [[ $result -eq 0 ]]; then
     printf 'ok      %4d s\n' $((SECONDS - start))
+  elif [[ $result -eq 124 ]]; then
+    printf 'no time %4d s\n' $((SECONDS - start))
   else
-    result=1
     printf 'FAILED  %4d s\n' $((SECONDS - start))
     tail -n 60 "$log" | sed 's/^/    | /'
     echo "    | all of it: $log"
@@ -83,60 +91,51 @@ must() {
 
 # proof NAME COMMAND...: a stage that counts as one test.
 proof() {
-  if stage "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-  fi
+  stage "$@"
+  case $? in
+    0) passed=$((passed + 1)) ;;
+    124) left_out+=("$1: not done in time") ;;
+    *) failed=$((failed + 1)) ;;
+  esac
 }
 
-# time_for SECONDS NAME: tells whether a stage that takes about so long may
-# still begin; notes its name if not.
+# time_for SECONDS NAME: tells whether a stage that takes about so long with
+# all compiled before may still begin; notes its name if not.
 time_for() {
-  [[ $((minutes * 60 - SECONDS)) -ge $1 ]] && return
+  [[ $(seconds_left) -ge $1 ]] && return
   left_out+=("$2")
   return 1
 }
 
-# build PRESET [TARGET...]
-build() {
-  local preset="$1"
-  shift
-  cmake --preset "$preset" \
-    && cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
+in_time() {
+  local left result
+  left="$(seconds_left)"
+  timeout --kill-after=30 "$((left > 0 ? left : 1))" "$@"
+  result=$?
+  # It had to be killed.
+  [[ $result -eq 137 && $(seconds_left) -le 0 ]] && return 124
+  return "$result"
 }
 
-# run_tests PRESET CTEST_OPTIONS...: GoogleTest programs report each test in
-# an XML file; CTest tells what became of the programs.
+# run_tests NAME PRESET COMMAND...: runs a command that runs the tests of a
+# preset. GoogleTest programs report each test in an XML file; CTest tells what
+# became of the programs.
 run_tests() {
-  local preset="$1" reports="$PWD/$logs/$1-reports" counts reasons=()
-  shift
+  local name="$1" reports="$logs/$2" counts reasons=()
+  shift 2
   rm -rf "$reports"
   mkdir -p "$reports"
-  export GTEST_OUTPUT="xml:$reports/"
-  stage "test $preset" ctest --preset "$preset" -j "$jobs" \
-    --output-junit "$reports/ctest.junit" --test-output-size-passed 1000000 "$@"
-  count_faults "$preset" "$reports/ctest.junit"
-  [[ ${CI:-} == true ]] && reasons=(tests/skips.txt)
-  counts="$(python3 tools/count_tests.py "$reports" "${reasons[@]}")" \
-    || counts="0 1 0"
-  echo "$counts" | tail -n +2 | sed 's/^/    | /'
-  # shellcheck disable=SC2086 # three numbers
-  set -- ${counts%%$'\n'*}
-  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-}
-
-# run_some NAME CTEST_OPTIONS...: tests of the optimised build that are run
-# apart, counted by the reports of their programs, or as one each.
-run_some() {
-  local name="$1" reports="$PWD/$logs/$1-reports" counts
-  shift
-  rm -rf "$reports"
-  mkdir -p "$reports"
-  export GTEST_OUTPUT="xml:$reports/"
-  stage "test $name" ctest --preset "$tests" "$@" \
-    --output-junit "$reports/ctest.junit" --test-output-size-passed 1000000
-  counts="$(python3 tools/count_tests.py "$reports")" || counts="0 1 0"
+  stage "$name" "$@"
+  if [[ $? -eq 124 ]]; then
+    left_out+=("$name: not done in time")
+    counts="0 $(grep -cE '\*\*\*(Failed|Exception)' "$logs/${name// /-}.log") 0"
+  elif [[ ! -e $reports/ctest.junit ]]; then
+    counts="0 1 0" # It was not even built.
+  else
+    [[ ${CI:-} == true ]] && reasons=(tests/skips.txt)
+    counts="$(python3 tools/count_tests.py "$reports" "${reasons[@]}")" \
+      || counts="0 1 0"
+  fi
   echo "$counts" | tail -n +2 | sed 's/^/    | /'
   # shellcheck disable=SC2086 # three numbers
   set -- ${counts%%$'\n'*}
@@ -155,9 +154,8 @@ build_released() {
     cd "$released/source" || exit
     export CCACHE_BASEDIR="$PWD"
     tools/setup.sh build || exit
-    cmake --preset tests -B build/tests \
-      && cmake --build build/tests -j "$jobs" --target trouped troupe \
-        troupe-proxy
+    in_time cmake --preset tests -B build/tests \
+      && in_time cmake --build build/tests --target trouped troupe troupe-proxy
   )
 }
 
@@ -168,14 +166,14 @@ take_over() {
     return
   fi
   TEST_OLD_BIN="$PWD/$released/source/build/tests/bin" \
-    run_some upgrade -R '^system_upgrade$'
+    run_tests "taking over" upgrade ctest --preset upgrade
 }
 
-# count_faults PRESET REPORT: only with the optimised programs all tests run.
+# Only with the optimised programs all tests run.
 count_faults() {
-  local table="$logs/$1-faults.txt" goals=()
-  [[ $1 == tests* && $1 != *san ]] && goals=("$factor")
-  if ! python3 tools/fault_summary.py "$2" "${goals[@]}" >"$table"; then
+  local table="$logs/tests-faults.txt"
+  if ! python3 tools/fault_summary.py "$logs/$tests/ctest.junit" "$factor" \
+    >"$table"; then
     echo "FAILED: fewer faults were injected than there should be"
     failed=$((failed + 1))
   fi
@@ -195,7 +193,6 @@ fuzz() {
 
 fuzz_all() {
   local program
-  must "build fuzzers" build fuzz fuzzers
   for program in build/fuzz/tests/fuzz/fuzz_*; do
     [[ -x $program && ! -d $program ]] || continue
     program="${program##*fuzz_}"
@@ -204,14 +201,16 @@ fuzz_all() {
   done
 }
 
-# sanitize PRESET PROGRAM...: builds and runs test programs with fewer rounds:
-# it is memory and threads that are looked at here.
-sanitize() {
-  local preset="$1"
+# optional SECONDS NAME COMMAND...: one that need not be done.
+optional() {
+  local wanted="$1"
   shift
-  must "build $preset" build "$preset" "$@"
-  TEST_KILLS=40 TEST_CYCLES=60 run_tests "$preset" \
-    -R "^($(IFS='|'; echo "$*"))\$"
+  time_for "$wanted" "$2" && "$@"
+}
+
+# workflow NAME PRESET: configures, builds, tests.
+workflow() {
+  run_tests "$1" "$2" in_time cmake --workflow --preset "$2"
 }
 
 finish() {
@@ -226,46 +225,35 @@ finish() {
 mkdir -p "$logs"
 must "setup" tools/setup.sh check
 proof "check sources" tools/check.sh --fast
-tests=tests
-[[ $factor -eq 1 ]] || tests="tests-long"
-must "build $tests" build "$tests"
-run_tests "$tests" -LE '^vm$'
-[[ $factor -eq 1 ]] || fuzz_all
+workflow "all tests" "$tests"
+[[ -e $logs/$tests/ctest.junit ]] || finish
+count_faults
 [[ $quick == no ]] || finish
 
-# Cheap ones first.
-sanitized=(unit_config unit_ipam unit_ports unit_netns unit_drivers
-  unit_persistence unit_testing unit_actors sim_replays unit_tools unit_remote
-  fault_sweep system_kill system_leak system_repair system_publish
-  system_remote system_cli)
+# Ordered by what they have found, and what they cost. The seconds are those
+# with all compiled before; one that takes longer than there is time is ended.
 if ! git cat-file -e "$release^{commit}" 2>/dev/null; then
   left_out+=("taking over from release $release, which this clone lacks")
-elif time_for 1500 "taking over from the newest release"; then
-  take_over
+else
+  time_for 300 "taking over from release $release" && take_over
 fi
-if [[ $few == yes ]]; then
-  sanitize tests-asan "${sanitized[@]:0:5}"
-  finish
-fi
-if time_for 1500 "ASan and UBSan: ${sanitized[*]}"; then
-  sanitize tests-asan "${sanitized[@]}"
-elif time_for 600 "ASan and UBSan, not even of parts"; then
-  sanitize tests-asan "${sanitized[@]:0:5}"
-fi
-threaded=(unit_actors system_repair)
-if time_for 600 "Debian 12's own kernel in an emulated machine"; then
-  run_some vm -L '^vm$'
-fi
-if time_for 900 "ThreadSanitizer: ${threaded[*]}"; then
-  sanitize tests-tsan "${threaded[@]}"
-fi
-if time_for 360 "clang-tidy of what changed"; then
-  proof "clang-tidy" env TIDY_SECONDS=300 tools/check.sh --tidy
-fi
-if time_for 400 "every header alone"; then
-  proof "headers alone" tools/check.sh --headers
-fi
-if time_for 900 "the build that README shows"; then
-  proof "build as in README" build release trouped troupe troupe-proxy
+optional 700 workflow "ASan and UBSan" tests-asan
+[[ -x build/tests-asan/bin/trouped ]] \
+  && optional 500 run_tests "ASan and UBSan: the daemon" system-asan \
+    in_time ctest --preset system-asan
+optional 60 workflow "fuzzers" fuzz
+[[ $factor -eq 1 ]] || fuzz_all
+optional 60 proof "every header alone" in_time cmake --workflow --preset headers
+optional 60 proof "build as in README" in_time cmake --workflow --preset programs
+if [[ ${CI:-} == true ]]; then
+  left_out+=("ThreadSanitizer" "clang-tidy"
+    "Debian 12's kernel in an emulated machine (tests/vm)")
+else
+  optional 600 workflow "ThreadSanitizer" tests-tsan
+  [[ -x build/tests-tsan/bin/trouped ]] \
+    && optional 200 run_tests "ThreadSanitizer: the daemon" system-tsan \
+      in_time ctest --preset system-tsan
+  optional 330 proof "clang-tidy" env TIDY_SECONDS=300 tools/check.sh --tidy
+  optional 1500 run_tests "emulated machine" vm ctest --preset vm
 fi
 finish

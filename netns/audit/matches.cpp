@@ -34,10 +34,7 @@ using tracking = sample_packet::tracking;
 
 template <class Info>
 Info info_of(const audit_attributes& x) {
-  auto memory = x.bytes(NFTA_MATCH_INFO);
-  auto result = Info{};
-  std::memcpy(&result, memory.data(), std::min(memory.size(), sizeof result));
-  return result;
+  return beginning_of<Info>(x.bytes(NFTA_MATCH_INFO));
 }
 
 match match_group(const xt_devgroup_info& x, const sample_packet& packet) {

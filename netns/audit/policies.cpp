@@ -29,8 +29,7 @@ bool wants_in_vain(const audit_message& policy,
   auto templates
     = policy.attributes(sizeof(xfrm_userpolicy_info)).bytes(XFRMA_TMPL);
   while (templates.size() >= sizeof(xfrm_user_tmpl)) {
-    auto x = xfrm_user_tmpl{};
-    std::memcpy(&x, templates.data(), sizeof x);
+    auto x = beginning_of<xfrm_user_tmpl>(templates);
     if (x.optional == 0 && !states.contains(x.id.daddr.a4))
       return true;
     templates.remove_prefix(sizeof x);
@@ -113,16 +112,11 @@ find_queues(const std::vector<audit_link>& links,
     auto head = message.head<tcmsg>();
     auto attributes = message.attributes(sizeof head);
     auto kind = attributes.text(TCA_KIND);
-    auto limit = tc_fifo_qopt{};
     auto options = attributes.bytes(TCA_OPTIONS);
-    std::memcpy(&limit, options.data(), std::min(options.size(), sizeof limit));
+    auto limit = beginning_of<tc_fifo_qopt>(options);
     auto is_fifo = kind == "pfifo" || kind == "bfifo";
-    auto loses_all = kind == "netem" && [&] {
-      auto netem = tc_netem_qopt{};
-      std::memcpy(&netem, options.data(),
-                  std::min(options.size(), sizeof netem));
-      return netem.loss == UINT32_MAX;
-    }();
+    auto loses_all = kind == "netem"
+                     && beginning_of<tc_netem_qopt>(options).loss == UINT32_MAX;
     if (head.tcm_parent != TC_H_ROOT
         || !(kind == "blackhole" || loses_all || (is_fifo && limit.limit == 0)))
       continue;

@@ -13,9 +13,7 @@ namespace troupe::netns {
 namespace {
 
 ip_address address_of(int family, std::string_view bytes) {
-  auto memory = std::array<uint8_t, 16>{};
-  std::memcpy(memory.data(), bytes.data(),
-              std::min(bytes.size(), memory.size()));
+  const auto memory = beginning_of<std::array<uint8_t, 16>>(bytes);
   return ip_address::from_bytes(
     family == AF_INET ? ip_family::v4 : ip_family::v6, memory.data());
 }

@@ -16,6 +16,16 @@
 /// A second, smaller reader of netlink, for the audit alone. Private to netns.
 namespace troupe::netns {
 
+/// What the bytes begin with; what they lack, or all if there are none, is
+/// zero.
+template <class T>
+T beginning_of(std::string_view bytes) {
+  auto result = T{};
+  // memcpy must not be given the null pointer of an empty view.
+  bytes.copy(reinterpret_cast<char*>(&result), sizeof result);
+  return result;
+}
+
 /// The attributes in a piece of memory; looks at it anew for each question.
 class audit_attributes {
 public:
@@ -56,9 +66,7 @@ public:
   /// The fixed header.
   template <class Head>
   Head head() const {
-    auto result = Head{};
-    std::memcpy(&result, body_.data(), std::min(sizeof result, body_.size()));
-    return result;
+    return beginning_of<Head>(body_);
   }
 
   /// The attributes behind a fixed header of that size.

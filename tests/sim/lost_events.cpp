@@ -34,7 +34,8 @@ std::string lose_and_look() {
       if (auto done = system.call(x); !done)
         return done.error().message;
   }
-  for (const auto& link : system.world->view().namespaces.front().links)
+  const auto seen = system.world->view();
+  for (const auto& link : seen.namespaces.front().links)
     if (link.info.name.starts_with("trp"))
       (void)system.world->delete_link("", link.info.name);
   if (wrong_in(system).empty())

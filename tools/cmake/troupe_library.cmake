@@ -26,6 +26,12 @@ function(troupe_library folder)
     set_target_properties(${target} PROPERTIES
       UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
+  if(TROUPE_COVERAGE AND NOT folder MATCHES "^(config|testing|host_check)$")
+    # With counters that are relocated, %c keeps those of a killed process.
+    target_compile_options(${target} PRIVATE -fprofile-instr-generate
+      -fcoverage-mapping "SHELL:-mllvm -runtime-counter-relocation")
+    target_link_options(${target} PUBLIC -fprofile-instr-generate)
+  endif()
   set_property(GLOBAL APPEND PROPERTY TROUPE_LIBRARIES ${target})
 endfunction()
 
@@ -44,6 +50,9 @@ endfunction()
 set(TROUPE_TEST_FACTOR 1 CACHE STRING
     "How many times the usual number of random cases and faults are tested")
 math(EXPR TROUPE_TEST_TIMEOUT "600 * ${TROUPE_TEST_FACTOR}")
+if(TROUPE_SANITIZE)
+  math(EXPR TROUPE_TEST_TIMEOUT "3 * ${TROUPE_TEST_TIMEOUT}")
+endif()
 
 # troupe_test(<name> [LABEL unit|sim|fault|system] SOURCES ... LINKS ...) makes
 # a GoogleTest program and registers it with CTest as one test.
@@ -68,5 +77,5 @@ endfunction()
 # What sanitizers need to know, in every test, and how much is tested.
 function(troupe_test_environment name)
   set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "TEST_FACTOR=${TROUPE_TEST_FACTOR};ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
+    "TEST_FACTOR=${TROUPE_TEST_FACTOR};ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1;UBSAN_OPTIONS=print_stacktrace=1:suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/ubsan.supp;TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/cmake/tsan.supp")
 endfunction()

@@ -1,6 +1,7 @@
 // Kills the real daemon at random instants under concurrent clients, and looks
 // whether anything was lost or left.
 
+#include "troupe/tests/fixtures/slowness.hpp"
 #include "troupe/tests/system/harness/system_test.hpp"
 #include "troupe/tests/system/harness/traffic.hpp"
 #include "troupe/tests/system/kill/client.hpp"
@@ -63,8 +64,9 @@ protected:
     return kills;
   }
 
+  // A slow daemon needs longer to do something.
   std::chrono::microseconds random_pause(unsigned most_us) {
-    return std::chrono::microseconds{random_() % most_us};
+    return patient(std::chrono::microseconds{random_() % most_us});
   }
 
   // The daemon's lists against the books of all clients.
