@@ -3,8 +3,8 @@
 # Usage: tools/test.sh [-q] [--minutes N] [--long]
 #   -q           quick: the optimised build only, without sanitizers and what
 #                else takes long
-#   --long       ten times as many random cases and faults, and each fuzzer for
-#                a minute; an hour or two
+#   --long       ten times as many random cases and faults, each fuzzer for a
+#                minute, and calls left out of the sources; some hours
 #   --minutes N  be done after N minutes: what has no time is left out, and
 #                named
 # Stages are workflow presets of CMake. With CI=true a skipped test is a failure,
@@ -228,6 +228,8 @@ proof "check sources" tools/check.sh --fast
 workflow "all tests" "$tests"
 [[ -e $logs/$tests/ctest.junit ]] || finish
 count_faults
+[[ $factor -eq 1 ]] || proof "calls left out" tests/bugs/mutants.py run \
+  build/mutants --build --sample 600
 [[ $quick == no ]] || finish
 
 # Ordered by what they have found, and what they cost. The seconds are those

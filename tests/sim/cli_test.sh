@@ -40,6 +40,7 @@ expect 2 "write numbers like" --seed 1 --keep 3-
 expect 2 "see troupe-sim --help" --sead 1
 expect 2 "write report" --runs 1 --json "$work/none/report.json"
 expect 3 "more than 10 %" --runs 1 --require-coverage
+expect 0 "troupe-sim 0" --version
 
 "$sim" --runs 2 --json "$work/a.json" --junit "$work/a.xml" >/dev/null \
   || failed=1
@@ -58,4 +59,16 @@ if [[ "$("$sim" --seed 77 -v | grep -v ' s$' | md5sum)" \
   echo "FAILED: seed 77 does not repeat itself"
   failed=1
 fi
+# Without it there is none.
+[[ "$("$sim" --runs 2 --table)" == *"kernel-fail"* ]] || failed=1
+[[ "$("$sim" --runs 2)" != *"kernel-fail"* ]] || failed=1
+
+# Every option stands above. (--shrink needs a run that fails: seeded_bugs.)
+while read -r option; do
+  [[ $option == --shrink ]] && continue
+  if ! grep -v '^#' "$0" | grep -qE -- "$option( |\$|\)|\")"; then
+    echo "FAILED: no test gives $option"
+    failed=1
+  fi
+done < <("$sim" --help | sed -nE 's/^  (-[a-z-]+).*/\1/p' | grep -vx -- -h)
 exit $failed

@@ -385,10 +385,11 @@ std::string sim_world::disagreement(look& at, size_t i) {
   if (must.open)
     return {};
   auto server = seen.answered ? owner_of(at, seen.at) : -1;
-  auto own = ip(neighbour_address(flows_[i].v6));
+  auto is_seen_rightly = [&] {
+    return must.seen_as.empty() || seen.seen_as == ip(must.seen_as);
+  };
   // One made while the port was between proxy and rules may stay there.
-  if (flows_[i].tcp && server == must.server && must.keeps_source
-      && seen.seen_as != own) {
+  if (flows_[i].tcp && server == must.server && !is_seen_rightly()) {
     give_up(at, i);
     seen = send(at, i, false);
     server = seen.answered ? owner_of(at, seen.at) : -1;
@@ -399,8 +400,9 @@ std::string sim_world::disagreement(look& at, size_t i) {
            + std::to_string(must.server) + ", is by " + std::to_string(server)
            + "\n";
   }
-  if (must.keeps_source && seen.seen_as != own)
-    return flows_[i].text() + ": is seen as " + to_string(seen.seen_as) + "\n";
+  if (server >= 0 && !is_seen_rightly())
+    return flows_[i].text() + ": must be seen as " + must.seen_as + ", is as "
+           + to_string(seen.seen_as) + "\n";
   return {};
 }
 

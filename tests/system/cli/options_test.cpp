@@ -1,6 +1,7 @@
-// Each option of each command, and each of the daemon: what it is for happens
-// with it, and does not without. An option that has no line here fails.
+// Each option of each command: what it is for happens with it, and does not
+// without. An option that has no line here fails.
 
+#include "troupe/tests/fixtures/help_page.hpp"
 #include "troupe/tests/system/harness/system_test.hpp"
 
 #include <set>
@@ -197,32 +198,6 @@ std::vector<option_case> all_cases() {
 }
 
 // -- what there is ------------------------------------------------------------
-
-/// One page of help: the names under `Subcommands:`, and the options.
-struct help_page {
-  words commands, options;
-};
-
-help_page read_help(const std::string& text) {
-  auto result = help_page{};
-  auto in_commands = false;
-  auto in = std::istringstream{text};
-  for (auto line = std::string{}; std::getline(in, line);) {
-    if (line.empty())
-      in_commands = false;
-    else if (line == "Subcommands:")
-      in_commands = true;
-    if (line.size() < 3 || line.substr(0, 2) != "  " || line[2] == ' ')
-      continue;
-    auto end = line.find_first_of(" ,", 2);
-    auto name = line.substr(2, end - 2);
-    if (in_commands)
-      result.commands.push_back(name);
-    else if (name.front() == '-' && name != "-h")
-      result.options.push_back(name);
-  }
-  return result;
-}
 
 /// All options, as `COMMAND OPTION`.
 std::set<std::string>

@@ -224,11 +224,12 @@ TEST_F(FirewallRepair, ThereIsNoInstantWithoutRules) {
   }};
   for (int i = 0; i < 30; ++i) {
     load();
-    std::this_thread::sleep_for(20ms);
+    std::this_thread::sleep_for(20ms); // Some packets between two of them.
   }
   stop = true;
   sampler.join();
-  std::this_thread::sleep_for(300ms);
+  for (auto i = 0; i < 500 && servers.datagrams() - before < sent; ++i)
+    std::this_thread::sleep_for(10ms);
   EXPECT_GE(sent, 500);
   EXPECT_EQ(servers.datagrams() - before, sent);
   EXPECT_EQ(open, 0);

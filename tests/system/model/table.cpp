@@ -29,6 +29,11 @@ expectation answered_by(int server, std::initializer_list<int> serials) {
   return result;
 }
 
+// Of a sandbox, in the network that its packets leave by.
+std::string own_address(const state& now, const flow& f, int way) {
+  return address_of(way, now.find(f.from, way)->address, f.v6);
+}
+
 expectation to_inside(const state& now, const flow& f) {
   const auto& n = now.networks[static_cast<size_t>(f.network)];
   if (f.v6 && !n.v6)
@@ -38,19 +43,27 @@ expectation to_inside(const state& now, const flow& f) {
     if (number != f.network || who.address != f.address)
       continue;
     auto there = answered_by(sandbox, {who.serial});
-    if (f.from == from_host || f.from == sandbox)
+    const auto gateway = address_of(number, 1, f.v6);
+    if (f.from == from_host || f.from == sandbox) {
+      there.seen_as
+        = f.from == from_host ? gateway : address_of(number, who.address, f.v6);
       return there;
+    }
     if (f.from == from_neighbour) {
-      there.keeps_source = true;
+      there.seen_as = neighbour_address(f.v6);
       return lets_in(n, who, f) ? there : expectation{};
     }
-    if (const auto* beside = now.find(f.from, number))
-      return n.icc ? answered_by(sandbox, {who.serial, beside->serial})
-                   : expectation{};
+    if (const auto* beside = now.find(f.from, number)) {
+      there = answered_by(sandbox, {who.serial, beside->serial});
+      there.seen_as = own_address(now, f, number);
+      return n.icc ? there : expectation{};
+    }
     auto way = now.gateway(f.from, f.v6);
     if (way < 0 || !lets_in(n, who, f))
       return {};
-    return answered_by(sandbox, {who.serial, now.find(f.from, way)->serial});
+    there = answered_by(sandbox, {who.serial, now.find(f.from, way)->serial});
+    there.seen_as = own_address(now, f, way);
+    return there;
   }
   return {};
 }
@@ -72,7 +85,9 @@ expectation to_port(const state& now, const flow& f) {
       if (x.host != f.port || x.tcp != f.tcp || !is_at(x.at, f))
         continue;
       auto there = answered_by(sandbox, {who.serial, x.serial});
-      there.keeps_source = f.from == from_neighbour && (n.v6 || !f.v6);
+      if (f.from == from_neighbour)
+        there.seen_as = n.v6 || !f.v6 ? neighbour_address(f.v6)
+                                      : address_of(number, 1, false);
       if (f.from >= from_neighbour)
         return there;
       auto way = now.gateway(f.from, f.v6);
@@ -95,7 +110,12 @@ expectation to_neighbour(const state& now, const flow& f) {
   auto way = now.gateway(f.from, f.v6);
   if (way < 0)
     return {};
-  return answered_by(from_neighbour, {now.find(f.from, way)->serial});
+  auto there = answered_by(from_neighbour, {now.find(f.from, way)->serial});
+  const auto is_translated
+    = now.networks[static_cast<size_t>(way)].how != mode::routed;
+  there.seen_as
+    = is_translated ? uplink_address(f.v6) : own_address(now, f, way);
+  return there;
 }
 
 std::string name_of(int who) {

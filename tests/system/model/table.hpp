@@ -106,7 +106,7 @@ struct flow {
 struct expectation {
   bool open = false; ///< Nothing is promised.
   int server = -1; ///< Who answers: a sandbox or `from_neighbour`; -1: nobody.
-  bool keeps_source = false; ///< The server sees the client's own address.
+  std::string seen_as; ///< The client's address there; empty: any.
   /// Which objects it depends on. While they stay, so do its connections.
   std::string path;
 };

@@ -1,5 +1,8 @@
 #include "fixture.hpp"
+#include <set>
+#include <sstream>
 
+#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -8,7 +11,17 @@ namespace {
 
 using namespace test;
 
-class ProxyLife : public ports_test {};
+class ProxyLife : public ports_test {
+protected:
+  /// Options behind those that it is started with.
+  void add_options(const std::string& options) {
+    const auto script = run_dir() + "/with-options";
+    std::ofstream{script} << "#!/bin/sh\nexec " << settings.program
+                          << " \"$@\" " << options << "\n";
+    ASSERT_EQ(::chmod(script.c_str(), 0755), 0);
+    settings.program = script;
+  }
+};
 
 // Where root of a user namespace has no other user to become, it stays root.
 bool has_user_nobody() {
@@ -77,6 +90,7 @@ TEST_F(ProxyLife, EndsWhenNobodyNeedsIt) {
         .has_value());
     pid = proxy_pid();
   }
+  // Longer than it stays without ports: what is tested is that it does not end.
   std::this_thread::sleep_for(std::chrono::milliseconds{2'500});
   ASSERT_FALSE(is_gone(pid)) << "it holds a port";
   {
@@ -231,11 +245,7 @@ TEST_F(ProxyLife, AddsAllOrNothing) {
 
 TEST_F(ProxyLife, ComesThroughWithoutDescriptors) {
   auto server = tcp_server{"172.19.0.2", 80, echo};
-  auto script = run_dir() + "/few";
-  std::ofstream{script} << "#!/bin/sh\nexec " << settings.program
-                        << " \"$@\" --descriptors 40\n";
-  ASSERT_EQ(::chmod(script.c_str(), 0755), 0);
-  settings.program = script;
+  add_options("--descriptors 40");
   auto proxy = netns::make_proxy_client(settings);
   ASSERT_TRUE(
     publish(*proxy, protocol::tcp, "127.0.0.1", 8080, "172.19.0.2", 80)
@@ -264,6 +274,57 @@ TEST_F(ProxyLife, ComesThroughWithoutDescriptors) {
     return fd && send_all(fd.get(), "again") && read_some(fd.get()) == "again";
   }));
   EXPECT_EQ(proxy_pid(), pid);
+}
+
+// What it is started with, and what its other tests give it, is all there is.
+TEST_F(ProxyLife, OptionsAreAllTried) {
+  const auto usage = run_dir() + "/usage";
+  const auto command = settings.program + " 2>" + usage;
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 2);
+  auto file = std::ifstream{usage};
+  auto found = std::set<std::string>{};
+  for (auto word = std::string{}; file >> word;)
+    if (auto at = word.find("--"); at != std::string::npos)
+      found.insert(word.substr(at));
+  // Directory, descriptor and time to idle: each test, EndsWhenNobodyNeedsIt.
+  EXPECT_EQ(found,
+            (std::set<std::string>{"--connections", "--descriptors", "--idle",
+                                   "--ready-fd", "--run-dir", "--user"}));
+}
+
+TEST_F(ProxyLife, BecomesTheUserThatIsNamed) {
+  const auto* user = ::getpwnam("daemon");
+  if (user == nullptr || !has_user_nobody())
+    GTEST_SKIP() << "there is no other user to become";
+  add_options("--user daemon");
+  auto proxy = netns::make_proxy_client(settings);
+  ASSERT_TRUE(proxy->remove({}).has_value());
+  const auto id = std::to_string(user->pw_uid);
+  EXPECT_EQ(status_of(proxy_pid(), "Uid"),
+            id + "\t" + id + "\t" + id + "\t" + id);
+}
+
+TEST_F(ProxyLife, ServesSoManyConnectionsAndNoMore) {
+  auto server = tcp_server{"172.19.0.2", 80, echo};
+  add_options("--connections 3");
+  auto proxy = netns::make_proxy_client(settings);
+  ASSERT_TRUE(
+    publish(*proxy, protocol::tcp, "127.0.0.1", 8080, "172.19.0.2", 80)
+      .has_value());
+  auto clients = std::vector<unique_fd>{};
+  for (auto i = 0; i < 3; ++i) {
+    clients.push_back(dial("127.0.0.1", 8080));
+    send_all(clients.back().get(), "x");
+    EXPECT_EQ(read_some(clients.back().get()), "x") << i;
+  }
+  auto fourth = dial("127.0.0.1", 8080);
+  send_all(fourth.get(), "x");
+  EXPECT_EQ(read_some(fourth.get()), "");
+  clients.clear();
+  EXPECT_TRUE(eventually([] {
+    auto fd = dial("127.0.0.1", 8080);
+    return fd && send_all(fd.get(), "again") && read_some(fd.get()) == "again";
+  }));
 }
 
 TEST_F(ProxyLife, ListensToNoStrangerAndToNoNonsense) {

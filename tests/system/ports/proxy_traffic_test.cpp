@@ -51,6 +51,7 @@ TEST_F(ProxyTraffic, KeepsAHalfClosedConnectionOpen) {
   auto server
     = tcp_server{"172.19.0.2", 80, [&](int fd) {
                    auto question = read_all(fd);
+                   // While the connection is half closed.
                    std::this_thread::sleep_for(std::chrono::milliseconds{50});
                    send_all(fd, question + answer);
                  }};

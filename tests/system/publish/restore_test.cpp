@@ -25,7 +25,9 @@ TEST_F(Publish, OneMissingHostAddressDoesNotCloseTheOtherPorts) {
             0);
   daemon().kill();
   ASSERT_EQ(run({"pkill", "-x", "troupe-proxy"}).code, 0);
-  std::this_thread::sleep_for(300ms);
+  for (auto i = 0; i < 500 && run({"pgrep", "-x", "troupe-proxy"}).code == 0;
+       ++i)
+    std::this_thread::sleep_for(20ms);
   ASSERT_EQ(daemon().start(), "");
   reconnect();
   EXPECT_NE(reach(street_, kind::tcp, ip(uplink_v4), 8080), "");

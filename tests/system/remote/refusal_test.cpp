@@ -243,7 +243,7 @@ TEST_F(RemoteRefusal, AServerThatHangsUpEndsNoClient) {
       auto polled = pollfd{server->get(), POLLIN, 0};
       (void)::poll(&polled, 1, 100);
       auto peer = netns::unique_fd{::accept(server->get(), nullptr, nullptr)};
-      if (peer)
+      if (peer) // Hangs up at another moment each time.
         std::this_thread::sleep_for(std::chrono::milliseconds{n % 5});
     }
   }};

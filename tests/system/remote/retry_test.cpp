@@ -37,7 +37,9 @@ protected:
     });
   }
 
-  // Has the daemon's front got this many requests in work?
+  // Until the request is with the front, which nothing tells while the daemon
+  // stands still. Were this too short, it would be sent again from the
+  // beginning: the test would see less, and not fail.
   void let_it_arrive() {
     std::this_thread::sleep_for(300ms);
   }
@@ -90,7 +92,7 @@ TEST_F(Break, ManyBreaksLoseAndRepeatNothing) {
   auto stop = std::atomic<bool>{false};
   auto breaker = std::thread{[&] {
     while (!stop) {
-      std::this_thread::sleep_for(400ms);
+      std::this_thread::sleep_for(400ms); // The pace of the breaks.
       network.cut();
     }
   }};

@@ -163,7 +163,8 @@ TEST_F(life_cycle, AnEndpointSurvivesTheRemovalOfItsSandbox) {
   make_sandbox("new");
   ASSERT_EQ(outcome(join_endpoint{"web", "ep1", "new"}), "ok");
   const auto built = fingerprint(*machine.world, true);
-  // The driver looks after the links of the old sandbox half a second later.
+  // The driver looks after the links of the old sandbox half a second later,
+  // and must do nothing then.
   std::this_thread::sleep_for(std::chrono::milliseconds{700});
   EXPECT_EQ(fingerprint(*machine.world, true), built);
 }

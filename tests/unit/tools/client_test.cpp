@@ -245,8 +245,15 @@ TEST_F(Client, UnsubscribesInsideItsHandler) {
   EXPECT_TRUE(eventually([&seen] {
     return seen == 1;
   }));
+  // A subscriber that comes later gets its events later.
+  auto others = std::atomic<int>{0};
+  ASSERT_TRUE(link->subscribe([&others](const event&) {
+    ++others;
+  }));
   backend_->publish("network", "create", "web");
-  std::this_thread::sleep_for(50ms);
+  EXPECT_TRUE(eventually([&others] {
+    return others == 1;
+  }));
   EXPECT_EQ(seen, 1);
 }
 

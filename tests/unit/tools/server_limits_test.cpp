@@ -135,6 +135,7 @@ TEST_F(ServerLimits, WaitsForTheBackendLongerThanForAClient) {
   ASSERT_TRUE(eventually([this] {
     return backend_->held() == 1;
   }));
+  // Longer than any of the server's own limits, which is what is tested.
   std::this_thread::sleep_for(std::chrono::milliseconds{2'700});
   backend_->release();
   EXPECT_EQ(c.receive().status, 200);
@@ -155,7 +156,7 @@ TEST_F(ServerLimits, ClosesOnClientsThatDripTheirRequest) {
   auto open = c.send("GET /v1/status HTTP/1.1\r\nX: ");
   auto drops = 0;
   for (; open && drops < 600; ++drops) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    std::this_thread::sleep_for(std::chrono::milliseconds{100}); // A slow one.
     open = c.send("a");
   }
   EXPECT_LT(drops, 600);
