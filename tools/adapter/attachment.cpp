@@ -245,8 +245,8 @@ result<void> detach(daemon_link& daemon, const attachment_id& id) {
       ++others;
       continue;
     }
-    if (sandbox->endpoints.size() == 1)
-      break;
+    // By itself, not with its sandbox: it ends in one step of its own, which
+    // self-repair cannot come between.
     auto left = daemon.ask<done>(remove_endpoint{{}, endpoint.value, true});
     if (!left && left.error().code != ec::not_found)
       return fail(std::move(left.error()));

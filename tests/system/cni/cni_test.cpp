@@ -420,6 +420,25 @@ TEST_F(Cni, ADelOutlivesAnAddThatWasKilled) {
   EXPECT_EQ(doctor(), "");
 }
 
+// Without the plugin: self-repair sees the link go before the record has gone,
+// and may build it again.
+TEST_F(Cni, ANamespaceOfOthersIsLeftAsItWas) {
+  auto path = make_namespace("c1");
+  create_network("front");
+  for (auto i = 0; i < 200; ++i) {
+    must("POST", "/v1/sandboxes",
+         {{"spec", {{"name", "s"}, {"netns_path", path}}}});
+    attach("front", "s");
+    must("DELETE", "/v1/sandboxes/s");
+    auto left = interfaces_inside(path);
+    for (auto wait = 0; wait < 500 && !left.empty(); ++wait) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{10});
+      left = interfaces_inside(path);
+    }
+    ASSERT_TRUE(left.empty()) << "round " << i;
+  }
+}
+
 TEST_F(Cni, GcRemovesWhatIsNotNamed) {
   for (const auto* name : {"c1", "c2", "c3"})
     make_namespace(name);
