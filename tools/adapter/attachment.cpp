@@ -2,7 +2,7 @@
 
 #include "troupe/config/model/id.hpp"
 
-#include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace troupe::adapter {
@@ -123,11 +123,21 @@ find_or_make_sandbox(daemon_link& daemon, const attachment_id& id,
   return make_sandbox(daemon, id, where);
 }
 
-/// @param others how many interfaces the container has.
-endpoint_spec endpoint_of(const wanted_attachment& wanted, size_t others) {
+/// `eth0` before `eth1`, in whatever order they come.
+int rank_of(const std::string& interface) {
+  constexpr auto digits = "0123456789";
+  auto begin = interface.find_last_not_of(digits);
+  auto number
+    = begin == std::string::npos ? interface : interface.substr(begin + 1);
+  auto result = 0;
+  std::from_chars(number.data(), number.data() + number.size(), result);
+  return -result;
+}
+
+endpoint_spec endpoint_of(const wanted_attachment& wanted) {
   auto spec = wanted.endpoint;
-  if (wanted.keeps_gateway)
-    spec.priority = -static_cast<int>(others);
+  if (wanted.ranks_by_name)
+    spec.priority = rank_of(wanted.id.interface);
   spec.name = endpoint_name(wanted.id);
   spec.options["com.docker.network.endpoint.ifname"] = wanted.id.interface;
   spec.labels[std::string{runtime_label}] = wanted.id.runtime;
@@ -194,9 +204,8 @@ result<attached> attach(daemon_link& daemon, const wanted_attachment& wanted,
         = existed ? check_free(daemon, *sandbox, wanted.id) : result<void>{};
         !is_free)
       return fail(std::move(is_free.error()));
-    auto endpoint = daemon.ask<endpoint_status>(
-      attach_sandbox{wanted.network, sandbox->spec.id.value,
-                     endpoint_of(wanted, sandbox->endpoints.size())});
+    auto endpoint = daemon.ask<endpoint_status>(attach_sandbox{
+      wanted.network, sandbox->spec.id.value, endpoint_of(wanted)});
     if (endpoint)
       return with_gateways(daemon, std::move(*endpoint), !existed);
     failure = std::move(endpoint.error());

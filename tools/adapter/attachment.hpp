@@ -13,9 +13,9 @@ struct wanted_attachment {
   attachment_id id;
   std::string network;    ///< Reference of ours.
   endpoint_spec endpoint; ///< Name and labels are filled in.
-  /// The container's first interface leads out, not the one of the network
-  /// that comes first by name.
-  bool keeps_gateway = true;
+  /// Of several interfaces the one with the lowest number in its name leads
+  /// out, not that of the network that comes first by name.
+  bool ranks_by_name = true;
 };
 
 /// What became of it.
