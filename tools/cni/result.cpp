@@ -64,8 +64,10 @@ void convert_addresses(json& result, const std::string& version) {
     if (is_at_least(version, "1.0.0")) {
       x.erase("version");
     } else if (!x.contains("version")) {
-      auto text = x.value("address", "");
-      x["version"] = text.find(':') == std::string::npos ? "4" : "6";
+      auto is_v6
+        = x.contains("address") && x["address"].is_string()
+          && x["address"].get<std::string>().find(':') != std::string::npos;
+      x["version"] = is_v6 ? "6" : "4";
     }
   }
 }

@@ -461,6 +461,38 @@ TEST_F(Cni, GcRemovesWhatIsNotNamed) {
   EXPECT_EQ(interfaces_inside("/run/netns/c3").size(), 1U);
 }
 
+TEST_F(Cni, IsInstalledByTheCommandLine) {
+  auto where = daemon().dir() + "/host";
+  auto install = [&](std::vector<std::string> more) {
+    auto words = std::vector<std::string>{
+      "cni",        "install",        "--network", "front",
+      "--conf-dir", where + "/net.d", "--bin-dir", where + "/bin"};
+    words.insert(words.end(), more.begin(), more.end());
+    return daemon().troupe(words);
+  };
+  auto installed = install({});
+  ASSERT_EQ(installed.code, 0) << installed.err;
+  auto path = where + "/net.d/10-front.conflist";
+  EXPECT_EQ(installed.out, path + "\n");
+  EXPECT_EQ(install({}).code, 0);
+  auto list = json::parse(read_file(path));
+  // As a runtime makes a request of it.
+  auto config = list["plugins"][0];
+  config["name"] = list["name"];
+  config["cniVersion"] = list["cniVersion"];
+  make_namespace("c1");
+  EXPECT_FALSE(add("c1", config).address().empty());
+  auto version = run({where + "/bin/troupe-cni"}, {"CNI_COMMAND=VERSION"});
+  EXPECT_EQ(version.code, 0) << version.err;
+  // What somebody else wrote there stays.
+  std::ofstream{path} << "{}";
+  EXPECT_EQ(install({}).code, 4);
+  EXPECT_EQ(read_file(path), "{}");
+  EXPECT_EQ(install({"--force"}).code, 0);
+  EXPECT_EQ(json::parse(read_file(path)), list);
+  EXPECT_EQ(daemon().troupe({"cni", "install", "--network", "a/b"}).code, 2);
+}
+
 TEST_F(Cni, ManyAtOnce) {
   constexpr auto count = 8;
   for (auto i = 0; i < count; ++i)

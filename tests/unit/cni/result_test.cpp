@@ -75,6 +75,8 @@ TEST(CniResult, ExtendsWhatWasThere) {
   // Nonsense of another plugin is no reason to fall over.
   auto odd = json{{"ips", 3}, {"interfaces", "x"}, {"dns", nullptr}};
   EXPECT_EQ(result_of(sample(), "1.0.0", odd)["ips"].size(), 2U);
+  odd = {{"ips", {1, {{"address", 3}}}}};
+  EXPECT_EQ(result_of(sample(), "0.4.0", odd)["ips"].size(), 4U);
 }
 
 TEST(CniResult, SaysNoRouteThatIsNotThere) {
