@@ -21,6 +21,11 @@ test_packages=(
   # tests/vm: the virtual machine, and what unpacks its kernel
   busybox-static cpio kmod qemu-system-x86 seabios zstd
 )
+# tests/system/runtimes. Where a service manager works they would become
+# services of the machine: there they are used if they are installed.
+if [[ ! -d /run/systemd/system ]]; then
+  test_packages+=(containerd containernetworking-plugins podman runc)
+fi
 check_packages=(clang-tidy shellcheck)
 
 group="${1:-test}"

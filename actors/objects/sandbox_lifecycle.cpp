@@ -121,8 +121,7 @@ void sandbox_state::close_after_drop(promise<done> reply) {
                                settle();
                                self->quit();
                              }};
-  if (!is_adopted())
-    announce_doomed();
+  announce_doomed();
   close_pin(one_less); // on two threads
   dismiss_endpoints(one_less);
 }
@@ -161,7 +160,8 @@ void sandbox_state::raze_adopted(std::function<void(result<void>)> next) {
 }
 
 /// A namespace of ours dies and takes its links along, unless a process keeps
-/// it: the drivers look after that.
+/// it; in one of somebody else's a comparison that was under way may have built
+/// again what was removed there. The drivers look after both.
 void sandbox_state::announce_doomed() {
   for (const auto& x : table.all()) {
     const auto& who = members.at(x.id);

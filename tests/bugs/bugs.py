@@ -262,31 +262,31 @@ RECORDED = [
      """  return BUG ? nullptr : make_unknown(name);
 """, "unit_drivers Registry.AnUnknownDriverBuildsNothing"),
     ("gateway that containers are told ignored",
-     "actors/joined_endpoints.cpp",
+     "actors/objects/joined_endpoints.cpp",
      """    if (const auto* gateway = default_gateway(pool))
 """,
      """    if (const auto* gateway
         = BUG && pool.gateway ? &*pool.gateway : default_gateway(pool))
 """, "unit_actors GatewayChoice.TheContainersGatewayReplacesThePools"),
     ("gateway of two of one network by the order of joining",
-     "actors/joined_endpoints.cpp",
+     "actors/objects/joined_endpoints.cpp",
      """  // Two of one network: not the order of joining, which no record has.
 """,
      """  if (BUG)
     return false;
 """, "unit_actors GatewayChoice.OfTwoOfOneNetworkTheFirstInterface"),
-    ("routes from router advertisements lost", "actors/forwarding.cpp",
+    ("routes from router advertisements lost", "actors/services/firewall/forwarding.cpp",
      """  if (family == ip_family::v6) {
     auto changed""",
      """  if (family == ip_family::v6 && !BUG) {
     auto changed""",
      "unit_actors Forwarding.KeepsRoutesFromRouterAdvertisements"),
-    ("host made a router for everybody", "actors/forwarding.cpp",
+    ("host made a router for everybody", "actors/services/firewall/forwarding.cpp",
      """  if (policy_.drop_others && !router_""",
      """  if (!BUG && policy_.drop_others && !router_""",
      "unit_actors Forwarding.ThatIsSwitchedOnIsForOurNetworksAlone"),
     ("forwarding of the uplink left off at start",
-     "actors/controller_watch.cpp",
+     "actors/controller/watch.cpp",
      """  tell(context->firewall,
        check_firewall{.changed = rules_changed, .elements = rules_changed});
 """,
@@ -295,12 +295,12 @@ RECORDED = [
          check_firewall{.changed = rules_changed, .elements = rules_changed});
 """, "unit_actors "
      "watched_daemon.SwitchesOnWhatWasSwitchedOffBeforeItStarted"),
-    ("pin that was unmounted made anew", "actors/pins.cpp",
+    ("pin that was unmounted made anew", "actors/services/pins.cpp",
      """  if (auto found = find_again(kernel, spec))
 """,
      """  if (auto found = BUG ? std::nullopt : find_again(kernel, spec))
 """, "unit_actors ReconcilePins.FindsLostOnesAgain"),
-    ("connections not looked at after a crash", "actors/firewall_work.cpp",
+    ("connections not looked at after a crash", "actors/services/firewall/work.cpp",
      """  owes_review_ = true;
   auto present""",
      """  if (BUG)
@@ -308,14 +308,14 @@ RECORDED = [
   owes_review_ = true;
   auto present""",
      "unit_testing Connections.AreForgottenByTheNextStartAfterACrash"),
-    ("flush that failed forgotten", "actors/firewall_work.cpp",
+    ("flush that failed forgotten", "actors/services/firewall/work.cpp",
      """  if (done)
     owed_.clear();
 """,
      """  if (done || BUG)
     owed_.clear();
 """, "unit_testing Connections.AreOwedWhileTheKernelRefuses"),
-    ("connections inherited with an address", "actors/firewall_work.cpp",
+    ("connections inherited with an address", "actors/services/firewall/work.cpp",
      """    owe(connections_of(x.address));
 }
 """,
@@ -323,7 +323,7 @@ RECORDED = [
       owe(connections_of(x.address));
 }
 """, "unit_testing Connections.AreNoInheritance"),
-    ("connections kept in routed mode", "actors/firewall_work.cpp",
+    ("connections kept in routed mode", "actors/services/firewall/work.cpp",
      """      if (const auto target = address_of(endpoint, x.host_ip.family()))
 """,
      """      if (const auto target
@@ -332,19 +332,19 @@ RECORDED = [
               : address_of(endpoint, x.host_ip.family()))
 """, "unit_testing Connections.OfARoutedNetworkEndWithTheirPort"),
     ("everybody's connections to a port ended",
-     "actors/connection_book.cpp",
+     "actors/services/firewall/connection_book.cpp",
      """  result.server = target;
 """,
      """  if (!BUG)
     result.server = target;
 """, "unit_testing Connections.EndWithTheirPort"),
     ("proxy's late answer taken for a question",
-     "actors/connection_book.cpp",
+     "actors/services/firewall/connection_book.cpp",
      """  return x.proto == protocol::udp && !is_ours(x.client)
 """,
      """  return !BUG && x.proto == protocol::udp && !is_ours(x.client)
 """, "unit_actors life_cycle.ARestartForgetsWhatTheProxySeemsToHaveBegun"),
-    ("every connection forgotten by a restart", "actors/firewall_work.cpp",
+    ("every connection forgotten by a restart", "actors/services/firewall/work.cpp",
      """  if (had_gap_)
     for""",
      """  if (BUG)
@@ -353,14 +353,14 @@ RECORDED = [
   if (had_gap_)
     for""", "unit_actors life_cycle.ARestartForgetsNoConnections"),
     ("client that sent before the publication kept at the proxy",
-     "actors/firewall.cpp",
+     "actors/services/firewall/firewall.cpp",
      """             work.owe_before(msg.endpoint, all);
 """,
      """             if (!BUG)
                work.owe_before(msg.endpoint, all);
 """, "unit_testing Connections.ThatBeganBeforeTheirPortGoToTheContainer"),
     ("change of rules forgotten when elements cannot be listed",
-     "actors/firewall_check.cpp",
+     "actors/services/firewall/check.cpp",
      """  if (msg.changed)
     work.distrust();
 """,
@@ -368,26 +368,26 @@ RECORDED = [
     work.distrust();
 """, "unit_testing ChangedRules.ComeBackWhenTheElementsCannotBeListed"),
     ("flushed rules kept away when their event is lost",
-     "actors/controller_watch.cpp",
+     "actors/controller/watch.cpp",
      """    // One of the lost events may have been about the rules.
     tell(""",
      """    if (!BUG)
       tell(""", "unit_testing ChangedRules.ComeBack"),
     ("port that is taken closes the others of its endpoint",
-     "drivers/ports/port_book_proxy.cpp",
+     "drivers/publish/port_book_proxy.cpp",
      """    if (auto ok = restore(owner, {&x, 1}); !ok)
 """,
      """    if (auto ok = BUG ? fail(ec::conflict, "all or none")
                       : restore(owner, {&x, 1});
         !ok)
 """, "unit_ports PortBookRestart.OnePortThatIsTakenLeavesTheOthers"),
-    ("range too large refused after seconds", "drivers/ports/port_book.cpp",
+    ("range too large refused after seconds", "drivers/publish/port_book.cpp",
      """  if (auto ok = check_room(plan->groups); !ok)
 """,
      """  if (auto ok = check_room(plan->groups); !ok && !BUG)
 """, "unit_ports PortBookRestart.ARangeThatCannotBeHeldIsRefusedAtOnce"),
     ("port on its way kept by the proxy",
-     "drivers/ports/port_book_proxy.cpp",
+     "drivers/publish/port_book_proxy.cpp",
      """result<void> port_book::release(const endpoint_id& owner) {
   settle();
 """,
@@ -396,7 +396,7 @@ RECORDED = [
     settle();
 """, "unit_ports PortBookSweep.ReleaseWhatIsOnItsWay"),
     ("ports on their way not settled first",
-     "drivers/ports/port_book_proxy.cpp",
+     "drivers/publish/port_book_proxy.cpp",
      """  if (!proxy_)
     return {};
   settle();
@@ -408,7 +408,7 @@ RECORDED = [
   auto list""",
      "unit_ports PortBook.SettlesWhatIsOnItsWayBeforeAnythingElse"),
     ("host's side of a port ignored before the join",
-     "actors/port_changes.cpp",
+     "actors/objects/port_changes.cpp",
      """  if (!wants(request, one) || (request.host_ip && *request.host_ip != at))
     return false;
 """,
@@ -417,32 +417,32 @@ RECORDED = [
   if (BUG)
     return true;
 """, "unit_testing Unpublish.TheHostsSideCountsBeforeTheJoin"),
-    ("refused unpublish half done", "actors/endpoint_publish.cpp",
+    ("refused unpublish half done", "actors/objects/endpoint_publish.cpp",
      """  if (why.code != ec::timeout && (!joined || spec->ephemeral))
 """,
      """  if (BUG || (why.code != ec::timeout && (!joined || spec->ephemeral)))
 """, "unit_testing Unpublish.ARefusedOneLeavesEverythingAsItWas"),
     ("default route taken back by a publication",
-     "actors/endpoint_publish.cpp",
+     "actors/objects/endpoint_publish.cpp",
      """      slot = std::move(given);
       ask<mend_report>""",
      """      if (!BUG)
         slot = std::move(given);
       ask<mend_report>""",
      "sim_replays Replay.APublishedPortDoesNotTakeTheDefaultRouteBack"),
-    ("network without a record ends start-up", "actors/recovery.cpp",
+    ("network without a record ends start-up", "actors/controller/recovery.cpp",
      """    if (ids.networks.insert(x.network).second) {
 """,
      """    if (ids.networks.insert(x.network).second && !BUG) {
 """, "unit_actors PlanRebuild.ANetworkWithoutRecordIsStoodInFor"),
     ("names of networks that may be reached not looked up",
-     "actors/admission.cpp",
+     "actors/objects/admission.cpp",
      """  if (auto ok = (*driver)->resolve(wanted, existing); !ok)
 """,
      """  if (auto ok = BUG ? result<void>{} : (*driver)->resolve(wanted, existing);
       !ok)
 """, "unit_actors AdmitNetwork.AllowedNetworksMayBeNamed"),
-    ("control characters in host names", "actors/admission.cpp",
+    ("control characters in host names", "actors/objects/admission.cpp",
      """        check_texts(wanted.labels, {})})
     if (!ok)
 """,
@@ -459,7 +459,7 @@ RECORDED = [
 """,
      """    return !BUG && x.rank != strongest;
 """, "unit_actors references.ANameWinsOverAForeignPrefix"),
-    ("events stopped by a handler that throws", "actors/events.cpp",
+    ("events stopped by a handler that throws", "actors/services/events.cpp",
      """        call_handler(&self->system(), "handler of an event", handler, msg.what);
 """,
      """        if (BUG)

@@ -1,6 +1,7 @@
 #include "troupe/tools/troupe/cli.hpp"
 
 #include "troupe/config/model/id.hpp"
+#include "troupe/tools/troupe/cni.hpp"
 #include "troupe/tools/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -104,6 +105,7 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_check_command(app, s);
   add_events_command(app, s);
   add_fault_commands(app, s);
+  add_cni_commands(app, s);
   auto words = std::vector<std::string>(argv, argv + argc);
   s.inner_command = cut_inner_command(words);
   try {

@@ -47,7 +47,7 @@ _troupe_value() {
       _troupe_offer name= id= driver= network= label=
       ;;
     --state-dir | --run-dir | --netns | --file | --tls-cert | --tls-key \
-      | --tls-ca) _troupe_files ;;
+      | --tls-ca | --conf-dir | --bin-dir) _troupe_files ;;
     --host | --timeout | -n | --count) ;; # Nothing to offer, but a value.
     *) return 1 ;;
   esac
@@ -59,12 +59,13 @@ _troupe_word() {
   case "${#plain[@]}:$noun:$verb" in
     0:*)
       _troupe_offer network endpoint sandbox join leave attach detach publish \
-        unpublish status doctor check events fault
+        unpublish status doctor check events fault cni
       ;;
     1:network:) _troupe_offer create ls inspect rm prune ;;
     1:endpoint:) _troupe_offer create ls inspect rm ;;
     1:sandbox:) _troupe_offer create ls inspect rm exec ;;
     1:fault:) _troupe_offer points add ls clear log ;;
+    1:cni:) _troupe_offer install ;;
     1:attach:* | 1:detach:*) _troupe_names network ;;
     1:join:* | 1:leave:* | 1:publish:* | 1:unpublish:*)
       _troupe_names endpoint

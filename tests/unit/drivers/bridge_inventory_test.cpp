@@ -1,7 +1,7 @@
 #include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/tags.hpp"
-#include "troupe/netns/faulty_kernel.hpp"
+#include "troupe/netns/faulty/kernel.hpp"
 
 #include "bridge_fixture.hpp"
 #include <algorithm>

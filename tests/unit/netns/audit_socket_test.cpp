@@ -1,4 +1,4 @@
-#include "troupe/netns/audit_socket.hpp"
+#include "troupe/netns/audit/socket.hpp"
 
 #include <gtest/gtest.h>
 
