@@ -134,6 +134,56 @@ TEST_F(Doctor, IpRule) {
          {"troupe sandbox exec web -- ip rule del pref 0", ending::named}});
 }
 
+// Of one endpoint, whichever it is; of ports, of links.
+TEST_F(Doctor, IpRuleThatCutsOneEndpoint) {
+  check(
+    {{"ip rule add pref 50 iif up0 to {WEB4} unreachable", ending::named},
+     {"ip rule add pref 50 from {WEB4} prohibit", ending::named},
+     {"ip rule add pref 50 to {WEB4} blackhole", ending::named},
+     {"ip rule add pref 0 iif up0 to {WEB4} prohibit", ending::named},
+     {"ip -6 rule add pref 50 iif up0 to {WEB6} unreachable", ending::named},
+     {"ip -6 rule add pref 50 from {WEB6} prohibit", ending::named},
+     {"ip route add default via 192.0.2.2 table 99 && "
+      "ip rule add pref 50 to {WEB4} lookup 99",
+      ending::named, "ip route flush table 99"},
+     {"ip route add unreachable default table 99 && "
+      "ip rule add pref 50 iif up0 to {WEB4} lookup 99",
+      ending::named, "ip route flush table 99"}});
+}
+
+TEST_F(Doctor, IpRuleOfPortsAndMarks) {
+  check({{"ip rule add pref 50 ipproto tcp dport 80 blackhole", ending::named},
+         {"ip rule add pref 50 ipproto tcp sport 80 iif {BR} prohibit",
+          ending::named},
+         {"ip rule add pref 50 ipproto tcp iif up0 dport 79-81 unreachable",
+          ending::named},
+         {"ip -6 rule add pref 50 ipproto tcp from {WEB6} unreachable && "
+          "ip rule add pref 50 ipproto tcp from {WEB4} unreachable",
+          ending::named},
+         {"ip rule add pref 50 fwmark 0/0xff iif up0 to {NET4} blackhole",
+          ending::named},
+         {"ip rule add pref 50 not from 10.99.0.0/16 to {WEB4} prohibit",
+          ending::named}});
+}
+
+// They look at others, lead where packets go anyway, or at what is not
+// promised.
+TEST_F(Doctor, IpRuleThatDoesNoHarmIsNoFinding) {
+  for (const auto* command :
+       {"ip rule add pref 50 fwmark 7 blackhole",
+        "ip rule add pref 50 to {WEB4} lookup main",
+        "ip rule add pref 50 from 198.51.100.7 unreachable",
+        "ip rule add pref 50 iif lo to 198.51.100.7 prohibit",
+        "ip rule add pref 50 ipproto tcp dport 5432 to {WEB4} blackhole",
+        "ip route add default via 192.0.2.2 table 99 && "
+        "ip rule add pref 50 iif {BR} from {NET4} lookup 99"}) {
+    SCOPED_TRACE(command);
+    ASSERT_EQ(shell(command).code, 0);
+    expect_healthy();
+    shell("ip rule del pref 50; ip route flush table 99");
+  }
+}
+
 TEST_F(Doctor, Sysctl) {
   check({{"sysctl -qw net.ipv4.ip_forward=0"},
          {"sysctl -qw net.ipv4.conf.all.forwarding=0"},
