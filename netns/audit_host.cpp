@@ -6,6 +6,7 @@
 #include "troupe/netns/audit_routes.hpp"
 #include "troupe/netns/audit_socket.hpp"
 #include "troupe/netns/audit_ways.hpp"
+#include "troupe/netns/rebuilt_word.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -75,8 +76,10 @@ public:
       return fail(std::move(done.error()));
     if (auto done = check_forwarding(AF_INET6, *routes); !done)
       return fail(std::move(done.error()));
-    for (const auto& x : networks_)
+    for (const auto& x : networks_) {
       check_own_routes(x, *routes);
+      check_rebuilt(x);
+    }
     check_neighbourhood();
     auto ways = find_closed_ways(socket_, links_, networks_, *routes,
                                  {lacks_routes_, tells_forwarding_});
@@ -93,6 +96,7 @@ private:
                              const std::vector<audit_route>& routes);
   void check_own_routes(const promised_network& network,
                         const std::vector<audit_route>& routes);
+  void check_rebuilt(const promised_network& network);
   void check_neighbourhood();
 
   void report(owner whose, std::string object, std::string problem,
@@ -198,6 +202,25 @@ void host_examination::check_own_routes(
     if (!is_whole)
       lacks_routes_.insert(network.bridge);
   }
+}
+
+// Without the ports and addresses that its owner gave it.
+void host_examination::check_rebuilt(const promised_network& network) {
+  const auto* link = find_link(network.bridge);
+  const auto word = "+" + std::string{rebuilt_word};
+  const auto at = link == nullptr ? std::string::npos : link->alias.find(word);
+  if (at == std::string::npos)
+    return;
+  auto alias = link->alias;
+  alias.erase(at, word.size());
+  if (alias.find('+') == std::string::npos)
+    alias += '+';
+  report(owner::others, network.title,
+         "bridge " + network.bridge
+           + " is yours, was deleted and is made anew: ports and addresses "
+             "that others gave it are missing (once they are back, the command "
+             "ends this warning)",
+         "ip link set " + network.bridge + " alias '" + alias + "'");
 }
 
 // A host that has the subnet of a network on another link can reach only one

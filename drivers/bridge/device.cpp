@@ -193,6 +193,34 @@ result<void> build(kernel& k, undo_stack& undo, const instance& owner,
   return mend(k, undo, owner, *link, wanted);
 }
 
+// The user's went and did not come back: the network needs one, and this stays
+// the user's. What else was on it or in it only its owner knows.
+result<void> rebuild(kernel& k, undo_stack& undo, const instance& owner,
+                     const wanted_bridge& wanted) {
+  auto request = netns::bridge_request{};
+  request.name = wanted.name;
+  request.mac = wanted.mac;
+  request.mtu_bytes = wanted.mtu_bytes;
+  auto index = k.add_bridge(request);
+  if (!index)
+    return fail(std::move(index.error()));
+  undo.push([&k, index = *index] {
+    (void)k.del_link(index);
+  });
+  auto mark = bridge_mark{};
+  mark.network = wanted.id;
+  mark.rebuilt = true;
+  auto change = netns::link_change{};
+  change.alias = to_alias(owner, mark);
+  change.up = true;
+  if (auto done = k.set_link(*index, change); !done)
+    return done;
+  auto link = k.link(*index);
+  if (!link)
+    return fail(std::move(link.error()));
+  return use_host_bridge(k, undo, owner, *link, wanted);
+}
+
 result<void> adopt(kernel& k, undo_stack& undo, const instance& owner,
                    const found_bridge& found, const wanted_bridge& wanted) {
   if (found.is_ours)
@@ -217,7 +245,8 @@ result<void> create(kernel& k, undo_stack& undo, const instance& owner,
   if (!other)
     return fail(std::move(other.error()));
   if (!*other)
-    return build(k, undo, owner, wanted);
+    return wanted.is_users ? rebuild(k, undo, owner, wanted)
+                           : build(k, undo, owner, wanted);
   if (auto done = check_usable(owner, **other, wanted); !done)
     return done;
   return use_host_bridge(k, undo, owner, **other, wanted);
