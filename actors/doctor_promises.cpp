@@ -2,12 +2,16 @@
 #include "troupe/actors/pins.hpp"
 #include "troupe/drivers/registry.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 namespace troupe {
 
 namespace {
+
+using netns::firewall::make_element;
+using netns::firewall::set_id;
 
 netns::promised_network
 promise_of(const network_spec& network, const drivers::driver& driver,
@@ -23,6 +27,13 @@ promise_of(const network_spec& network, const drivers::driver& driver,
   result.leaves_ipv4 = driver.needs_forwarding(network, ip_family::v4);
   result.leaves_ipv6 = driver.needs_forwarding(network, ip_family::v6);
   result.is_one = driver.connects_endpoints(network);
+  const auto rules = driver.network_elements(network);
+  auto masquerades = [&](ip_family family) {
+    auto one = make_element(set_id::masquerade_from, {family, result.bridge});
+    return rules && one && std::ranges::find(*rules, *one) != rules->end();
+  };
+  result.masquerades_ipv4 = masquerades(ip_family::v4);
+  result.masquerades_ipv6 = masquerades(ip_family::v6);
   return result;
 }
 

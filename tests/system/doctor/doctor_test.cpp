@@ -357,6 +357,38 @@ TEST_F(Doctor, NftOfPacketsThatAreNotTranslatedYet) {
       ending::named, "nft delete table inet site"}});
 }
 
+// Another address than the host's, before our rules give them one of it.
+TEST_F(Doctor, RulesThatGiveLeavingPacketsAnotherSource) {
+  auto site = [](const std::string& family, const std::string& rule) {
+    return "nft add table " + family + " site && nft 'add chain " + family
+           + " site c { type nat hook postrouting priority 50; }' && nft 'add "
+             "rule "
+           + family + " site c " + rule + "'";
+  };
+  check({{site("ip", "ip saddr {NET4} snat to 198.51.100.77"), ending::named,
+          "nft delete table ip site"},
+         {site("ip6", "ip6 saddr {NET6} snat to 2001:db8:77::1"), ending::named,
+          "nft delete table ip6 site"},
+         {site("inet", "iifname {BR} snat ip to 198.51.100.77"), ending::named,
+          "nft delete table inet site"}});
+  if (run({"iptables-nft", "-V"}).code == 0)
+    check({{"iptables-nft -t nat -A POSTROUTING -s {NET4} -j SNAT --to-source "
+            "198.51.100.77",
+            ending::named, "nft delete table ip nat"},
+           {"ip6tables-nft -t nat -A POSTROUTING -s {NET6} -j SNAT "
+            "--to-source 2001:db8:77::1",
+            ending::named, "nft delete table ip6 nat"}});
+  for (const auto& rule :
+       {site("ip", "ip saddr {NET4} snat to 192.0.2.1"),
+        site("ip", "ip saddr {NET4} masquerade"),
+        site("ip", "ip saddr 10.99.0.0/16 snat to 198.51.100.77")}) {
+    SCOPED_TRACE(rule);
+    ASSERT_EQ(shell(rule).code, 0);
+    expect_healthy();
+    shell("nft delete table ip site");
+  }
+}
+
 // Without these nobody finds anybody.
 TEST_F(Doctor, NftOfArpAndNeighbourDiscovery) {
   const auto forget = std::string{" && ip neigh flush dev {BR} && nsenter "
