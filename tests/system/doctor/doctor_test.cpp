@@ -560,6 +560,29 @@ TEST_F(Doctor, ProbesEachKindOfWay) {
   EXPECT_EQ(shell("nft delete table inet site").code, 0);
 }
 
+// What only those chains drop that forwarded packets pass: nobody can read it
+// from the rule, and nothing of the host's own goes there.
+TEST_F(Doctor, ProbesWhatTheHostForwards) {
+  for (const auto* family : {"ip", "ip6"}) {
+    SCOPED_TRACE(family);
+    const auto table = std::string{family} + " site";
+    ASSERT_EQ(shell("nft add table " + table + " && nft 'add chain " + table
+                    + " c { type filter hook forward priority 0; }' && "
+                      "nft add rule "
+                    + table
+                    + " c ct state new tcp dport 80 limit rate over 1/day "
+                      "burst 1 packets drop")
+                .code,
+              0);
+    ask_doctor({"--probe"}); // The burst.
+    auto said = ask_doctor({"--probe"});
+    EXPECT_EQ(said.code, 1);
+    EXPECT_NE(said.out.find("from endpoint"), std::string::npos) << said.out;
+    EXPECT_EQ(shell("nft delete table " + table).code, 0);
+    EXPECT_EQ(ask_doctor({"--probe"}).code, 0);
+  }
+}
+
 // Whoever drops or rejects one kind of packets is there all the same.
 TEST_F(Doctor, ProbesAContainerWithAFirewallOfItsOwn) {
   auto in = "nsenter --net=" + keys_["web"] + " nft ";
