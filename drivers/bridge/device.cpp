@@ -193,6 +193,30 @@ result<void> build(kernel& k, undo_stack& undo, const instance& owner,
   return mend(k, undo, owner, *link, wanted);
 }
 
+// Ours, although it carries nothing that says so: nobody else takes this MAC
+// address, and the mark follows at once.
+bool is_half_rebuilt(const link_info& link, const wanted_bridge& wanted) {
+  return wanted.is_users && link.kind == bridge_kind && link.alias.empty()
+         && link.mac == wanted.mac;
+}
+
+result<void>
+finish_rebuilding(kernel& k, undo_stack& undo, const instance& owner, int index,
+                  const wanted_bridge& wanted) {
+  auto mark = bridge_mark{};
+  mark.network = wanted.id;
+  mark.rebuilt = true;
+  auto change = netns::link_change{};
+  change.alias = to_alias(owner, mark);
+  change.up = true;
+  if (auto done = k.set_link(index, change); !done)
+    return done;
+  auto link = k.link(index);
+  if (!link)
+    return fail(std::move(link.error()));
+  return use_host_bridge(k, undo, owner, *link, wanted);
+}
+
 // The user's went and did not come back: the network needs one, and this stays
 // the user's. What else was on it or in it only its owner knows.
 result<void> rebuild(kernel& k, undo_stack& undo, const instance& owner,
@@ -202,23 +226,16 @@ result<void> rebuild(kernel& k, undo_stack& undo, const instance& owner,
   request.mac = wanted.mac;
   request.mtu_bytes = wanted.mtu_bytes;
   auto index = k.add_bridge(request);
-  if (!index)
+  if (!index) {
+    auto link = link_by_name(k, wanted.name);
+    if (link && *link && is_half_rebuilt(**link, wanted))
+      (void)k.del_link((*link)->index); // The answer got lost.
     return fail(std::move(index.error()));
+  }
   undo.push([&k, index = *index] {
     (void)k.del_link(index);
   });
-  auto mark = bridge_mark{};
-  mark.network = wanted.id;
-  mark.rebuilt = true;
-  auto change = netns::link_change{};
-  change.alias = to_alias(owner, mark);
-  change.up = true;
-  if (auto done = k.set_link(*index, change); !done)
-    return done;
-  auto link = k.link(*index);
-  if (!link)
-    return fail(std::move(link.error()));
-  return use_host_bridge(k, undo, owner, *link, wanted);
+  return finish_rebuilding(k, undo, owner, *index, wanted);
 }
 
 result<void> adopt(kernel& k, undo_stack& undo, const instance& owner,
@@ -247,6 +264,8 @@ result<void> create(kernel& k, undo_stack& undo, const instance& owner,
   if (!*other)
     return wanted.is_users ? rebuild(k, undo, owner, wanted)
                            : build(k, undo, owner, wanted);
+  if (is_half_rebuilt(**other, wanted))
+    return finish_rebuilding(k, undo, owner, (*other)->index, wanted);
   if (auto done = check_usable(owner, **other, wanted); !done)
     return done;
   return use_host_bridge(k, undo, owner, **other, wanted);
