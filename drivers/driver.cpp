@@ -11,6 +11,9 @@ driver::resolve(network_spec&,
 void driver::adopt_mtu(network_spec&, uint32_t) const {
 }
 
+void driver::adopt_interface(network_spec&) const {
+}
+
 announcements
 driver::announcing(const network_spec&, const endpoint_spec&) const {
   return {.count = 0};

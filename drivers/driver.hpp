@@ -123,6 +123,10 @@ public:
   /// its kind has one; 0: there is none. Pure.
   virtual void adopt_mtu(network_spec& network, uint32_t mtu_bytes) const;
 
+  /// Notes in a new network that the host had its interface before: that
+  /// belongs to somebody else and stays when the network goes. Pure.
+  virtual void adopt_interface(network_spec& network) const;
+
   /// Checks a request before anything is touched; pure. Errors:
   /// `invalid_argument` (naming the label and the value), `forbidden`.
   virtual result<void> validate(const network_spec& network) const = 0;

@@ -213,7 +213,7 @@ result<void> database::apply(std::span<const edit> edits) {
       // A changed page is copied, and large values fill whole pages.
       batch_bytes += x.text->size() + 2 * env_.page_bytes();
   if (batch_bytes > 0)
-    if (auto done = make_room(batch_bytes); !done)
+    if (auto done = make_room(batch_bytes); !done && !gives_back(edits))
       return done;
   for (;;) {
     auto done = try_apply(edits);
@@ -226,6 +226,20 @@ result<void> database::apply(std::span<const edit> edits) {
     if (auto grown = grow_map(); !grown)
       return grown;
   }
+}
+
+// A record that becomes shorter is a removal, too: of published ports.
+bool database::gives_back(std::span<const edit> edits) const {
+  auto txn = lmdb::txn::begin(env_, lmdb::access::read);
+  return txn && std::ranges::all_of(edits, [&](const edit& x) {
+           if (!x.text)
+             return true;
+           auto old = txn->get(handle(x.in), x.key);
+           if (!old || !*old)
+             return false;
+           auto text = decode(x.in, x.key, **old);
+           return text && x.text->size() <= text->size();
+         });
 }
 
 result<void> database::try_apply(std::span<const edit> edits) {

@@ -31,7 +31,8 @@ inline constexpr std::string_view data_file = "data.mdb";
 /// *Durability*: `apply` returns after the commit was synced (unless
 /// `sync` is off: on tmpfs there is nothing to sync to).
 /// *Full disk*: space for removals is allocated beforehand, so additions are
-/// refused with `unavailable` while removals still commit.
+/// refused with `unavailable` while removals still commit, and changes that
+/// make no record longer.
 /// *Failure*: after a commit that failed for another reason its outcome is
 /// unknown and the kernel may have dropped what it could not write, so all
 /// later ones are refused until the store is opened, and thereby checked, anew.
@@ -67,6 +68,7 @@ private:
   }
 
   result<void> open_tables();
+  bool gives_back(std::span<const edit> edits) const;
   result<void> try_apply(std::span<const edit> edits);
   result<void> apply_one(lmdb::txn& in, const edit& what, seal& next);
   result<void> grow_map();

@@ -66,6 +66,9 @@ struct apply_visitor {
   void operator()(const remove_join_record& x) const {
     remove(to.joins, x.endpoint);
   }
+  void operator()(const forwarding_record& x) const {
+    to.forwarding = x;
+  }
 };
 
 class memory_store final : public store {

@@ -50,8 +50,8 @@ struct environment_visitor {
   environment operator()(const remove_endpoint_record& x) const {
     return home(x.ephemeral);
   }
-  template <class SandboxOrJoin>
-  environment operator()(const SandboxOrJoin&) const {
+  template <class Runtime>
+  environment operator()(const Runtime&) const {
     return environment::runtime;
   }
 };
@@ -83,6 +83,14 @@ struct to_edit_visitor {
   }
   result<edit> operator()(const remove_join_record& x) const {
     return removal(environment::runtime, table::joins, x.endpoint.value);
+  }
+  // The rest of the state is the store's own.
+  result<edit> operator()(const forwarding_record& x) const {
+    auto state = store_state{};
+    state.forwards_ipv4 = x.ipv4;
+    state.forwards_ipv6 = x.ipv6;
+    return edit{environment::runtime, table::meta, std::string{state_key},
+                json_text(state)};
   }
 };
 

@@ -46,17 +46,21 @@ constexpr std::string_view to_string(table x) {
 /// `meta/state`: what an environment knows about itself.
 struct store_state {
   int schema = schema_version;
-  std::string program;     ///< Who wrote it last, e.g. `troupe 0.1.0`.
-  std::string environment; ///< `durable` or `runtime`: they are not swapped.
-  std::string boot_id;     ///< Kernel's boot id at the last start.
-  uint64_t generation = 0; ///< Number of starts.
+  std::string program;        ///< Who wrote it last, e.g. `troupe 0.1.0`.
+  std::string environment;    ///< `durable` or `runtime`: they are not swapped.
+  std::string boot_id;        ///< Kernel's boot id at the last start.
+  uint64_t generation = 0;    ///< Number of starts.
+  bool forwards_ipv4 = false; ///< See `forwarding_record`; runtime only.
+  bool forwards_ipv6 = false; ///< Likewise.
 
   static constexpr auto fields() {
     return std::tuple{field{"schema", &store_state::schema},
                       field{"program", &store_state::program},
                       field{"environment", &store_state::environment},
                       field{"boot_id", &store_state::boot_id},
-                      field{"generation", &store_state::generation}};
+                      field{"generation", &store_state::generation},
+                      field{"forwards_ipv4", &store_state::forwards_ipv4},
+                      field{"forwards_ipv6", &store_state::forwards_ipv6}};
   }
 };
 

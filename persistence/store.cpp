@@ -1,5 +1,6 @@
 #include "troupe/persistence/store.hpp"
 
+#include "troupe/config/model/json_text.hpp"
 #include "troupe/persistence/check.hpp"
 #include "troupe/persistence/directory.hpp"
 #include "troupe/persistence/file.hpp"
@@ -122,24 +123,34 @@ class lmdb_store final : public store {
 public:
   lmdb_store(opening durable, opening runtime, database disk, database memory,
              origin start)
-    : durable_lock_{std::move(durable.lock)},
-      runtime_lock_{std::move(runtime.lock)}, durable_{std::move(disk)},
+    : durable_lock_{std::move(durable.lock)}, runtime_lock_{std::move(
+                                                runtime.lock)},
+      state_{std::move(runtime.file.found.state)}, durable_{std::move(disk)},
       runtime_{std::move(memory)}, origin_{std::move(start)} {
   }
 
   result<void> commit(std::span<const change> changes) override {
     auto durable = std::vector<edit>{};
     auto runtime = std::vector<edit>{};
+    auto state = state_;
     for (const auto& x : changes) {
       auto what = to_edit(x);
       if (!what)
         return fail(std::move(what.error()));
+      if (const auto* forwarding = std::get_if<forwarding_record>(&x)) {
+        state.forwards_ipv4 = forwarding->ipv4;
+        state.forwards_ipv6 = forwarding->ipv6;
+        what->text = json_text(state);
+      }
       auto& batch = what->where == environment::durable ? durable : runtime;
       batch.push_back(std::move(*what));
     }
     if (auto done = durable_.apply(durable); !done)
       return done;
-    return runtime_.apply(runtime);
+    auto done = runtime_.apply(runtime);
+    if (done)
+      state_ = std::move(state);
+    return done;
   }
 
   result<snapshot> load() override {
@@ -148,6 +159,7 @@ public:
       return fail(std::move(done.error()));
     if (auto done = runtime_.read(result, environment::runtime); !done)
       return fail(std::move(done.error()));
+    result.forwarding = {state_.forwards_ipv4, state_.forwards_ipv6};
     return result;
   }
 
@@ -159,6 +171,7 @@ private:
   // Destroyed last, after the environments.
   directory_lock durable_lock_;
   directory_lock runtime_lock_;
+  store_state state_; ///< Of the runtime environment.
   database durable_;
   database runtime_;
   origin origin_;

@@ -34,12 +34,21 @@ struct remove_join_record {
   endpoint_id endpoint;
 };
 
+/// Which families the host forwards because of us alone; goes with a reboot,
+/// as the setting does.
+struct forwarding_record {
+  bool ipv4 = false;
+  bool ipv6 = false;
+
+  bool operator==(const forwarding_record&) const = default;
+};
+
 /// One change. Each put or removal names its record by id; the environment
 /// follows from the type (an endpoint's from `ephemeral`).
 using change
   = std::variant<network_spec, endpoint_spec, sandbox_spec, join_spec,
                  remove_network_record, remove_endpoint_record,
-                 remove_sandbox_record, remove_join_record>;
+                 remove_sandbox_record, remove_join_record, forwarding_record>;
 
 /// Where a change is made.
 environment environment_of(const change& x);
@@ -53,6 +62,7 @@ struct snapshot {
   /// Records of which a part could not be read, one line each; that part has
   /// its default. The store keeps them as they are.
   std::vector<std::string> problems = {};
+  forwarding_record forwarding = {};
 };
 
 /// What start-up must know about the files it opened.

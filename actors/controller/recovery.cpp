@@ -66,6 +66,7 @@ rebuild_plan plan_rebuild(persistence::snapshot records) {
   auto plan = rebuild_plan{};
   plan.networks = std::move(records.networks);
   plan.sandboxes = std::move(records.sandboxes);
+  plan.forwarding = records.forwarding;
   note_same_names(plan.networks, "network", plan.problems);
   note_same_names(plan.sandboxes, "sandbox", plan.problems);
   for (auto& x : records.joins) {

@@ -17,6 +17,7 @@ struct rebuild_plan {
   /// Records whose object is gone, e.g. a join after a reboot: to be removed.
   std::vector<persistence::change> orphans;
   std::vector<std::string> problems; ///< What does not fit, one line each.
+  persistence::forwarding_record forwarding = {};
 };
 
 /// Sorts the records and sets aside those that refer to nothing. An endpoint

@@ -191,7 +191,7 @@ void controller_state::restore_rules(std::vector<drivers::endpoint_plan> plans,
   auto bindings = std::map<endpoint_id, std::vector<port_binding>>{};
   for (const auto& x : plan.joins)
     bindings[x.endpoint] = x.bindings;
-  auto wanted = restore_firewall{plan.networks, {}};
+  auto wanted = restore_firewall{plan.networks, {}, plan.forwarding};
   for (const auto& x : plans)
     if (drivers::is_known(x.network.driver))
       wanted.endpoints.push_back(

@@ -129,11 +129,14 @@ struct remove_leftovers {
 };
 
 /// Replied to with `routed_subnets`.
-struct list_routed_subnets {};
+struct list_routed_subnets {
+  std::string interface; ///< That of a new network.
+};
 
 struct routed_subnets {
   std::vector<prefix> subnets;
   uint32_t uplink_mtu_bytes = 0; ///< 0: the host has no default route.
+  bool has_interface = false;    ///< It is there already: somebody else's.
 };
 
 // -- to the namespaces --------------------------------------------------------
@@ -295,6 +298,7 @@ struct unprotect_endpoint {
 struct restore_firewall {
   std::vector<network_spec> networks;
   std::vector<protect_endpoint> endpoints;
+  persistence::forwarding_record forwarding = {}; ///< Of an earlier run.
 };
 
 struct restored_firewall {

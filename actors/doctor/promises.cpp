@@ -2,12 +2,16 @@
 #include "troupe/actors/services/pins.hpp"
 #include "troupe/drivers/registry.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 namespace troupe {
 
 namespace {
+
+using netns::firewall::make_element;
+using netns::firewall::set_id;
 
 netns::promised_network
 promise_of(const network_spec& network, const drivers::driver& driver,
@@ -23,6 +27,13 @@ promise_of(const network_spec& network, const drivers::driver& driver,
   result.leaves_ipv4 = driver.needs_forwarding(network, ip_family::v4);
   result.leaves_ipv6 = driver.needs_forwarding(network, ip_family::v6);
   result.is_one = driver.connects_endpoints(network);
+  const auto rules = driver.network_elements(network);
+  auto masquerades = [&](ip_family family) {
+    auto one = make_element(set_id::masquerade_from, {family, result.bridge});
+    return rules && one && std::ranges::find(*rules, *one) != rules->end();
+  };
+  result.masquerades_ipv4 = masquerades(ip_family::v4);
+  result.masquerades_ipv6 = masquerades(ip_family::v6);
   return result;
 }
 
@@ -78,6 +89,29 @@ promises_of(const persistence::snapshot& records, const instance& owner) {
 
 namespace {
 
+/// An endpoint whose packets the host forwards.
+struct asker {
+  std::string pin;
+  std::string title;
+  std::string bridge;
+  bool may_talk = false; ///< To others of its network.
+  ip_address gateway;    ///< The host, for it.
+};
+
+/// By sandbox; of those in a single network.
+using asker_map = std::map<sandbox_id, std::vector<asker>>;
+
+void add_askers(const netns::promised_network& network,
+                const std::vector<const join_spec*>& joins, bool may_talk,
+                asker_map& out) {
+  for (size_t i = 0; i < network.members.size(); ++i)
+    for (const auto& gateway : network.gateways)
+      if (gateway.address.is_v4() ? network.leaves_ipv4 : network.leaves_ipv6)
+        out[joins[i]->sandbox].push_back(
+          {pin_name(joins[i]->sandbox), network.members[i].title,
+           network.bridge, may_talk, gateway.address});
+}
+
 /// Adds the ways of one network's endpoints.
 class way_collector {
 public:
@@ -106,7 +140,37 @@ public:
     }
   }
 
+  // From a container of another network, or of this one, through the host,
+  // which forwards it as it does what comes from outside.
+  void add_forwarded(const netns::promised_network& network,
+                     const std::vector<const join_spec*>& joins,
+                     const asker_map& askers) {
+    for (size_t i = 0; i < network.members.size(); ++i)
+      for (const auto& port : network.members[i].published)
+        if (port.proto == protocol::tcp && port.translated
+            && port.host_port != 0 && !port.host_ip.is_loopback())
+          if (const auto* x = find_asker(askers, port.host_ip.family(),
+                                         joins[i]->sandbox, network.bridge))
+            add(x->pin,
+                port.host_ip.is_unspecified() ? x->gateway : port.host_ip,
+                port.host_port, network.members[i].title,
+                "from " + x->title + " to its published port");
+  }
+
 private:
+  // Some sandbox that has nothing to do with the one that is asked for.
+  static const asker*
+  find_asker(const asker_map& askers, ip_family family, const sandbox_id& to,
+             const std::string& bridge) {
+    for (const auto& [sandbox, x] : askers)
+      if (sandbox != to)
+        for (const auto& one : x)
+          if (one.gateway.family() == family
+              && (one.bridge != bridge || one.may_talk))
+            return &one;
+    return nullptr;
+  }
+
   // Only TCP says whether somebody is there.
   void
   add_port(const netns::promised_network::member& x, const port_binding& port) {
@@ -136,6 +200,7 @@ ways_of(const persistence::snapshot& records, const instance& owner) {
   auto result = std::vector<promised_way>{};
   auto collector = way_collector{result};
   const auto promises = promises_of(records, owner);
+  auto askers = asker_map{};
   auto joins = std::map<network_id, std::vector<const join_spec*>>{};
   auto endpoints = std::set<endpoint_id>{};
   for (const auto& x : records.endpoints)
@@ -144,12 +209,22 @@ ways_of(const persistence::snapshot& records, const instance& owner) {
     if (endpoints.contains(x.endpoint))
       joins[x.network].push_back(&x);
   auto next = promises.begin();
+  auto shown = std::vector<const network_spec*>{}; // As in `promises`.
   for (const auto& x : records.networks) {
     const auto driver = drivers::make(x.driver, owner);
     if (driver->network_interface(x).empty())
       continue;
-    collector.add(*next++, joins[x.id], driver->connects_endpoints(x));
+    const auto may_talk = driver->connects_endpoints(x);
+    add_askers(*next, joins[x.id], may_talk, askers);
+    collector.add(*next++, joins[x.id], may_talk);
+    shown.push_back(&x);
   }
+  // One in several networks has several ways to the host.
+  std::erase_if(askers, [&](const auto& x) {
+    return std::ranges::count(records.joins, x.first, &join_spec::sandbox) > 1;
+  });
+  for (size_t i = 0; i < promises.size(); ++i)
+    collector.add_forwarded(promises[i], joins[shown[i]->id], askers);
   return result;
 }
 

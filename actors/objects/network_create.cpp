@@ -23,10 +23,13 @@ void network_state::start(promise<network_status> reply) {
         return pool.subnet && pool.subnet->length() == 0;
       });
   ask<routed_subnets>(
-    self, driver, context->step_deadline(), list_routed_subnets{},
+    self, driver, context->step_deadline(),
+    list_routed_subnets{rules->network_interface(*spec)},
     [=, this](routed_subnets& found) {
       auto complete = *spec;
       rules->adopt_mtu(complete, found.uplink_mtu_bytes);
+      if (found.has_interface)
+        rules->adopt_interface(complete);
       spec = std::make_shared<const network_spec>(std::move(complete));
       if (!automatic)
         return claim_subnets({}, reply);

@@ -333,16 +333,18 @@ driver_behavior(driver_actor::stateful_pointer<driver_state> self,
         return remove_named(driver, kernel, msg.links);
       });
     },
-    [self](const list_routed_subnets&) -> caf::result<routed_subnets> {
+    [self](const list_routed_subnets& msg) -> caf::result<routed_subnets> {
       return to_caf(
-        with_driver(self, [](auto&, auto& kernel) -> result<routed_subnets> {
+        with_driver(self, [&](auto&, auto& kernel) -> result<routed_subnets> {
           auto subnets = kernel.routed_subnets();
           if (!subnets)
             return fail(std::move(subnets.error()));
           auto mtu_bytes = drivers::uplink_mtu(kernel);
           if (!mtu_bytes)
             return fail(std::move(mtu_bytes.error()));
-          return routed_subnets{std::move(*subnets), *mtu_bytes};
+          return routed_subnets{std::move(*subnets), *mtu_bytes,
+                                !msg.interface.empty()
+                                  && kernel.link_index(msg.interface)};
         }));
     },
   };

@@ -39,6 +39,10 @@ public:
     adopt_bridge_mtu(network, mtu_bytes);
   }
 
+  void adopt_interface(network_spec& network) const override {
+    adopt_user_bridge(network);
+  }
+
   result<void> validate(const network_spec& network) const override {
     return validate_bridge(network);
   }

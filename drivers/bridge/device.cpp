@@ -217,6 +217,52 @@ result<void> build(kernel& k, undo_stack& undo, const instance& owner,
               step_sequence::after_failure::stop);
 }
 
+// Ours, although it carries nothing that says so: nobody else takes this MAC
+// address, and the mark follows at once.
+bool is_half_rebuilt(const link_info& link, const wanted_bridge& wanted) {
+  return wanted.is_users && link.kind == bridge_kind && link.alias.empty()
+         && link.mac == wanted.mac;
+}
+
+result<void>
+finish_rebuilding(kernel& k, undo_stack& undo, const instance& owner, int index,
+                  const wanted_bridge& wanted) {
+  auto mark = bridge_mark{};
+  mark.network = wanted.id;
+  mark.rebuilt = true;
+  auto change = netns::link_change{};
+  change.alias = to_alias(owner, mark);
+  change.up = true;
+  if (auto done = k.set_link(index, change); !done)
+    return done;
+  auto link = k.link(index);
+  if (!link)
+    return fail(std::move(link.error()));
+  return use_host_bridge(k, undo, owner, *link, wanted,
+                         step_sequence::after_failure::stop);
+}
+
+// The user's went and did not come back: the network needs one, and this stays
+// the user's. What else was on it or in it only its owner knows.
+result<void> rebuild(kernel& k, undo_stack& undo, const instance& owner,
+                     const wanted_bridge& wanted) {
+  auto request = netns::bridge_request{};
+  request.name = wanted.name;
+  request.mac = wanted.mac;
+  request.mtu_bytes = wanted.mtu_bytes;
+  auto index = k.add_bridge(request);
+  if (!index) {
+    auto link = link_by_name(k, wanted.name);
+    if (link && *link && is_half_rebuilt(**link, wanted))
+      (void)k.del_link((*link)->index); // The answer got lost.
+    return fail(std::move(index.error()));
+  }
+  undo.push([&k, index = *index] {
+    (void)k.del_link(index);
+  });
+  return finish_rebuilding(k, undo, owner, *index, wanted);
+}
+
 // What can be mended of it stays so, whatever cannot.
 result<void> adopt(kernel& k, const instance& owner, const found_bridge& found,
                    const wanted_bridge& wanted) {
@@ -249,7 +295,10 @@ result<void> create(kernel& k, undo_stack& undo, const instance& owner,
   if (!other)
     return fail(std::move(other.error()));
   if (!*other)
-    return build(k, undo, owner, wanted);
+    return wanted.is_users ? rebuild(k, undo, owner, wanted)
+                           : build(k, undo, owner, wanted);
+  if (is_half_rebuilt(**other, wanted))
+    return finish_rebuilding(k, undo, owner, (*other)->index, wanted);
   if (auto done = check_usable(owner, **other, wanted); !done)
     return done;
   return use_host_bridge(k, undo, owner, **other, wanted,

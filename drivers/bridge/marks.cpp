@@ -1,11 +1,14 @@
 #include "troupe/drivers/bridge/marks.hpp"
 
+#include "troupe/netns/rebuilt_word.hpp"
+
 namespace troupe::drivers {
 
 namespace {
 
 constexpr std::string_view raised_word = "up";
 constexpr std::string_view opened_word = "ipv6";
+constexpr std::string_view rebuilt_word = netns::rebuilt_word;
 
 // Cuts the text up to the next separator off.
 std::string_view next_word(std::string_view& text) {
@@ -20,6 +23,8 @@ void read_word(std::string_view word, bridge_mark& out) {
     out.raised = true;
   else if (word == opened_word)
     out.opened = true;
+  else if (word == rebuilt_word)
+    out.rebuilt = true;
   else if (auto x = interface_address::parse(word))
     out.addresses.push_back(*x);
 }
@@ -62,6 +67,8 @@ std::string to_alias(const instance& owner, const bridge_mark& mark) {
     add(raised_word);
   if (mark.opened)
     add(opened_word);
+  if (mark.rebuilt)
+    add(rebuilt_word);
   for (const auto& x : mark.addresses)
     add(to_string(x));
   return result;

@@ -20,6 +20,9 @@ struct bridge_mark {
   std::string network; ///< Id of the network that uses the bridge.
   bool raised = false; ///< The bridge was down.
   bool opened = false; ///< IPv6 was off on it.
+  /// Somebody deleted it and it was made anew: what its owner had on it or in
+  /// it is missing.
+  bool rebuilt = false;
   std::vector<interface_address> addresses; ///< Those we added.
 };
 

@@ -40,6 +40,7 @@ constexpr std::string_view l_msgs_ms = "com.docker.network.advertise_addr_ms";
 // libnetwork has nothing like these.
 constexpr std::string_view l_allowed = "troupe.allowed_networks";
 constexpr std::string_view l_guard = "troupe.spoof_guard";
+constexpr std::string_view l_users = "troupe.existing_bridge";
 
 constexpr auto network_options = std::array{
   option_name{l_name, "name"},
@@ -58,6 +59,7 @@ constexpr auto network_options = std::array{
   option_name{l_nmsgs, "advertise_addr_nmsgs"},
   option_name{l_msgs_ms, "advertise_addr_ms"},
   option_name{l_allowed, "allowed_networks"},
+  option_name{l_users, "existing_bridge"},
   option_name{l_guard, "spoof_guard"},
 };
 
@@ -291,6 +293,11 @@ void adopt_bridge_mtu(network_spec& network, uint32_t mtu_bytes) {
   }
 }
 
+void adopt_user_bridge(network_spec& network) {
+  network.options.erase(std::string{brief_of(l_users)});
+  network.options[std::string{l_users}] = "true";
+}
+
 announcements endpoint_announcements(const network_spec& network,
                                      const endpoint_spec& endpoint) {
   auto out = parse_bridge_options(network).value_or(bridge_options{}).announce;
@@ -315,6 +322,7 @@ result<bridge_options> parse_bridge_options(const network_spec& network) {
       reader.refuse(ec::invalid_argument, l_prefix,
                     "not 1 to 12 of the characters A-Z a-z 0-9 _ . -");
   }
+  reader.read(l_users, out.is_users);
   read_firewall(reader, network, out);
   read_announcements(reader, out.announce);
   auto keep_bridge = false;

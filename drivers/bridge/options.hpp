@@ -38,6 +38,7 @@ struct bridge_options {
   std::vector<std::string> trusted_interfaces; ///< May reach everything.
   /// Networks whose containers may reach this one's: names of their bridges.
   std::vector<std::string> allowed_networks;
+  bool is_users = false;   ///< The bridge was there before the network.
   bool spoof_guard = true; ///< Ports send with their own addresses only.
   announcements announce;  ///< Of its endpoints' addresses.
 };
@@ -60,6 +61,9 @@ result<void> check_bridge_labels(const network_spec& network);
 /// Adds the option for the MTU if it is not given and this is another one than
 /// its default; 0 is none. IPv6 needs 1280. Pure.
 void adopt_bridge_mtu(network_spec& network, uint32_t mtu_bytes);
+
+/// Notes that the bridge was there before the network. Pure.
+void adopt_user_bridge(network_spec& network);
 
 /// How an endpoint's addresses are announced: its own options come before the
 /// network's. Pure.

@@ -54,6 +54,7 @@ result<wanted_bridge> want_bridge(const network_spec& network) {
   auto result = wanted_bridge{};
   result.id = network.id.value;
   result.is_named = !options->name.empty();
+  result.is_users = result.is_named && options->is_users;
   result.name = result.is_named ? options->name : bridge_name(network.id);
   result.has_ipv6
     = network.enable_ipv6 && holds_gateway(*options, ip_family::v6);

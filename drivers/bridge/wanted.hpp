@@ -14,6 +14,7 @@ struct wanted_bridge {
   std::string id;             ///< The network's.
   std::string name;           ///< Of the interface.
   bool is_named = false;      ///< By the user; it may be the user's own bridge.
+  bool is_users = false;      ///< It was there before the network.
   bool has_ipv6 = false;      ///< IPv6 is on on the bridge.
   bool forwards_ipv4 = false; ///< Its packets are to leave it.
   mac_address mac;            ///< Of a bridge of ours.

@@ -49,6 +49,8 @@ struct promised_network {
   std::vector<interface_address> gateways; ///< Those on the bridge.
   bool leaves_ipv4 = false; ///< Its packets are forwarded by the host.
   bool leaves_ipv6 = false;
+  bool masquerades_ipv4 = false; ///< They leave with an address of the host.
+  bool masquerades_ipv6 = false;
   bool is_one = false; ///< Its members reach each other directly.
   std::vector<member> members;
 };

@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/xt_CT.h>
@@ -84,7 +85,7 @@ private:
 // -- evaluation ---------------------------------------------------------------
 
 struct outcome {
-  enum class kind : uint8_t { passes, drops, taken, goes_on };
+  enum class kind : uint8_t { passes, drops, taken, renamed, goes_on };
   kind what = kind::goes_on;
   const audit_chain* chain = nullptr;
   const audit_rule* rule = nullptr;
@@ -95,6 +96,8 @@ struct saying {
   std::optional<audit_verdict> verdict;
   bool untracks = false;
   bool takes = false; ///< Gives it another destination; is a verdict as well.
+  /// Gives it this source; a verdict as well. Without one: any.
+  maybe_bytes source = {};
 };
 
 class evaluation {
@@ -124,6 +127,7 @@ private:
   // Of a rule: whether it matches, and what it says then.
   match run(const audit_chain& chain, const audit_rule& rule, saying& says);
   match run(const audit_chain& chain, const audit_expression& x, saying& says);
+  bool is_strange(const bytes& source) const;
   outcome act(const audit_chain& chain, const audit_rule& rule,
               const saying& says, int depth);
 
@@ -486,6 +490,21 @@ match evaluation::look_up(const audit_chain& chain, const audit_attributes& x,
   return to_match((found != nullptr) != is_inverted);
 }
 
+// The first of a range that SNAT of iptables gives; its older form has a count
+// before it.
+maybe_bytes given_source(const audit_attributes& x) {
+  const auto is_old = word(x, NFTA_TARGET_REV) == 0;
+  const auto info = x.bytes(NFTA_TARGET_INFO);
+  const auto flags_at = is_old ? sizeof(uint32_t) : size_t{0};
+  auto flags = uint32_t{0};
+  if (info.size() < flags_at + sizeof flags + (is_old ? 4 : 16))
+    return std::nullopt;
+  std::memcpy(&flags, info.data() + flags_at, sizeof flags);
+  if ((flags & NF_NAT_RANGE_MAP_IPS) == 0)
+    return std::nullopt;
+  return bytes{info.substr(flags_at + sizeof flags, is_old ? 4 : 16)};
+}
+
 // A target of iptables.
 void run_target(const audit_attributes& x, saying& says) {
   auto name = x.text(NFTA_TARGET_NAME);
@@ -495,6 +514,8 @@ void run_target(const audit_attributes& x, saying& says) {
     says.verdict = audit_verdict{NF_QUEUE, {}};
   if (name == "SNAT" || name == "MASQUERADE")
     says.verdict = audit_verdict{NF_ACCEPT, {}};
+  if (name == "SNAT")
+    says.source = given_source(x);
   if (name == "DNAT" || name == "REDIRECT")
     says.takes = true;
   auto flags = uint16_t{0};
@@ -552,6 +573,9 @@ match evaluation::run(const audit_chain& chain, const audit_expression& x,
     return match::yes;
   }
   run_statement(x, says);
+  if (x.name == "nat" && word(data, NFTA_NAT_TYPE) == NFT_NAT_SNAT)
+    if (auto from = word(data, NFTA_NAT_REG_ADDR_MIN); from != 0)
+      says.source = registers_.read(from, packet_.source.is_v4() ? 4 : 16);
   // What counts, logs or marks lets the packet go on.
   constexpr std::string_view questions[]
     = {"limit",  "quota", "rt",        "exthdr", "socket", "osf",
@@ -574,6 +598,17 @@ match evaluation::run(const audit_chain& chain, const audit_rule& rule,
   return result;
 }
 
+// Is that no address of the host's, where one is promised?
+bool evaluation::is_strange(const bytes& source) const {
+  const auto size = packet_.source.is_v4() ? size_t{4} : size_t{16};
+  if (!packet_.homes || source.size() < size)
+    return false;
+  return std::ranges::none_of(*packet_.homes, [&](const ip_address& x) {
+    return x.family() == packet_.source.family()
+           && std::memcmp(x.bytes().data(), source.data(), size) == 0;
+  });
+}
+
 // Of a rule that matches.
 outcome evaluation::act(const audit_chain& chain, const audit_rule& rule,
                         const saying& says, int depth) {
@@ -581,6 +616,8 @@ outcome evaluation::act(const audit_chain& chain, const audit_rule& rule,
   if (says.untracks && packet_.tracked == tracking::not_yet
       && untracking_.rule == nullptr)
     untracking_ = {kind::goes_on, &chain, &rule};
+  if (says.source && is_strange(*says.source))
+    return {kind::renamed, &chain, &rule};
   if (says.takes)
     return {packet_.awaits_translation ? kind::taken : kind::passes, &chain,
             &rule};
@@ -646,6 +683,8 @@ to_drop(const evaluation& asked, const outcome& result,
                      || (result.what == kind::goes_on && chain.drops);
   if (result.what == kind::taken) {
     found.what = fate::taken;
+  } else if (result.what == kind::renamed) {
+    found.what = fate::renamed;
   } else if (!drops) {
     if (!packet.needs_tracking || asked.untracking().rule == nullptr)
       return std::nullopt;

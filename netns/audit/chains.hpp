@@ -90,6 +90,7 @@ struct sample_drop {
     dropped,
     untracked, ///< So that nobody translates its addresses.
     taken,     ///< To another address than ours.
+    renamed,   ///< Its source becomes an address that the host has not.
   };
 
   fate what = fate::dropped;

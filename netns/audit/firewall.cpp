@@ -216,6 +216,11 @@ std::string problem(const audit_chain& chain, const told& x) {
     return head + "keeps packets " + x.what
            + " from being tracked, so that their addresses are not translated"
            + tail;
+  case fate::renamed:
+    return head + "gives packets " + x.what
+           + " an address that the host does not have, before our rules give "
+             "them one: answers may not come back"
+           + tail;
   case fate::taken:
     return head + "leads packets " + x.what + " elsewhere, before our rules do"
            + tail;

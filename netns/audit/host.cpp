@@ -5,9 +5,10 @@
 #include "troupe/netns/audit/policies.hpp"
 #include "troupe/netns/audit/routes.hpp"
 #include "troupe/netns/audit/socket.hpp"
+#include "troupe/netns/audit/ways.hpp"
+#include "troupe/netns/rebuilt_word.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
 #include <map>
 #include <set>
@@ -75,12 +76,17 @@ public:
       return fail(std::move(done.error()));
     if (auto done = check_forwarding(AF_INET6, *routes); !done)
       return fail(std::move(done.error()));
-    for (const auto& x : networks_)
+    for (const auto& x : networks_) {
       check_own_routes(x, *routes);
+      check_rebuilt(x);
+    }
     check_neighbourhood();
     check_host_addresses(*routes);
-    if (auto done = check_ways(*routes); !done)
-      return fail(std::move(done.error()));
+    auto ways = find_closed_ways(socket_, links_, networks_, *routes,
+                                 {lacks_routes_, tells_forwarding_});
+    if (!ways)
+      return fail(std::move(ways.error()));
+    std::ranges::move(*ways, std::back_inserter(found_));
     return std::move(found_);
   }
 
@@ -91,27 +97,14 @@ private:
                              const std::vector<audit_route>& routes);
   void check_own_routes(const promised_network& network,
                         const std::vector<audit_route>& routes);
+  void check_rebuilt(const promised_network& network);
   void check_neighbourhood();
   void check_host_addresses(const std::vector<audit_route>& routes);
-  result<void> check_ways(const std::vector<audit_route>& routes);
-  result<void>
-  check_ways_in(const promised_network& network, const audit_link& bridge);
-  result<void>
-  check_ways_out(const promised_network& network, const audit_link& bridge);
-  void report_way(const std::string& title, const std::string& problem,
-                  const ip_address& address);
 
   void report(owner whose, std::string object, std::string problem,
               std::string command) {
     found_.push_back(
       {whose, std::move(object), std::move(problem), std::move(command)});
-  }
-
-  bool is_bridge(int index) const {
-    return std::ranges::any_of(networks_, [&](const auto& x) {
-      const auto* link = find_link(x.bridge);
-      return link != nullptr && link->index == index;
-    });
   }
 
   const audit_link* find_link(const std::string& name) const {
@@ -125,9 +118,8 @@ private:
   std::map<std::string, const audit_link*> by_name_;
   std::map<std::string, const promised_network*> bridges_;
   std::vector<obstruction> found_;
-  const std::vector<audit_route>* routes_ = nullptr;
   std::set<std::string> lacks_routes_; ///< Bridges.
-  audit_rules rules_;
+  std::set<ip_family> tells_forwarding_;
 };
 
 // IPv6 has one switch for all links; what it calls forwarding of a link makes
@@ -149,12 +141,17 @@ host_examination::check_forwarding(uint8_t family,
     report(owner::setting, "host",
            name + " is off: nothing gets into networks or out of them",
            "sysctl -w " + name + "=1");
+    tells_forwarding_.insert(family == AF_INET ? ip_family::v4 : ip_family::v6);
     return {};
   }
   if (family == AF_INET)
     for (const auto& x : links_)
-      if (seen->closed.contains(x.index))
+      if (seen->closed.contains(x.index)) {
+        auto before = found_.size();
         check_link_forwarding(x, routes);
+        if (found_.size() != before)
+          tells_forwarding_.insert(ip_family::v4);
+      }
   return {};
 }
 
@@ -209,6 +206,25 @@ void host_examination::check_own_routes(
   }
 }
 
+// Without the ports and addresses that its owner gave it.
+void host_examination::check_rebuilt(const promised_network& network) {
+  const auto* link = find_link(network.bridge);
+  const auto word = "+" + std::string{rebuilt_word};
+  const auto at = link == nullptr ? std::string::npos : link->alias.find(word);
+  if (at == std::string::npos)
+    return;
+  auto alias = link->alias;
+  alias.erase(at, word.size());
+  if (alias.find('+') == std::string::npos)
+    alias += '+';
+  report(owner::others, network.title,
+         "bridge " + network.bridge
+           + " is yours, was deleted and is made anew: ports and addresses "
+             "that others gave it are missing (once they are back, the command "
+             "ends this warning)",
+         "ip link set " + network.bridge + " alias '" + alias + "'");
+}
+
 // A host that has the subnet of a network on another link can reach only one
 // of the two.
 void host_examination::check_neighbourhood() {
@@ -259,136 +275,6 @@ void host_examination::check_host_addresses(
                    + way_out(x.host_ip.family()));
 }
 
-// -- ways ---------------------------------------------------------------------
-
-std::string reason_of(int number) {
-  switch (number) {
-  case EHOSTUNREACH:
-    return "it does not forward them";
-  case EXDEV:
-    return "they come from where it does not expect them (rp_filter)";
-  case EINVAL:
-    return "a route or rule says blackhole";
-  case EACCES:
-    return "a route or rule says prohibit";
-  default:
-    return "it has no route for them";
-  }
-}
-
-// The kernel itself is asked, so that routes, rules and settings count together
-// whatever they are.
-result<void>
-host_examination::check_ways(const std::vector<audit_route>& routes) {
-  routes_ = &routes;
-  auto rules = read_rules(socket_);
-  if (!rules)
-    return fail(std::move(rules.error()));
-  rules_ = std::move(*rules);
-  for (const auto& x : rules_.missing)
-    report(owner::others, "host", "a rule of the kernel's own is missing", x);
-  for (const auto& network : networks_) {
-    const auto* link = find_link(network.bridge);
-    if (link == nullptr || !link->up || network.gateways.empty()
-        || lacks_routes_.contains(network.bridge))
-      continue;
-    if (auto done = check_ways_in(network, *link); !done)
-      return done;
-    if (auto done = check_ways_out(network, *link); !done)
-      return done;
-  }
-  return {};
-}
-
-result<void> host_examination::check_ways_in(const promised_network& network,
-                                             const audit_link& bridge) {
-  for (const auto& member : network.members)
-    for (const auto& address : member.addresses) {
-      auto is_near = std::ranges::any_of(bridge.addresses, [&](const auto& x) {
-        return x.address.family() == address.family()
-               && x.subnet().contains(address);
-      });
-      if (!is_near)
-        continue; // Nothing says that the host is on that subnet.
-      auto way = ask_way(socket_, address);
-      if (!way)
-        return fail(std::move(way.error()));
-      if (way->os_error != 0)
-        report_way(member.title,
-                   "the host sends nothing to " + to_string(address) + ": "
-                     + reason_of(way->os_error),
-                   address);
-      else if (way->index != bridge.index)
-        report_way(member.title,
-                   "the host does not send to " + to_string(address)
-                     + " through " + bridge.name,
-                   address);
-    }
-  return {};
-}
-
-result<void> host_examination::check_ways_out(const promised_network& network,
-                                              const audit_link& bridge) {
-  for (auto family : {ip_family::v4, ip_family::v6}) {
-    if (!(family == ip_family::v4 ? network.leaves_ipv4 : network.leaves_ipv6))
-      continue;
-    auto uplink = std::ranges::find_if(*routes_, [&](const audit_route& x) {
-      return x.destination.family() == family && x.destination.length() == 0
-             && x.table == RT_TABLE_MAIN && x.index != 0;
-    });
-    const ip_address* one = nullptr; // Stands for all.
-    for (const auto& member : network.members)
-      for (const auto& address : member.addresses)
-        if (one == nullptr && address.family() == family)
-          one = &address;
-    if (uplink == routes_->end() || one == nullptr)
-      continue;
-    auto world = *ip_address::parse(family == ip_family::v4 ? "203.0.113.1"
-                                                            : "2001:db8::1");
-    auto way = ask_way(socket_, world, *one, bridge.index);
-    auto back = ask_way(socket_, *one, world, uplink->index);
-    if (!way || !back)
-      return fail(std::move(way ? back.error() : way.error()));
-    // What is told of forwarding need not be told again.
-    if (way->os_error != 0 && way->os_error != EHOSTUNREACH)
-      report_way(network.title,
-                 "the host lets nothing out: " + reason_of(way->os_error),
-                 *one);
-    if (back->os_error != 0 && back->os_error != EHOSTUNREACH)
-      report_way(network.title,
-                 "the host lets no answers in: " + reason_of(back->os_error),
-                 *one);
-  }
-  return {};
-}
-
-// With what may be the cause.
-void host_examination::report_way(const std::string& title,
-                                  const std::string& problem,
-                                  const ip_address& address) {
-  auto family = address.family();
-  auto program = std::string{family == ip_family::v4 ? "ip" : "ip -6"};
-  for (const auto& x : rules_.others)
-    if (x.family == family && (!x.source || x.source->contains(address))
-        && (!x.destination || x.destination->contains(address)))
-      return report(owner::others, title, problem + "; rule " + x.text,
-                    x.command);
-  const audit_route* best = nullptr;
-  for (const auto& x : *routes_)
-    if (x.kind != route_kind::self && x.kind != route_kind::groups
-        && !(x.kind == route_kind::subnet && is_bridge(x.index))
-        && x.destination.family() == family && x.destination.length() > 0
-        && x.destination.contains(address)
-        && (best == nullptr
-            || x.destination.length() > best->destination.length()))
-      best = &x;
-  if (best != nullptr)
-    return report(owner::others, title, problem + "; route " + best->text,
-                  program + " route del " + best->text);
-  report(owner::others, title, problem,
-         program + " route get " + to_string(address) + " shows what it does");
-}
-
 } // namespace
 
 result<std::vector<obstruction>>
@@ -403,7 +289,7 @@ find_obstructions(const std::vector<audit_link>& links,
   if (!found)
     return found;
   auto uplink = std::string{};
-  if (auto way = ask_way(*socket, *ip_address::parse("203.0.113.1")); way)
+  if (auto way = ask_way(*socket, {*ip_address::parse("203.0.113.1")}); way)
     for (const auto& x : links)
       if (way->index == x.index)
         uplink = x.name;

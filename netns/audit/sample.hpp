@@ -4,8 +4,10 @@
 #include "troupe/config/model/port.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// Packets to show to rules. Private to netns.
 namespace troupe::netns {
@@ -56,6 +58,8 @@ struct sample_packet {
   tracking tracked = tracking::tracked;
   std::optional<sample_flow> original = {}; ///< As tracked; empty: not known.
   std::optional<sample_flow> reply = {};
+  /// What its source may become; null: whatever somebody likes.
+  std::shared_ptr<const std::vector<ip_address>> homes = {};
   uint16_t size = 60; ///< With the header of IP.
 };
 

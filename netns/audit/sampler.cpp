@@ -26,6 +26,7 @@ constexpr auto most_samples = size_t{4'096};
 
 /// Where our rules, and the kernel for answers, give other addresses.
 constexpr auto translation_priority = -100;
+constexpr auto source_priority = 100;
 
 /// Does br_netfilter show bridged packets to the rules of routers?
 /// @param chains `iptables` or `ip6tables`.
@@ -74,6 +75,11 @@ public:
     : links_{links}, network_{network}, bridge_{to_sample(links,
                                                           network.bridge)},
       uplink_{to_sample(links, uplink)}, loopback_{to_sample(links, "lo")} {
+    auto homes = std::vector<ip_address>{};
+    for (const auto& [name, link] : links)
+      for (const auto& x : link->addresses)
+        homes.push_back(x.address);
+    homes_ = std::make_shared<const std::vector<ip_address>>(std::move(homes));
   }
 
   std::vector<sample> take() {
@@ -148,6 +154,13 @@ private:
     const auto what = std::string{"from containers to the outside"};
     there.needs_tracking = true;
     add_both(NF_INET_FORWARD, NF_INET_FORWARD, there, what);
+    if (there.source.is_v4() ? network_.masquerades_ipv4
+                             : network_.masquerades_ipv6) {
+      // Before rules of ours give it an address of the host.
+      auto leaving = there;
+      leaving.homes = homes_;
+      add(NF_INET_POST_ROUTING, leaving, what).latest = source_priority - 1;
+    }
     // Answers come to the host, which knows whose they are.
     auto host = host_address(uplink_.name, there.source.family());
     if (!host)
@@ -420,6 +433,7 @@ private:
   sample_link bridge_;
   sample_link uplink_;
   sample_link loopback_;
+  std::shared_ptr<const std::vector<ip_address>> homes_; ///< The host's.
   std::vector<sample> samples_;
 };
 

@@ -1,5 +1,6 @@
 #include "troupe/netns/firewall/event.hpp"
 
+#include "troupe/netns/firewall/ruleset.hpp"
 #include "troupe/netns/real/message.hpp"
 #include "troupe/netns/real/socket.hpp"
 
@@ -14,6 +15,12 @@ namespace {
 
 // A load of 50 000 elements is told element by element.
 constexpr auto receive_buffer_bytes = 32 << 20;
+
+// What users write into them is theirs, but without them they cannot.
+bool takes_user_chain(unsigned kind, std::string_view table) {
+  return table == user_table
+         && (kind == NFT_MSG_DELTABLE || kind == NFT_MSG_DELCHAIN);
+}
 
 } // namespace
 
@@ -48,7 +55,8 @@ bool is_foreign_change(const nlmsghdr& message, const std::string& table,
   if (kind >> 8U != NFNL_SUBSYS_NFTABLES || (kind & 0xffU) == NFT_MSG_NEWGEN)
     return false;
   auto xs = netlink_attributes<1>::of(message, nfgenmsg{});
-  return xs.text(NFTA_TABLE_NAME) == table
+  auto changed = xs.text(NFTA_TABLE_NAME);
+  return (changed == table || takes_user_chain(kind & 0xffU, changed))
          && (ours == nullptr || !ours->contains(message.nlmsg_pid));
 }
 

@@ -183,6 +183,7 @@ bool simulated_system::boot() {
   auto& content = disk->content;
   content.sandboxes.clear();
   content.joins.clear();
+  content.forwarding = {};
   std::erase_if(content.endpoints, [](const auto& x) {
     return x.ephemeral;
   });

@@ -44,6 +44,8 @@ struct firewall_state {
       all.insert(bridge);
     firewalld->trust(all);
   }
+  /// What the store knows, or is told.
+  persistence::forwarding_record recorded;
   bool paying = false;         ///< A payment of connections is on its way.
   bool watching_proxy = false; ///< The next look is on its way.
 };
@@ -109,6 +111,24 @@ void try_ports_again_later(pointer self) {
   if (auto pause = state.port_retries.schedule())
     tell_after(firewall_actor{self}, *pause,
                check_firewall{.elements = false, .again = true});
+}
+
+/// That the host is no router of its own must outlive its rules, which others
+/// may flush while nobody is there.
+void record_forwarding(pointer self, const system_context& context) {
+  auto& state = state_of(self);
+  const auto now = state.work->forwarding().record();
+  if (now == state.recorded)
+    return;
+  const auto before = std::exchange(state.recorded, now);
+  ask<done>(
+    self, context.store, context.step_deadline(), commit_changes{{now}},
+    [](done&) {},
+    [=](const error& why) {
+      log().warn("firewall: {}; tried again later", why.message);
+      state_of(self).recorded = before;
+      try_again_later(self);
+    });
 }
 
 /// Only while there are ports to hold: else nothing has to wake for it.
@@ -353,6 +373,7 @@ firewall_behavior(firewall_actor::stateful_pointer<firewall_state> self,
       return with_driver<done>(self, *context, msg.network,
                                [&](const auto& driver, auto& reply) {
                                  protect(self, driver, msg, reply);
+                                 record_forwarding(self, *context);
                                });
     },
     [=](const unprotect_network& msg) -> caf::result<done> {
@@ -392,8 +413,10 @@ firewall_behavior(firewall_actor::stateful_pointer<firewall_state> self,
     [=](const restore_firewall& msg) -> caf::result<restored_firewall> {
       if (!state_of(self).work)
         return to_caf(state_of(self).problem);
+      state_of(self).recorded = msg.forwarding;
       auto restored = restore(*state_of(self).work, *context, msg,
                               state_of(self).unrestored);
+      record_forwarding(self, *context);
       if (!restored.problems.empty())
         try_again_later(self);
       try_ports_again_later(self);
@@ -413,6 +436,8 @@ firewall_behavior(firewall_actor::stateful_pointer<firewall_state> self,
         return to_caf(state.problem);
       state.trust_bridges();
       auto report = check(*state.work, msg);
+      if (msg.repair)
+        record_forwarding(self, *context);
       if (!report && msg.repair)
         try_again_later(self);
       if (!report)

@@ -204,16 +204,25 @@ forwarding::keep_advertised_routes(netns::undo_stack& undo) {
   return changed;
 }
 
-forwarding::elements forwarding::recall() {
-  auto there = kernel_.list_elements(table_);
-  if (there && policy_.drop_others) {
+forwarding::elements
+forwarding::recall(const persistence::forwarding_record& recorded) {
+  if (!policy_.drop_others)
+    return closed_;
+  if (auto there = kernel_.list_elements(table_)) {
     std::erase_if(*there, [](const auto& x) {
       return x.set != netns::firewall::set_id::no_router;
     });
     closed_ = std::move(*there);
-    for (auto family : families)
-      if (is_closed(family))
-        note_closed(family);
+  }
+  for (auto family : families) {
+    const auto was_closed
+      = family == ip_family::v4 ? recorded.ipv4 : recorded.ipv6;
+    auto element = netns::firewall::make_element(
+      netns::firewall::set_id::no_router, {family});
+    if (was_closed && !is_closed(family) && element)
+      closed_.push_back(std::move(*element));
+    if (is_closed(family))
+      note_closed(family);
   }
   return closed_;
 }

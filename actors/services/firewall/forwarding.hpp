@@ -39,9 +39,15 @@ public:
       group_{rules.group}, close_{std::move(close)} {
   }
 
-  /// At start: an earlier run switched forwarding on if its rules say so.
+  /// At start: an earlier run switched forwarding on if its rules say so, or
+  /// the store: somebody may have flushed all rules.
   /// @returns the elements that say it, for the firewall to hold.
-  elements recall();
+  elements recall(const persistence::forwarding_record& recorded);
+
+  /// For the store.
+  persistence::forwarding_record record() const {
+    return {is_closed(ip_family::v4), is_closed(ip_family::v6)};
+  }
 
   /// Makes sure that the host forwards what the network needs, from now on.
   /// Where it is switched on, packets between links that are not ours are

@@ -170,7 +170,7 @@ restore(firewall_work& work, const system_context& context,
     if (!x)
       problems.push_back(x.error().message);
   };
-  work.recall_forwarding();
+  work.recall_forwarding(msg.forwarding);
   for (const auto& x : msg.networks)
     restore(work, *driver_of(context, x), x, jobs, problems);
   for (const auto& x : msg.endpoints)

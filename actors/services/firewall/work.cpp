@@ -143,8 +143,9 @@ result<void> firewall_work::remove() {
   return done;
 }
 
-void firewall_work::recall_forwarding() {
-  book_.replace(forwarding_owner, forwarding_.recall());
+void firewall_work::recall_forwarding(
+  const persistence::forwarding_record& recorded) {
+  book_.replace(forwarding_owner, forwarding_.recall(recorded));
 }
 
 // -- ports --------------------------------------------------------------------

@@ -70,8 +70,9 @@ public:
   std::vector<drivers::refused_port>
   restore(const endpoint_spec& endpoint,
           const std::vector<port_binding>& recorded);
-  /// At start: an earlier run switched forwarding on if its rules say so.
-  void recall_forwarding();
+  /// At start: an earlier run switched forwarding on if its rules or the store
+  /// say so.
+  void recall_forwarding(const persistence::forwarding_record& recorded);
 
   /// Waits until the ports that `publish` took are held for good. On error they
   /// are given back, and what was connected to them is forgotten.

@@ -134,6 +134,56 @@ TEST_F(Doctor, IpRule) {
          {"troupe sandbox exec web -- ip rule del pref 0", ending::named}});
 }
 
+// Of one endpoint, whichever it is; of ports, of links.
+TEST_F(Doctor, IpRuleThatCutsOneEndpoint) {
+  check(
+    {{"ip rule add pref 50 iif up0 to {WEB4} unreachable", ending::named},
+     {"ip rule add pref 50 from {WEB4} prohibit", ending::named},
+     {"ip rule add pref 50 to {WEB4} blackhole", ending::named},
+     {"ip rule add pref 0 iif up0 to {WEB4} prohibit", ending::named},
+     {"ip -6 rule add pref 50 iif up0 to {WEB6} unreachable", ending::named},
+     {"ip -6 rule add pref 50 from {WEB6} prohibit", ending::named},
+     {"ip route add default via 192.0.2.2 table 99 && "
+      "ip rule add pref 50 to {WEB4} lookup 99",
+      ending::named, "ip route flush table 99"},
+     {"ip route add unreachable default table 99 && "
+      "ip rule add pref 50 iif up0 to {WEB4} lookup 99",
+      ending::named, "ip route flush table 99"}});
+}
+
+TEST_F(Doctor, IpRuleOfPortsAndMarks) {
+  check({{"ip rule add pref 50 ipproto tcp dport 80 blackhole", ending::named},
+         {"ip rule add pref 50 ipproto tcp sport 80 iif {BR} prohibit",
+          ending::named},
+         {"ip rule add pref 50 ipproto tcp iif up0 dport 79-81 unreachable",
+          ending::named},
+         {"ip -6 rule add pref 50 ipproto tcp from {WEB6} unreachable && "
+          "ip rule add pref 50 ipproto tcp from {WEB4} unreachable",
+          ending::named},
+         {"ip rule add pref 50 fwmark 0/0xff iif up0 to {NET4} blackhole",
+          ending::named},
+         {"ip rule add pref 50 not from 10.99.0.0/16 to {WEB4} prohibit",
+          ending::named}});
+}
+
+// They look at others, lead where packets go anyway, or at what is not
+// promised.
+TEST_F(Doctor, IpRuleThatDoesNoHarmIsNoFinding) {
+  for (const auto* command :
+       {"ip rule add pref 50 fwmark 7 blackhole",
+        "ip rule add pref 50 to {WEB4} lookup main",
+        "ip rule add pref 50 from 198.51.100.7 unreachable",
+        "ip rule add pref 50 iif lo to 198.51.100.7 prohibit",
+        "ip rule add pref 50 ipproto tcp dport 5432 to {WEB4} blackhole",
+        "ip route add default via 192.0.2.2 table 99 && "
+        "ip rule add pref 50 iif {BR} from {NET4} lookup 99"}) {
+    SCOPED_TRACE(command);
+    ASSERT_EQ(shell(command).code, 0);
+    expect_healthy();
+    shell("ip rule del pref 50; ip route flush table 99");
+  }
+}
+
 TEST_F(Doctor, Sysctl) {
   check({{"sysctl -qw net.ipv4.ip_forward=0"},
          {"sysctl -qw net.ipv4.conf.all.forwarding=0"},
@@ -337,6 +387,38 @@ TEST_F(Doctor, NftOfPacketsThatAreNotTranslatedYet) {
       ending::named, "nft delete table inet site"}});
 }
 
+// Another address than the host's, before our rules give them one of it.
+TEST_F(Doctor, RulesThatGiveLeavingPacketsAnotherSource) {
+  auto site = [](const std::string& family, const std::string& rule) {
+    return "nft add table " + family + " site && nft 'add chain " + family
+           + " site c { type nat hook postrouting priority 50; }' && nft 'add "
+             "rule "
+           + family + " site c " + rule + "'";
+  };
+  check({{site("ip", "ip saddr {NET4} snat to 198.51.100.77"), ending::named,
+          "nft delete table ip site"},
+         {site("ip6", "ip6 saddr {NET6} snat to 2001:db8:77::1"), ending::named,
+          "nft delete table ip6 site"},
+         {site("inet", "iifname {BR} snat ip to 198.51.100.77"), ending::named,
+          "nft delete table inet site"}});
+  if (run({"iptables-nft", "-V"}).code == 0)
+    check({{"iptables-nft -t nat -A POSTROUTING -s {NET4} -j SNAT --to-source "
+            "198.51.100.77",
+            ending::named, "nft delete table ip nat"},
+           {"ip6tables-nft -t nat -A POSTROUTING -s {NET6} -j SNAT "
+            "--to-source 2001:db8:77::1",
+            ending::named, "nft delete table ip6 nat"}});
+  for (const auto& rule :
+       {site("ip", "ip saddr {NET4} snat to 192.0.2.1"),
+        site("ip", "ip saddr {NET4} masquerade"),
+        site("ip", "ip saddr 10.99.0.0/16 snat to 198.51.100.77")}) {
+    SCOPED_TRACE(rule);
+    ASSERT_EQ(shell(rule).code, 0);
+    expect_healthy();
+    shell("nft delete table ip site");
+  }
+}
+
 // Without these nobody finds anybody.
 TEST_F(Doctor, NftOfArpAndNeighbourDiscovery) {
   const auto forget = std::string{" && ip neigh flush dev {BR} && nsenter "
@@ -506,6 +588,29 @@ TEST_F(Doctor, ProbesEachKindOfWay) {
   EXPECT_EQ(said.code, 1);
   EXPECT_NE(said.out.find("from the host to it"), std::string::npos);
   EXPECT_EQ(shell("nft delete table inet site").code, 0);
+}
+
+// What only those chains drop that forwarded packets pass: nobody can read it
+// from the rule, and nothing of the host's own goes there.
+TEST_F(Doctor, ProbesWhatTheHostForwards) {
+  for (const auto* family : {"ip", "ip6"}) {
+    SCOPED_TRACE(family);
+    const auto table = std::string{family} + " site";
+    ASSERT_EQ(shell("nft add table " + table + " && nft 'add chain " + table
+                    + " c { type filter hook forward priority 0; }' && "
+                      "nft add rule "
+                    + table
+                    + " c ct state new tcp dport 80 limit rate over 1/day "
+                      "burst 1 packets drop")
+                .code,
+              0);
+    ask_doctor({"--probe"}); // The burst.
+    auto said = ask_doctor({"--probe"});
+    EXPECT_EQ(said.code, 1);
+    EXPECT_NE(said.out.find("from endpoint"), std::string::npos) << said.out;
+    EXPECT_EQ(shell("nft delete table " + table).code, 0);
+    EXPECT_EQ(ask_doctor({"--probe"}).code, 0);
+  }
 }
 
 // Whoever drops or rejects one kind of packets is there all the same.

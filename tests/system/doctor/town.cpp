@@ -37,7 +37,9 @@ void DoctorTown::SetUp() {
             {"{MAC}", web.at("spec").value("mac", "")},
             {"{WEB}", keys_["web"]},
             {"{WEB4}", to_string(web_[0])},
-            {"{WEB6}", to_string(web_[1])}};
+            {"{WEB6}", to_string(web_[1])},
+            {"{PEER4}", peer4_},
+            {"{PEER6}", peer6_}};
   for (const auto& pool : network.at("spec").at("pools")) {
     auto is_v4
       = pool.at("subnet").get<std::string>().find(':') == std::string::npos;

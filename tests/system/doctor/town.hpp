@@ -22,7 +22,8 @@ protected:
 
   /// Runs a shell command in which `{BR}`, `{PORT}`, `{PEER}` (its
   /// neighbour's), `{MAC}`, `{WEB}` (the namespace), `{WEB4}`, `{WEB6}`,
-  /// `{GW4}`, `{GW6}`, `{NET4}` and `{NET6}` stand for what they say.
+  /// `{PEER4}`, `{PEER6}`, `{GW4}`, `{GW6}`, `{NET4}` and `{NET6}` stand for
+  /// what they say.
   outcome shell(std::string command);
 
   /// What `troupe doctor --format json` says, and its exit code.

@@ -60,6 +60,8 @@ TEST_F(FirewallRepair, ForeignChangesAreTold) {
         "nft add rule inet " + rules.table + " in_internal accept",
         "nft flush chain bridge " + rules.table + " guard",
         "nft delete table inet " + rules.table,
+        std::string{"nft delete chain inet troupe_user before_troupe_input"},
+        std::string{"nft delete table inet troupe_user"},
         std::string{"nft flush ruleset"}}) {
     load();
     EXPECT_FALSE(tells(*source, 100ms)) << "our own load";

@@ -396,6 +396,106 @@ TEST_F(Repair, TheDirectoryOfPinsThatSomebodyTookAway) {
   run({"sh", "-c", "umount " + directory + ".away/*"});
 }
 
+// What users write into them is theirs; that they can is ours.
+TEST_F(Repair, TheChainsForRulesOfUsers) {
+  auto are_there = [] {
+    return run({"nft", "list", "chain", "inet", "troupe_user", "before_troupe"})
+               .code
+             == 0
+           && run({"nft", "list", "chain", "inet", "troupe_user",
+                   "before_troupe_input"})
+                  .code
+                == 0;
+  };
+  ASSERT_TRUE(are_there());
+  for (const auto* damage :
+       {"nft delete chain inet troupe_user before_troupe",
+        "nft delete chain inet troupe_user before_troupe_input",
+        "nft delete table inet troupe_user"}) {
+    ASSERT_EQ(run({"sh", "-c", damage}).code, 0);
+    EXPECT_TRUE(eventually(are_there)) << damage;
+  }
+}
+
+// A host that was none before does not become a router for others because
+// somebody flushes all rules while nobody is there.
+TEST_F(Repair, RulesFlushedWhileTheDaemonWasAway) {
+  auto closed = [] {
+    return run({"sh", "-c",
+                "nft list ruleset | grep -A3 'set no_router' | grep elements"})
+      .out;
+  };
+  for (const auto* key :
+       {"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"})
+    ASSERT_EQ(run({"sysctl", "-n", key}).out, "1\n");
+  const auto before = closed();
+  ASSERT_NE(before.find("ipv4"), std::string::npos);
+  ASSERT_NE(before.find("ipv6"), std::string::npos);
+  for (auto i = 0; i < 2; ++i) {
+    daemon().kill();
+    ASSERT_EQ(run({"nft", "flush", "ruleset"}).code, 0);
+    ASSERT_EQ(daemon().start(), "");
+    observe_daemon();
+    EXPECT_EQ(closed(), before);
+  }
+  EXPECT_EQ(doctor(), "");
+}
+
+// Its owner deleted it, and it did not come back: it is made anew for the
+// network, and stays the owner's.
+TEST_F(Repair, ABridgeOfTheUsersThatWasDeleted) {
+  ASSERT_EQ(run({"ip", "link", "add", "ub0", "type", "bridge"}).code, 0);
+  create_network("theirs",
+                 {{"options", {{"com.docker.network.bridge.name", "ub0"}}}});
+  attach("theirs", keys_.at(0));
+  auto seen = [](const std::string& what) {
+    auto out
+      = run({"sh", "-c", "ip -d link show ub0 | grep -o '" + what + "'"});
+    return out.code == 0;
+  };
+  for (auto i = 0; i < 2; ++i) {
+    ASSERT_EQ(run({"ip", "link", "del", "ub0"}).code, 0);
+    EXPECT_TRUE(eventually([&] {
+      return seen("alias troupe:.*+rebuilt") && seen("state UP");
+    }));
+    EXPECT_TRUE(seen("group default"));
+    if (i == 0) { // Another run knows it as well.
+      daemon().kill();
+      ASSERT_EQ(daemon().start(), "");
+      observe_daemon();
+    }
+  }
+  auto said = daemon().troupe({"doctor", "--format", "json"});
+  EXPECT_EQ(said.code, 1);
+  auto command = std::string{};
+  const auto report = json::parse(said.out, nullptr, false);
+  for (const auto& x : report.value("findings", json::array()))
+    if (x.value("problem", "").find("made anew") != std::string::npos)
+      command = x.value("command", "");
+  ASSERT_NE(command, "") << said.out;
+  EXPECT_NE(daemon().troupe({"status"}).out.find("made anew"),
+            std::string::npos);
+  // The owner brings back what was in it.
+  ASSERT_EQ(run({"sh", "-c",
+                 "ip link add vm0 type veth peer name vm1 && "
+                 "ip link set vm0 master ub0 up && "
+                 "ip address add 198.18.0.1/24 dev ub0 && "
+                   + command})
+              .code,
+            0);
+  EXPECT_EQ(doctor(), "");
+  EXPECT_EQ(daemon().troupe({"detach", "theirs", "left"}).code, 0);
+  EXPECT_EQ(daemon().troupe({"network", "rm", "theirs"}).code, 0);
+  EXPECT_TRUE(seen("mtu"));
+  EXPECT_FALSE(seen("troupe"));
+  EXPECT_EQ(run({"sh", "-c",
+                 "ip address show ub0 | grep 198.18.0.1 && "
+                 "ip link show vm0 | grep 'master ub0'"})
+              .code,
+            0);
+  EXPECT_EQ(run({"sh", "-c", "ip link del vm0; ip link del ub0"}).code, 0);
+}
+
 TEST_F(Repair, ForeignLinksAreNobodysBusiness) {
   ASSERT_EQ(run({"ip", "link", "add", "foreign0", "type", "bridge"}).code, 0);
   ASSERT_EQ(run({"ip", "link", "add", "foreign1", "type", "veth", "peer",

@@ -255,6 +255,31 @@ TEST_F(healthy_world, PromisesWaysToGatewaysAndPorts) {
     << text;
 }
 
+// Through the host, from whoever has no other way to it.
+TEST_F(healthy_world, PromisesPortsToOtherContainers) {
+  auto asked = [&] {
+    auto text = std::string{};
+    for (const auto& x : ways_of(views.store, owner))
+      if (x.what.starts_with("from endpoint"))
+        text += to_string(x.way.to) + " " + std::to_string(x.way.port) + "\n";
+    return text;
+  };
+  views.store.joins[0].bindings = {{protocol::tcp, 80, ip("0.0.0.0"), 8080},
+                                   {protocol::tcp, 80, ip("192.0.2.1"), 8081},
+                                   {protocol::tcp, 80, ip("127.0.0.1"), 8082},
+                                   {protocol::udp, 53, ip("0.0.0.0"), 53}};
+  EXPECT_EQ(asked(), ""); // There is nobody else.
+  auto other = endpoint;
+  other.id.value = id_of('f');
+  other.addresses = {cidr("10.1.0.3/16"), cidr("fd00:1::3/64")};
+  views.store.endpoints.push_back(other);
+  auto box = sandbox_id{id_of('6')};
+  views.store.joins.push_back({other.id, network.id, box, "eth0", {}});
+  EXPECT_EQ(asked(), "10.1.0.1 8080\n192.0.2.1 8081\n");
+  views.store.networks[0].options["icc"] = "false";
+  EXPECT_EQ(asked(), "");
+}
+
 TEST_F(healthy_world, BridgeLacksItsAddress) {
   bridge_link().addresses.pop_back();
   EXPECT_EQ(finding(), network_title + bridge

@@ -211,7 +211,7 @@ TEST_F(Forwarding, ThatIsSwitchedOnIsForOurNetworksAlone) {
                                      not_a_router(ip_family::v6)}));
   // The next run finds it on, and knows why.
   auto again = make(true);
-  again->recall_forwarding();
+  again->recall_forwarding({});
   ASSERT_TRUE(again->apply({{"a", {unguarded("trp1")}}}));
   ASSERT_TRUE(again->forwarding().open(*driver, network));
   EXPECT_EQ(elements().size(), 3U);
@@ -224,6 +224,22 @@ TEST_F(Forwarding, ThatIsSwitchedOnIsForOurNetworksAlone) {
         return x.starts_with(std::string{"the host forwards "} + family);
       }))
       << family;
+}
+
+// Somebody flushed all rules meanwhile; the store remembers.
+TEST_F(Forwarding, StaysForOurNetworksAlone) {
+  EXPECT_EQ(work->forwarding().record(), persistence::forwarding_record{});
+  ASSERT_TRUE(work->forwarding().open(*driver, network));
+  const auto recorded = work->forwarding().record();
+  EXPECT_EQ(recorded, (persistence::forwarding_record{true, true}));
+  ASSERT_TRUE(host->remove_firewall(table));
+  auto again = make(true);
+  again->recall_forwarding(recorded);
+  ASSERT_TRUE(again->load());
+  ASSERT_TRUE(again->forwarding().open(*driver, network));
+  EXPECT_EQ(elements(), (std::vector{not_a_router(ip_family::v4),
+                                     not_a_router(ip_family::v6)}));
+  EXPECT_EQ(again->forwarding().record(), recorded);
 }
 
 TEST_F(Forwarding, ThatWasOnIsForEverybody) {
@@ -243,7 +259,7 @@ TEST_F(Forwarding, IsForEverybodyWhereTheSettingsSaySo) {
     netns::open_simulated_kernel(world), nullptr,
     netns::firewall::settings{table, {}, instance{}.link_group()},
     forwarding_policy{true, false}};
-  open.recall_forwarding();
+  open.recall_forwarding({});
   ASSERT_TRUE(open.apply({{"a", {unguarded("trp1")}}}));
   ASSERT_TRUE(open.forwarding().open(*driver, network));
   EXPECT_EQ(elements(), std::vector{unguarded("trp1")});

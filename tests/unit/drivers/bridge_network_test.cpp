@@ -2,6 +2,7 @@
 #include "troupe/netns/link_local.hpp"
 
 #include "fixture.hpp"
+#include <cerrno>
 
 namespace troupe::test {
 
@@ -239,6 +240,56 @@ TEST_F(BridgeNetwork, LeavesAGatewayAddressThatWasThere) {
   EXPECT_TRUE(complaints().empty());
   ASSERT_TRUE(remove());
   EXPECT_EQ(machine.print(), before);
+}
+
+// The user's bridge was there when the network was made, and is no more.
+TEST_F(BridgeNetwork, MakesAUsersBridgeAnewAndLeavesIt) {
+  network = network_dual();
+  network.options["name"] = "br0";
+  driver->adopt_interface(network);
+  ASSERT_TRUE(create());
+  ASSERT_TRUE(create()); // Again: it is known.
+  auto link = bridge();
+  EXPECT_TRUE(link.info.up);
+  EXPECT_EQ(link.info.group, 0U);
+  EXPECT_NE(link.info.alias.find("+rebuilt"), std::string::npos);
+  EXPECT_EQ(link.addresses,
+            (addresses{cidr("10.1.0.1/16"), cidr("fd00:1::1/64")}));
+  EXPECT_TRUE(complaints().empty());
+  // What others add is theirs.
+  ASSERT_TRUE(
+    machine.kernel->add_address(link.info.index, cidr("192.0.2.9/24")));
+  ASSERT_TRUE(remove());
+  EXPECT_EQ(bridge().addresses, addresses{cidr("192.0.2.9/24")});
+  EXPECT_EQ(bridge().info.alias, "");
+}
+
+// Whichever call fails, or is the last one of a run.
+TEST_F(BridgeNetwork, MakesAUsersBridgeAnewInSpiteOfFaults) {
+  network = network_dual();
+  network.options["name"] = "br0";
+  driver->adopt_interface(network);
+  using effect = netns::fault_rule::effect;
+  for (auto what : {effect::fail, effect::lose_reply, effect::crash_before,
+                    effect::crash_after})
+    for (auto n = 0U; n < 100; ++n) {
+      SCOPED_TRACE(std::to_string(n));
+      machine = host{};
+      const auto before = machine.print();
+      auto plan = std::make_shared<netns::fault_plan>();
+      plan->add({what, {}, n, false, EBUSY, {}});
+      auto faulty = netns::open_faulty_kernel(
+        netns::open_simulated_kernel(machine.world), plan);
+      auto done = driver->create_network(*faulty, network);
+      if (plan->faults() == 0)
+        break;
+      if (!done && (what == effect::fail || what == effect::lose_reply)) {
+        EXPECT_EQ(machine.print(), before) << text(done);
+      }
+      ASSERT_TRUE(create());
+      EXPECT_TRUE(complaints().empty());
+      EXPECT_NE(bridge().info.alias.find("+rebuilt"), std::string::npos);
+    }
 }
 
 TEST_F(BridgeNetwork, RaisesAHostBridgeAndLowersItAgain) {

@@ -87,6 +87,27 @@ TEST_F(Full, StillRemovesOneByOneAndThenTakesMore) {
   EXPECT_GT(fill_store(**store, 20'000), 50u);
 }
 
+// Such as a join that has fewer ports.
+TEST_F(Full, StillMakesRecordsShorter) {
+  auto store = open();
+  ASSERT_TRUE(store);
+  auto longer = make_network(20'000);
+  longer.labels["note"] = std::string(2'000, 'x');
+  ASSERT_TRUE(commit(**store, {longer}));
+  auto count = fill_store(**store);
+  fill_disk();
+  auto shorter = longer;
+  shorter.labels["note"].resize(20);
+  ASSERT_FALSE(commit(**store, {make_network(20'001)}));
+  EXPECT_TRUE(commit(**store, {shorter}));
+  // The other way round it is growth, like another one beside it.
+  EXPECT_FALSE(commit(**store, {longer}));
+  EXPECT_FALSE(commit(**store, {shorter, make_network(20'001)}));
+  for (unsigned n = 0; n < count; ++n)
+    ASSERT_TRUE(commit(**store, removals(n, 1))) << "removal " << n;
+  EXPECT_EQ((*store)->load()->networks, std::vector{shorter});
+}
+
 TEST_F(Full, StillRemovesEverythingInOneBatch) {
   auto store = open();
   ASSERT_TRUE(store);

@@ -133,6 +133,27 @@ TEST_F(Store, DropsRuntimeRecordsAfterAReboot) {
   EXPECT_TRUE(content->sandboxes.empty());
 }
 
+TEST_F(Store, RemembersWhatItForwardsUntilTheNextBoot) {
+  const auto recorded = forwarding_record{false, true};
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    EXPECT_EQ((*store)->load()->forwarding, forwarding_record{});
+    ASSERT_TRUE(commit(**store, {make_sandbox(2), recorded}));
+    EXPECT_EQ((*store)->load()->forwarding, recorded);
+  }
+  for (auto i = 0; i < 2; ++i) {
+    auto store = open();
+    ASSERT_TRUE(store);
+    EXPECT_EQ((*store)->load()->forwarding, recorded);
+    EXPECT_EQ((*store)->load()->sandboxes.size(), 1U);
+  }
+  boot("second");
+  auto store = open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ((*store)->load()->forwarding, forwarding_record{});
+}
+
 TEST_F(Store, KnowsARebootByAVanishedRuntimeDirectory) {
   ASSERT_TRUE(open());
   std::filesystem::remove_all(how.runtime_dir);
