@@ -4,6 +4,7 @@
 #include "troupe/netns/audit/firewall.hpp"
 #include "troupe/netns/audit/policies.hpp"
 #include "troupe/netns/audit/routes.hpp"
+#include "troupe/netns/audit/sample.hpp"
 #include "troupe/netns/audit/socket.hpp"
 #include "troupe/netns/audit/ways.hpp"
 #include "troupe/netns/rebuilt_word.hpp"
@@ -289,7 +290,7 @@ find_obstructions(const std::vector<audit_link>& links,
   if (!found)
     return found;
   auto uplink = std::string{};
-  if (auto way = ask_way(*socket, {*ip_address::parse("203.0.113.1")}); way)
+  if (auto way = ask_way(*socket, {outsider(ip_family::v4)}); way)
     for (const auto& x : links)
       if (way->index == x.index)
         uplink = x.name;

@@ -22,6 +22,12 @@ std::string arp_header(const sample_packet& x) {
 
 } // namespace
 
+ip_address outsider(ip_family family) {
+  return *ip_address::parse(family == ip_family::v4
+                              ? "93.184.215.14"
+                              : "2606:2800:21f:cb07:6820:80da:af6b:8b2c");
+}
+
 uint8_t ip_protocol(const sample_packet& x) {
   if (x.what == content::neighbour)
     return IPPROTO_ICMPV6;

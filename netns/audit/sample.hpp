@@ -63,6 +63,11 @@ struct sample_packet {
   uint16_t size = 60; ///< With the header of IP.
 };
 
+/// Someone in the internet, to ask about. An ordinary address, for firewalls
+/// and routing tables may have lines of their own for those of documentation.
+/// Nothing is ever sent there.
+ip_address outsider(ip_family family);
+
 /// Its number in IP headers.
 uint8_t ip_protocol(const sample_packet& x);
 

@@ -18,9 +18,6 @@ using permit = sample::permit;
 using member = promised_network::member;
 using published_port = promised_network::published_port;
 
-constexpr auto outsider_v4 = std::string_view{"203.0.113.1"};
-constexpr auto outsider_v6 = std::string_view{"2001:db8::1"};
-
 /// Of one network; so that the doctor comes to an end in a large one.
 constexpr auto most_samples = size_t{4'096};
 
@@ -34,11 +31,6 @@ bool others_see_bridged(const std::string& chains) {
   auto file = std::ifstream{"/proc/sys/net/bridge/bridge-nf-call-" + chains};
   auto value = 0;
   return file >> value && value != 0;
-}
-
-ip_address outsider(ip_family family) {
-  return *ip_address::parse(family == ip_family::v4 ? outsider_v4
-                                                    : outsider_v6);
 }
 
 sample_flow flow_of(const sample_packet& x) {

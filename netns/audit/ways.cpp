@@ -1,5 +1,7 @@
 #include "troupe/netns/audit/ways.hpp"
 
+#include "troupe/netns/audit/sample.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -157,8 +159,7 @@ result<std::vector<obstruction>> way_examination::run() {
 
 // By the default route; without one whoever else is there.
 outside way_examination::find_outside(ip_family family) const {
-  auto world = *ip_address::parse(family == ip_family::v4 ? "203.0.113.1"
-                                                          : "2001:db8::1");
+  auto world = outsider(family);
   for (const auto& x : routes_)
     if (x.destination.family() == family && x.destination.length() == 0
         && x.table == RT_TABLE_MAIN && by_index_.contains(x.index))

@@ -265,6 +265,24 @@ TEST_F(Doctor, Nft) {
           ending::named, "nft delete table inet site"}});
 }
 
+// Nobody there is promised anything.
+TEST_F(Doctor, FiltersOfDocumentationAddressesAreNoFinding) {
+  for (const auto& [command, undo] :
+       {std::pair{"nft add table inet site && nft 'add chain inet site "
+                  "forward { type filter hook forward priority 0; }' && "
+                  "nft add rule inet site forward ip saddr 203.0.113.0/24 drop "
+                  "&& nft add rule inet site forward ip6 saddr 2001:db8::/60 "
+                  "drop",
+                  "nft delete table inet site"},
+        std::pair{"ip route add blackhole 203.0.113.0/24",
+                  "ip route del blackhole 203.0.113.0/24"}}) {
+    SCOPED_TRACE(command);
+    ASSERT_EQ(shell(command).code, 0);
+    expect_healthy();
+    ASSERT_EQ(shell(undo).code, 0);
+  }
+}
+
 // Values of several fields, as large rule sets have them.
 TEST_F(Doctor, NftConcatenations) {
   auto rule = [](const std::string& what) {
