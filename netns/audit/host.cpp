@@ -264,16 +264,23 @@ void host_examination::check_host_addresses(
       });
     return at->second;
   };
+  auto serves_host = false;
   for (const auto& network : networks_)
     for (const auto& member : network.members)
       for (const auto& x : member.published)
-        if (x.host_port != 0 && !is_here(x.host_ip))
+        if (x.host_port != 0 && x.host_ip.is_unspecified())
+          serves_host = true;
+        else if (x.host_port != 0 && !is_here(x.host_ip))
           report(owner::others, member.title,
                  "published at " + host_text(x.host_ip, x.host_port) + "/"
                    + to_string(x.proto) + ": the host does not have that "
                    + "address any more",
                  "ip address add " + to_string(x.host_ip) + " dev "
                    + way_out(x.host_ip.family()));
+  if (const auto* lo = find_link("lo"); serves_host && lo != nullptr && !lo->up)
+    report(owner::others, "host",
+           "lo is down: the host does not reach its own published ports",
+           "ip link set lo up");
 }
 
 } // namespace

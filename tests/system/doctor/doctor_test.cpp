@@ -271,7 +271,7 @@ TEST_F(Doctor, FiltersOfDocumentationAddressesAreNoFinding) {
        {std::pair{"nft add table inet site && nft 'add chain inet site "
                   "forward { type filter hook forward priority 0; }' && "
                   "nft add rule inet site forward ip saddr 203.0.113.0/24 drop "
-                  "&& nft add rule inet site forward ip6 saddr 2001:db8::/60 "
+                  "&& nft add rule inet site forward ip6 saddr 2001:db8::/64 "
                   "drop",
                   "nft delete table inet site"},
         std::pair{"ip route add blackhole 203.0.113.0/24",
@@ -688,6 +688,7 @@ TEST_F(Doctor, NamesHostAddressesThatWentAway) {
   for (const auto& x : findings)
     EXPECT_EQ(shell(x.value("command", "")).code, 0) << x.dump();
   expect_healthy();
+  check({{"ip link set lo down", ending::named}});
 }
 
 /// A daemon that may not touch the host's settings.
