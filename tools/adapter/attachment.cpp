@@ -29,6 +29,9 @@ bool is_of(const sandbox_status& x, const attachment_id& id) {
 
 bool is_of(const endpoint_status& x, const attachment_id& id) {
   const auto& labels = x.spec.labels;
+  if (id.network.empty())
+    return label_of(labels, runtime_label) == id.runtime
+           && label_of(labels, container_label) == id.container;
   return label_of(labels, runtime_label) == id.runtime
          && label_of(labels, network_label) == id.network
          && label_of(labels, container_label) == id.container

@@ -33,7 +33,7 @@ result<attached> attach(daemon_link& daemon, const wanted_attachment& wanted,
                         const open_namespace& where);
 
 /// Takes away whatever there is of an attachment, and the sandbox with the last
-/// one; fine if there is nothing.
+/// one; fine if there is nothing. Without a network: all of the container.
 result<void> detach(daemon_link& daemon, const attachment_id& id);
 
 /// The endpoint of an attachment; `not_found` if there is none.

@@ -56,6 +56,7 @@ TEST_P(CniGolden, ARecordedRequestMeansWhatItSays) {
   ASSERT_TRUE(config) << config.error().message << config.error().details;
   EXPECT_EQ(to_json(config->network.spec), recorded["network"]);
   EXPECT_EQ(to_json(config->endpoint), recorded["endpoint"]);
+  EXPECT_EQ(to_json(config->dns), recorded["dns"]);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CniGolden,
