@@ -74,9 +74,13 @@ struct references {
 };
 
 void remove(session& s, const references& which, bool force) {
-  for (const auto& [network, name] : which.pairs())
-    if (s.ask<done>(remove_endpoint{network, name, force}))
+  for (const auto& [network, name] : which.pairs()) {
+    auto removed = s.call(remove_endpoint{network, name, force});
+    if (removed)
       s.print(name);
+    else if (!force || !is_gone_already(s, removed.error()))
+      s.report(removed.error());
+  }
 }
 
 void inspect(session& s, const references& which, const output_options& how) {
@@ -147,7 +151,7 @@ void add_endpoint_commands(CLI::App& app, session& s) {
   auto network = std::make_shared<std::string>();
   auto* ls = noun->add_subcommand("ls", "List endpoints")->alias("list");
   ls->add_option("network", *network, "Of this network only");
-  add_list_options(*ls, *how);
+  add_list_options(*ls, *how, "name, id, network, label or label!");
   ls->callback([&s, network, how] {
     list(s, *network, *how);
   });
@@ -158,7 +162,8 @@ void add_endpoint_commands(CLI::App& app, session& s) {
                ->alias("remove")
                ->alias("delete");
   rm->add_option("endpoint", removed->texts, references_help)->required();
-  rm->add_flag("-f,--force", *force, "Even while joined");
+  rm->add_flag("-f,--force", *force,
+               "Even while joined; what is not there is no error");
   rm->callback([&s, removed, force] {
     remove(s, *removed, *force);
   });

@@ -27,6 +27,8 @@ filter_view view_of(const network_status& x) {
   result.id = x.spec.id.value;
   result.driver = x.spec.driver;
   result.labels = &x.spec.labels;
+  result.dangling = x.endpoints.empty();
+  result.created_ms = x.spec.created_ms;
   return result;
 }
 
@@ -34,8 +36,10 @@ filter_view view_of(const network_status& x) {
 std::unique_ptr<network_list> matching(session& s, const output_options& how) {
   auto all = s.ask<network_list>(list_networks{});
   if (all
-      && !keep_matching(s, how, all->networks,
-                        {"name", "id", "driver", "label"}, view_of))
+      && !keep_matching(
+        s, how, all->networks,
+        {"name", "id", "driver", "label", "dangling", "scope", "type", "until"},
+        view_of))
     all.reset();
   return all;
 }
@@ -55,9 +59,49 @@ void create(session& s, const network_flags& flags, const output_options& how) {
     print_made(s, how, *made);
 }
 
-void remove(session& s, const std::vector<std::string>& names) {
+// Takes all endpoints off the network, and says which.
+// @returns false after an error, which was printed.
+bool remove_endpoints(session& s, const std::string& network) {
+  auto all = s.ask<endpoint_list>(list_endpoints{network});
+  if (!all)
+    return false;
+  auto good = true;
+  for (const auto& x : all->endpoints) {
+    auto removed
+      = s.call(remove_endpoint{x.spec.network.value, x.spec.id.value, true});
+    if (removed)
+      s.print(full_name(x));
+    else if (removed.error().code != ec::not_found) {
+      s.report(removed.error());
+      good = false;
+    }
+  }
+  return good;
+}
+
+void remove_with_endpoints(session& s, const std::string& name) {
+  auto found = s.call(inspect_network{name});
+  if (!found) {
+    if (!is_gone_already(s, found.error()))
+      s.report(found.error());
+    return;
+  }
+  // By id: what has the name later is another one.
+  const auto* network = std::get_if<network_status>(&*found);
+  if (network == nullptr || !remove_endpoints(s, network->spec.id.value))
+    return;
+  auto removed = s.call(remove_network{network->spec.id.value});
+  if (removed || is_gone_already(s, removed.error()))
+    s.print(name);
+  else
+    s.report(removed.error());
+}
+
+void remove(session& s, const std::vector<std::string>& names, bool force) {
   for (const auto& name : names)
-    if (s.ask<done>(remove_network{name}))
+    if (force)
+      remove_with_endpoints(s, name);
+    else if (s.ask<done>(remove_network{name}))
       s.print(name);
 }
 
@@ -159,7 +203,9 @@ void add_network_commands(CLI::App& app, session& s) {
 
   auto how = std::make_shared<output_options>();
   auto* ls = noun->add_subcommand("ls", "List networks")->alias("list");
-  add_list_options(*ls, *how);
+  add_list_options(*ls, *how,
+                   "name, id, driver, label, label!, dangling, scope, type or "
+                   "until");
   ls->callback([&s, how] {
     list(s, *how);
   });
@@ -169,8 +215,12 @@ void add_network_commands(CLI::App& app, session& s) {
                ->alias("remove")
                ->alias("delete");
   rm->add_option("name", *names, "Names, ids or unique prefixes")->required();
-  rm->callback([&s, names] {
-    remove(s, *names);
+  auto force = std::make_shared<bool>(false);
+  rm->add_flag("-f,--force", *force,
+               "With their endpoints, which are listed; what is not there is "
+               "no error");
+  rm->callback([&s, names, force] {
+    remove(s, *names, *force);
   });
 
   auto shown_names = std::make_shared<std::vector<std::string>>();

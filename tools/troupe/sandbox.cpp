@@ -38,10 +38,14 @@ void list(session& s, const output_options& how) {
     });
 }
 
-void remove(session& s, const std::vector<std::string>& names) {
-  for (const auto& name : names)
-    if (s.ask<done>(remove_sandbox{name}))
+void remove(session& s, const std::vector<std::string>& names, bool force) {
+  for (const auto& name : names) {
+    auto removed = s.call(remove_sandbox{name});
+    if (removed)
       s.print(name);
+    else if (!force || !is_gone_already(s, removed.error()))
+      s.report(removed.error());
+  }
 }
 
 struct sandbox_flags {
@@ -132,7 +136,7 @@ void add_sandbox_commands(CLI::App& app, session& s) {
 
   auto how = std::make_shared<output_options>();
   auto* ls = noun->add_subcommand("ls", "List sandboxes")->alias("list");
-  add_list_options(*ls, *how);
+  add_list_options(*ls, *how, "name, id, label or label!");
   ls->callback([&s, how] {
     list(s, *how);
   });
@@ -143,8 +147,10 @@ void add_sandbox_commands(CLI::App& app, session& s) {
         ->alias("remove")
         ->alias("delete");
   rm->add_option("name", *removed, "Names, ids or unique prefixes")->required();
-  rm->callback([&s, removed] {
-    remove(s, *removed);
+  auto force = std::make_shared<bool>(false);
+  rm->add_flag("-f,--force", *force, "What is not there is no error");
+  rm->callback([&s, removed, force] {
+    remove(s, *removed, *force);
   });
 
   auto names = std::make_shared<std::vector<std::string>>();

@@ -95,16 +95,25 @@ void add_format(CLI::App& command, output_options& x) {
     ->type_name("FORMAT");
 }
 
-void add_list_options(CLI::App& command, output_options& x) {
+void add_list_options(CLI::App& command, output_options& x,
+                      std::string_view keys) {
   add_format(command, x);
   command.add_flag("-q,--quiet", x.quiet, "Print ids only");
   command.add_flag("--no-trunc", x.no_trunc, "Print whole ids");
   command
-    .add_option("--filter", x.filters,
-                "Show only what has name, id, driver, label or network = "
-                "value; may be repeated")
+    .add_option("-f,--filter", x.filters,
+                "Show only what has " + std::string{keys}
+                  + " = value; may be "
+                    "repeated")
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
+}
+
+bool is_gone_already(session& s, const error& why) {
+  if (why.code != ec::not_found)
+    return false;
+  s.io.err << "Note: " << why.message << "\n";
+  return true;
 }
 
 result<text_map>

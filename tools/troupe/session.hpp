@@ -116,7 +116,13 @@ struct output_options {
 void add_format(CLI::App& command, output_options& x);
 
 /// Adds `--format`, `--quiet`, `--no-trunc` and `--filter`.
-void add_list_options(CLI::App& command, output_options& x);
+/// @param keys of the filter, for the help.
+void add_list_options(CLI::App& command, output_options& x,
+                      std::string_view keys);
+
+/// Tells that something was not there to be removed, which is what `rm -f`
+/// wanted. @returns false when the error is another one.
+bool is_gone_already(session& s, const error& why);
 
 /// Texts `key=value` as a map; without `=` the value is empty. Errors:
 /// `invalid_argument` for an empty or a repeated key.
@@ -138,5 +144,9 @@ void add_doctor_command(CLI::App& app, session& s);
 void add_check_command(CLI::App& app, session& s);
 void add_events_command(CLI::App& app, session& s);
 void add_fault_commands(CLI::App& app, session& s);
+void add_version_command(CLI::App& app, session& s);
+
+/// Adds `exists` to the nouns.
+void add_exists_commands(CLI::App& app, session& s);
 
 } // namespace troupe::tools
