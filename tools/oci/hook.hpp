@@ -3,7 +3,7 @@
 // troupe-oci as OCI runtimes start it: a hook with the container's state on
 // standard input.
 
-#include "troupe/actors/backend.hpp"
+#include "troupe/actors/api/backend.hpp"
 
 #include <functional>
 #include <iosfwd>

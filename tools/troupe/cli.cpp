@@ -1,7 +1,8 @@
 #include "troupe/tools/troupe/cli.hpp"
 
-#include "troupe/config/model/id.hpp"
 #include "troupe/tools/troupe/cni.hpp"
+#include "troupe/tools/troupe/command_tree.hpp"
+#include "troupe/tools/troupe/completion.hpp"
 #include "troupe/tools/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <ostream>
+#include <span>
 #include <string_view>
 
 namespace troupe::tools {
@@ -74,12 +76,48 @@ std::vector<std::string> cut_inner_command(std::vector<std::string>& words) {
   return result;
 }
 
-// The innermost command that was recognised, for the hint.
-std::string command_path(const CLI::App& app) {
-  auto result = app.get_name();
-  for (const auto* x : app.get_subcommands())
-    return result + " " + command_path(*x);
-  return result;
+// `troupe help network create` is `troupe network create --help`.
+void turn_help_around(std::vector<std::string>& words) {
+  auto first = next_word(words, 1);
+  if (first >= words.size() || words[first] != "help")
+    return;
+  words.erase(words.begin() + static_cast<std::ptrdiff_t>(first));
+  words.emplace_back("--help");
+}
+
+void add_help_command(CLI::App& app, std::vector<std::string>& topic) {
+  auto* command = app.add_subcommand("help", "Explain a command");
+  command->add_option("command", topic, "The command [all]");
+}
+
+void report_misuse(session& s, const CLI::App& app, const CLI::ParseError& why,
+                   std::span<const std::string> words) {
+  const auto& command = *find_place(app, words).command;
+  // Of CLI11, when a noun stands alone.
+  auto what = std::string{why.what()};
+  if (what == "A subcommand is required")
+    what = "which command? There is none";
+  s.report_usage({ec::invalid_argument, path_of(command) + ": " + what,
+                  "see " + path_of(command) + " --help", 0});
+}
+
+// Runs the command, or says why there is none, or what was asked about it.
+void parse(CLI::App& app, session& s, const std::vector<std::string>& words) {
+  auto given = std::span{words}.subspan(1);
+  try {
+    // The parser takes the words from the end of a list.
+    auto reversed = std::vector<std::string>(given.rbegin(), given.rend());
+    app.parse(reversed);
+  } catch (const CLI::ParseError& why) {
+    auto is_version = dynamic_cast<const CLI::CallForVersion*>(&why) != nullptr;
+    auto unknown = is_version ? std::nullopt : explain_unknown(app, given);
+    if (unknown)
+      s.report_usage(*unknown);
+    else if (why.get_exit_code() == 0)
+      app.exit(why, s.io.out, s.io.err);
+    else
+      report_misuse(s, app, why, given);
+  }
 }
 
 } // namespace
@@ -99,6 +137,7 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_network_commands(app, s);
   add_endpoint_commands(app, s);
   add_sandbox_commands(app, s);
+  add_exists_commands(app, s);
   add_join_commands(app, s);
   add_status_command(app, s);
   add_doctor_command(app, s);
@@ -106,23 +145,23 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_events_command(app, s);
   add_fault_commands(app, s);
   add_cni_commands(app, s);
+  auto topic = std::vector<std::string>{};
+  add_version_command(app, s);
+  add_completion_command(app, s);
+  add_help_command(app, topic);
   auto words = std::vector<std::string>(argv, argv + argc);
+  auto is_completion = words.size() > 1 && words[1] == complete_word;
+  if (is_completion)
+    words.erase(words.begin() + 1);
   s.inner_command = cut_inner_command(words);
-  try {
-    app.parse(static_cast<int>(words.size()), argv);
-  } catch (const CLI::ParseError& why) {
-    if (why.get_exit_code() == 0)
-      return app.exit(why, io.out, io.err);
-    // CLI11 first misses a command, and only then sees a word it does not know.
-    auto unknown = app.remaining(true);
-    auto what = dynamic_cast<const CLI::RequiredError*>(&why) != nullptr
-                    && !unknown.empty()
-                  ? "unknown word " + quoted(unknown.front())
-                  : std::string{why.what()};
-    s.report_usage({ec::invalid_argument, std::move(what),
-                    "see " + command_path(app) + " --help", 0});
+  if (is_completion) {
+    complete(s, app, std::span{words}.subspan(1));
+    io.out << std::flush;
+    return exit_success;
   }
-  io.out << std::flush;
+  turn_help_around(words);
+  parse(app, s, words);
+  s.io.out << std::flush;
   return s.code;
 }
 

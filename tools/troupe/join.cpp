@@ -55,7 +55,7 @@ void change_ports(session& s, const port_arguments& x) {
     = s.ask<endpoint_status>(Request{network, name, std::move(*ports)});
   if (!changed)
     return;
-  if (x.how.format == output_format::json)
+  if (x.how.format != output_format::table)
     return print_made(s, x.how, *changed);
   for (const auto& binding : changed->bindings)
     s.print(to_string(binding));
@@ -89,12 +89,38 @@ void add_port_command(CLI::App& app, session& s, const char* name,
                  "[HOSTIP:][HOSTPORT[-END]:]PORT[-END][/PROTO]")
     ->required();
   add_format(*command, x->how);
+  const auto line = "troupe " + std::string{name} + " web/box 8080:80/tcp";
+  add_examples(*command, {line.c_str()});
   command->callback([&s, x] {
     change_ports<Request>(s, *x);
   });
 }
 
 constexpr auto endpoint_help = "NETWORK/ENDPOINT, or an endpoint's id";
+
+void add_pair(CLI::App& command, arguments& x) {
+  command.add_option("network", x.first, "Network")->required();
+  command.add_option("sandbox", x.second, "Sandbox")->required();
+}
+
+void add_attach(CLI::App& above, session& s, const char* name,
+                const char* help) {
+  auto [command, x] = add(above, s, name, help, attach);
+  add_pair(*command, *x);
+  command->add_option("--name", x->flags.name,
+                      "Name of the endpoint [the sandbox's]");
+  add_endpoint_options(*command, x->flags);
+  add_format(*command, x->how);
+  add_examples(*command,
+               {"troupe attach web box",
+                "troupe attach web box --ip 10.1.0.9 -p 127.0.0.1:8080:80"});
+}
+
+void add_detach(CLI::App& above, session& s, const char* name,
+                const char* help) {
+  auto [command, x] = add(above, s, name, help, detach);
+  add_pair(*command, *x);
+}
 
 } // namespace
 
@@ -110,16 +136,8 @@ void add_join_commands(CLI::App& app, session& s) {
     = add(app, s, "leave", "Take an endpoint out of its sandbox", leave);
   leave_command->add_option("endpoint", left->first, endpoint_help)->required();
 
-  auto [attach_command, attached] = add(
-    app, s, "attach", "Make an endpoint and join it, in one operation", attach);
-  attach_command->add_option("network", attached->first, "Network")->required();
-  attach_command->add_option("sandbox", attached->second, "Sandbox")
-    ->required();
-  attach_command->add_option("--name", attached->flags.name,
-                             "Name of the endpoint [the sandbox's]");
-  add_endpoint_options(*attach_command, attached->flags);
-  add_format(*attach_command, attached->how);
-
+  add_attach(app, s, "attach",
+             "Make an endpoint and join it, in one operation");
   add_port_command<publish_ports>(app, s, "publish",
                                   "Publish ports of an endpoint; shows all "
                                   "that are published",
@@ -128,11 +146,10 @@ void add_join_commands(CLI::App& app, session& s) {
                                     "Give published ports of an endpoint back",
                                     endpoint_help);
 
-  auto [detach_command, detached]
-    = add(app, s, "detach", "Take a sandbox off a network", detach);
-  detach_command->add_option("network", detached->first, "Network")->required();
-  detach_command->add_option("sandbox", detached->second, "Sandbox")
-    ->required();
+  add_detach(app, s, "detach", "Take a sandbox off a network");
+  auto& noun = *app.get_subcommand("network");
+  add_attach(noun, s, "connect", "The same as attach");
+  add_detach(noun, s, "disconnect", "The same as detach");
 }
 
 } // namespace troupe::tools

@@ -156,11 +156,34 @@ result<network_spec> make_network_spec(const network_flags& flags) {
   return result;
 }
 
+namespace {
+
+// Docker takes protocols in capitals, and host port 0 for any.
+std::string as_we_write_it(std::string text) {
+  auto slash = text.rfind('/');
+  if (slash != text.npos)
+    std::transform(
+      text.begin() + static_cast<std::ptrdiff_t>(slash), text.end(),
+      text.begin() + static_cast<std::ptrdiff_t>(slash), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      });
+  if (text.starts_with("0:"))
+    return text.substr(2);
+  // Not inside an IPv6 address, which ends with a bracket.
+  auto bracket = text.rfind(']');
+  auto host_port = text.find(":0:", bracket == text.npos ? 0 : bracket);
+  if (host_port != text.npos) // `10.0.0.1::80`
+    text.erase(host_port + 1, 1);
+  return text;
+}
+
+} // namespace
+
 result<std::vector<port_spec>>
 make_port_specs(const std::vector<std::string>& texts) {
   auto result = std::vector<port_spec>{};
   for (const auto& text : texts) {
-    auto port = parse_port_spec(text);
+    auto port = parse_port_spec(as_we_write_it(text));
     if (!port)
       return fail(std::move(port.error()));
     result.push_back(*port);
@@ -209,7 +232,7 @@ result<endpoint_spec> make_endpoint_spec(const endpoint_flags& flags) {
     return fail(std::move(ports.error()));
   result.ports = std::move(*ports);
   for (const auto& text : flags.expose) {
-    auto port = parse_exposed_port(text);
+    auto port = parse_exposed_port(as_we_write_it(text));
     if (!port)
       return fail(with_context(std::move(port.error()), "--expose"));
     result.exposed.push_back(*port);

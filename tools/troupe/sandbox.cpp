@@ -1,6 +1,7 @@
 #include "troupe/config/model/id.hpp"
 #include "troupe/tools/troupe/listing.hpp"
 #include "troupe/tools/troupe/sandbox_exec.hpp"
+#include "troupe/tools/troupe/time_words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -11,13 +12,10 @@ namespace troupe::tools {
 
 namespace {
 
-text_table sandbox_table(const std::vector<sandbox_status>& xs, bool no_trunc) {
-  auto result
-    = text_table{{"SANDBOX ID", "NAME", "ENDPOINTS", "NAMESPACE", "STATE"}};
-  for (const auto& x : xs)
-    result.add({shown(x.spec.id, no_trunc), x.spec.name,
-                std::to_string(x.endpoints.size()), x.key, x.state});
-  return result;
+std::vector<table_column> sandbox_columns() {
+  return {{"SANDBOX ID", 2, false, false}, {"NAME", 0, true, false},
+          {"ENDPOINTS", 1, false, false},  {"NAMESPACE", 3, true, false},
+          {"STATE", 0, false, true},       {"AGE", 4, false, false}};
 }
 
 filter_view view_of(const sandbox_status& x) {
@@ -31,17 +29,26 @@ filter_view view_of(const sandbox_status& x) {
 void list(session& s, const output_options& how) {
   auto all = s.ask<sandbox_list>(list_sandboxes{});
   if (all
-      && keep_matching(s, how, all->sandboxes, {"name", "id", "label"},
-                       view_of))
-    print_list(s, how, all->sandboxes, [&how](const auto& xs) {
-      return sandbox_table(xs, how.no_trunc);
-    });
+      && keep_matching(s, how, all->sandboxes, filter_keys("sandbox"), view_of))
+    print_list(s, how, all->sandboxes, sandbox_columns(),
+               [&how](const sandbox_status& x) {
+                 return std::vector{shown(x.spec.id, how.no_trunc),
+                                    x.spec.name,
+                                    std::to_string(x.endpoints.size()),
+                                    x.key,
+                                    x.state,
+                                    age_text(x.spec.created_ms, now_ms())};
+               });
 }
 
-void remove(session& s, const std::vector<std::string>& names) {
-  for (const auto& name : names)
-    if (s.ask<done>(remove_sandbox{name}))
+void remove(session& s, const std::vector<std::string>& names, bool force) {
+  for (const auto& name : names) {
+    auto removed = s.call(remove_sandbox{name});
+    if (removed)
       s.print(name);
+    else if (!force || !is_gone_already(s, removed.error()))
+      s.report(removed.error());
+  }
 }
 
 struct sandbox_flags {
@@ -85,6 +92,9 @@ void add_create(CLI::App& noun, session& s) {
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
   add_format(*command, x->how);
+  add_examples(*command,
+               {"troupe sandbox create box",
+                "troupe sandbox create --netns /proc/4711/ns/net box"});
   command->callback([&s, x] {
     create(s, *x);
   });
@@ -132,7 +142,7 @@ void add_sandbox_commands(CLI::App& app, session& s) {
 
   auto how = std::make_shared<output_options>();
   auto* ls = noun->add_subcommand("ls", "List sandboxes")->alias("list");
-  add_list_options(*ls, *how);
+  add_list_options(*ls, *how, "name, id, label or label!");
   ls->callback([&s, how] {
     list(s, *how);
   });
@@ -143,8 +153,10 @@ void add_sandbox_commands(CLI::App& app, session& s) {
         ->alias("remove")
         ->alias("delete");
   rm->add_option("name", *removed, "Names, ids or unique prefixes")->required();
-  rm->callback([&s, removed] {
-    remove(s, *removed);
+  auto force = std::make_shared<bool>(false);
+  rm->add_flag("-f,--force", *force, "What is not there is no error");
+  rm->callback([&s, removed, force] {
+    remove(s, *removed, *force);
   });
 
   auto names = std::make_shared<std::vector<std::string>>();

@@ -62,11 +62,15 @@ std::vector<option_case> network_cases() {
     {"network ls --format", "network create n; network ls $O", "--format json",
      "[\n"},
     {"network ls -q", "network create n; network ls $O", "-q", "!DRIVER"},
+    {"network ls --no-headers", "network create n; network ls $O",
+     "--no-headers", "!NETWORK ID"},
     {"network ls --no-trunc",
      "network create n; network inspect n --format json; network ls $O",
      "--no-trunc", "!NETWORK ID     NAME"},
-    {"network ls --filter", "network create n; network ls $O",
-     "--filter name=other", "!bridge"},
+    {"network ls -f", "network create n; network ls $O", "--filter name=other",
+     "!bridge"},
+    {"network rm -f", box + "attach n s --name e; network rm $O n; endpoint ls",
+     "-f", "!joined"},
     {"network inspect --format", "network create n; network inspect n $O",
      "--format name", "!pools"},
   };
@@ -99,6 +103,9 @@ std::vector<option_case> endpoint_cases() {
   auto result = endpoint_options("endpoint create", create);
   const auto attach = endpoint_options("attach", box + "attach n s --name e");
   result.insert(result.end(), attach.begin(), attach.end());
+  const auto connect
+    = endpoint_options("network connect", box + "network connect n s --name e");
+  result.insert(result.end(), connect.begin(), connect.end());
   const auto more = std::vector<option_case>{
     {"endpoint create --format", create + " $O", "--format name", "n/e\n"},
     {"attach --name", box + "attach n s $O; endpoint ls", "--name other",
@@ -107,9 +114,15 @@ std::vector<option_case> endpoint_cases() {
     {"endpoint ls --format", create + "; endpoint ls $O", "--format json",
      "[\n"},
     {"endpoint ls -q", create + "; endpoint ls $O", "-q", "!STATE"},
+    {"endpoint ls --no-headers", create + "; endpoint ls $O", "--no-headers",
+     "!ENDPOINT ID"},
     {"endpoint ls --no-trunc", create + "; endpoint ls $O", "--no-trunc",
      "!ENDPOINT ID    NETWORK"},
-    {"endpoint ls --filter", create + "; endpoint ls $O", "--filter name=other",
+    {"network connect --name", box + "network connect n s $O; endpoint ls",
+     "--name other", "other"},
+    {"network connect --format", box + "network connect n s $O",
+     "--format json", "{\n"},
+    {"endpoint ls -f", create + "; endpoint ls $O", "--filter name=other",
      "!created"},
     {"endpoint rm -f",
      box + "attach n s --name e; endpoint rm $O n/e; endpoint ls", "-f",
@@ -142,10 +155,13 @@ std::vector<option_case> sandbox_cases() {
     {"sandbox ls --format", "sandbox create s; sandbox ls $O", "--format json",
      "[\n"},
     {"sandbox ls -q", "sandbox create s; sandbox ls $O", "-q", "!STATE"},
+    {"sandbox ls --no-headers", "sandbox create s; sandbox ls $O",
+     "--no-headers", "!SANDBOX ID"},
     {"sandbox ls --no-trunc", "sandbox create s; sandbox ls $O", "--no-trunc",
      "!SANDBOX ID     NAME"},
-    {"sandbox ls --filter", "sandbox create s; sandbox ls $O",
-     "--filter name=other", "!ready"},
+    {"sandbox ls -f", "sandbox create s; sandbox ls $O", "--filter name=other",
+     "!ready"},
+    {"sandbox rm -f", "sandbox rm none $O", "-f", "!Error"},
     {"sandbox inspect --format", "sandbox create s; sandbox inspect s $O",
      "--format name", "!spec"},
   };
@@ -162,6 +178,7 @@ std::vector<option_case> other_cases() {
      "fault add kernel-delay --on add_bridge --delay-ms 2500; "
      "$O network create n",
      "--timeout 1", "the outcome is unknown"},
+    {"version --format", "version $O", "--format json", "{\n"},
     {"status --topology", "network create n; status $O", "--topology",
      "INTERFACE"},
     {"status --format", "status $O", "--format json", "{\n"},
@@ -251,10 +268,12 @@ TEST_F(Options, AreAllTried) {
   for (const auto& x : all_cases())
     EXPECT_TRUE(tried.insert(x.name).second) << x.name << " stands twice";
   auto present = options_below(daemon(), {});
-  // What has no end by itself, needs somebody's damage, or a pair of files that
-  // fit: other tests.
-  for (const auto* x : {"events -n", "events --format", "doctor --repair",
-                        "doctor --probe", " --tls-key", " --tls-ca"})
+  // What has no end by itself, needs somebody's damage, a terminal, or a pair
+  // of files that fit: other tests.
+  for (const auto* x :
+       {"network ls --wide", "endpoint ls --wide", "sandbox ls --wide",
+        "events -n", "events --format", "doctor --repair", "doctor --probe",
+        " --tls-key", " --tls-ca"})
     EXPECT_EQ(present.erase(x), 1U) << x;
   EXPECT_EQ(tried, present);
 }
