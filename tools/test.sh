@@ -5,8 +5,8 @@
 #                else takes long
 #   --few        of what comes after the optimised build only the sanitized
 #                programs that are compiled in a minute
-#   --long       ten times as many random cases and faults, and the fuzzers;
-#                an hour or two
+#   --long       ten times as many random cases and faults, the fuzzers, and
+#                calls left out of the sources; some hours
 #   --minutes N  be done in about N minutes: the last stages are left out, and
 #                named, when there is no time for them
 # With CI=true a skipped test is a failure, but for the reasons that
@@ -231,6 +231,8 @@ tests=tests
 must "build $tests" build "$tests"
 run_tests "$tests" -LE '^vm$'
 [[ $factor -eq 1 ]] || fuzz_all
+[[ $factor -eq 1 ]] || proof "calls left out" tests/bugs/mutants.py run \
+  build/mutants --build --sample 600
 [[ $quick == no ]] || finish
 
 # Cheap ones first.

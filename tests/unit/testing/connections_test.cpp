@@ -1,5 +1,6 @@
 #include "troupe/testing/invariants.hpp"
 #include "troupe/testing/simulated_system.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,15 +11,12 @@ namespace troupe::testing {
 namespace {
 
 using netns::connection_info;
+using test::ip;
 
 constexpr auto lan4 = std::string_view{"192.0.2.2"};
 constexpr auto host4 = std::string_view{"192.0.2.1"};
 constexpr auto lan6 = std::string_view{"2001:db8::2"};
 constexpr auto host6 = std::string_view{"2001:db8::1"};
-
-ip_address ip(std::string_view text) {
-  return ip_address::parse(text).value();
-}
 
 /// A daemon with a network of both families, sandboxes, and a neighbour whose
 /// connections the kernel tracks.
@@ -144,12 +142,26 @@ TEST_F(Connections, EndWithTheirPort) {
   through(protocol::tcp, lan4, host4, 80, "a", 80);
   const auto elsewhere = from("a");
   track(elsewhere);
+  auto others = to_host(protocol::udp, lan4, "198.51.100.7", 53);
+  others.server = ip("198.51.100.8");
+  others.server_port = 5353;
+  track(others);
   ASSERT_TRUE(unpublish("a", "53:5353/udp"));
-  EXPECT_EQ(tracked().size(), 3U) << "before anything else happens";
+  EXPECT_EQ(tracked().size(), 4U) << "before anything else happens";
   EXPECT_TRUE(findings().empty());
   ASSERT_TRUE(unpublish("a", "80:80"));
   ASSERT_TRUE(unpublish("a", "54:5353/udp"));
-  EXPECT_EQ(tracked(), std::vector{elsewhere});
+  EXPECT_EQ(tracked(), (std::vector{elsewhere, others}));
+}
+
+// Whoever had it, and whatever became of their connections then.
+TEST_F(Connections, OfAnAddressThatNobodyHasAnyMoreAreNamed) {
+  ASSERT_TRUE(attach("a"));
+  const auto address = to_string(addresses["a"].front());
+  ASSERT_TRUE(system.call(remove_sandbox{"a"}));
+  system.advance(std::chrono::seconds{5}); // What is owed is forgotten.
+  track(to_host(protocol::udp, lan4, address, 53));
+  EXPECT_FALSE(findings().empty());
 }
 
 TEST_F(Connections, OfARoutedNetworkEndWithTheirPort) {
