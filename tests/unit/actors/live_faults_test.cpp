@@ -288,6 +288,13 @@ TEST_F(LiveFaults, KnowEveryPlaceAndStrikeEveryCall) {
   EXPECT_EQ(names.at(netns::call_count), "commit");
   EXPECT_EQ(std::ranges::count(names, "attach_sandbox"), 1);
   EXPECT_EQ(std::ranges::count(points.errors, "ENOBUFS"), 1);
+  for (const auto& x : points.points) {
+    const auto* mine = x.name == "commit" ? "store-crash-after"
+                       : &x < &points.points[netns::call_count]
+                         ? "kernel-fail"
+                         : "request-lose-reply";
+    EXPECT_EQ(std::ranges::count(x.faults, mine), 1) << x.name;
+  }
 }
 
 } // namespace troupe::test

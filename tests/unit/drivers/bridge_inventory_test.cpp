@@ -1,9 +1,11 @@
 #include "troupe/drivers/bridge/marks.hpp"
 #include "troupe/drivers/bridge/names.hpp"
 #include "troupe/drivers/tags.hpp"
+#include "troupe/netns/faulty_kernel.hpp"
 
 #include "bridge_fixture.hpp"
 #include <algorithm>
+#include <cerrno>
 
 namespace troupe::test {
 
@@ -130,6 +132,22 @@ TEST_F(BridgeInventory, FindsAHostBridgeInUse) {
   EXPECT_EQ(x.brief_id, second.id.brief());
   ASSERT_TRUE(driver->remove_found(*machine.kernel, {&x, 1}));
   EXPECT_EQ(machine.print(), before);
+}
+
+// Whose the removed links were is not known: every sandbox is looked into.
+TEST_F(BridgeInventory, SaysThatASandboxCouldNotBeTidied) {
+  ASSERT_TRUE(create());
+  auto faults = std::make_shared<netns::fault_plan>();
+  auto kernel = netns::open_faulty_kernel(
+    netns::open_simulated_kernel(machine.world), faults);
+  auto rule = netns::fault_rule{};
+  rule.on = netns::call::enter;
+  rule.for_ever = true;
+  rule.os_error = EMFILE;
+  faults->add(rule);
+  auto done = driver->remove_found(*kernel, {});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().os_error, EMFILE);
 }
 
 TEST_F(BridgeInventory, DoesNotRemoveALinkThatTookTheIndexOver) {
