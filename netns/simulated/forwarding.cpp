@@ -33,15 +33,7 @@ struct travel {
   }
 };
 
-const simulated_link*
-find_link(const simulated_namespace& ns, const std::string& name) {
-  for (const auto& x : ns.links)
-    if (x.info.name == name)
-      return &x;
-  return nullptr;
-}
-
-const simulated_link* find_link(const simulated_namespace& ns, int index) {
+const simulated_link* link_at(const simulated_namespace& ns, int index) {
   for (const auto& x : ns.links)
     if (x.info.index == index)
       return &x;
@@ -107,7 +99,7 @@ ip_address source_for(const simulated_namespace& ns, const route_info& route,
                       const ip_address& to) {
   if (route.source)
     return *route.source;
-  if (const auto* link = find_link(ns, route.index))
+  if (const auto* link = link_at(ns, route.index))
     for (const auto& x : link->addresses)
       if (x.address.family() == to.family() && !x.address.is_link_local())
         return x.address;
@@ -196,7 +188,7 @@ public:
       return ending{&ns, x};
     const auto* route
       = via ? look_up(ns, main_table, *via, true) : route_of(ns, x);
-    const auto* link = route != nullptr ? find_link(ns, route->index) : nullptr;
+    const auto* link = route != nullptr ? link_at(ns, route->index) : nullptr;
     if (link == nullptr || !link->info.up)
       return std::nullopt;
     auto next = via ? *via : route->gateway.value_or(x.to);
@@ -318,8 +310,7 @@ private:
 
   std::optional<ending> leave_host(travel x, const simulated_link* in) {
     const auto* route = route_of(host_, x);
-    const auto* out
-      = route != nullptr ? find_link(host_, route->index) : nullptr;
+    const auto* out = route != nullptr ? link_at(host_, route->index) : nullptr;
     if (out == nullptr || !out->info.up)
       return std::nullopt;
     auto packet = hooked(x, in, out);
@@ -457,7 +448,7 @@ private:
     auto [there, port] = machine_.ends.at(&link);
     if (there != &host_ || port == nullptr)
       return std::nullopt;
-    const auto* bridge = find_link(host_, port->info.master);
+    const auto* bridge = link_at(host_, port->info.master);
     if (bridge == nullptr || !bridge->info.up)
       return std::nullopt;
     auto mac = neighbour(ns, link, *bridge, next, port);
@@ -483,6 +474,14 @@ const simulated_link* card_of(const simulated_namespace& host) {
 }
 
 } // namespace
+
+const simulated_link*
+find_link(const simulated_namespace& ns, const std::string& name) {
+  for (const auto& x : ns.links)
+    if (x.info.name == name)
+      return &x;
+  return nullptr;
+}
 
 struct simulated_forwarding::impl : machine {};
 

@@ -12,6 +12,10 @@
 
 namespace troupe::netns {
 
+/// The link of this name; null: there is none.
+const simulated_link*
+find_link(const simulated_namespace& ns, const std::string& name);
+
 /// The first packet of a connection, or one of a connection that is tracked.
 struct simulated_packet {
   /// The inode of the sender's namespace; 0: a neighbour of the host beyond

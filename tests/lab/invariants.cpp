@@ -1,5 +1,7 @@
 #include "troupe/tests/lab/invariants.hpp"
 
+#include "troupe/netns/simulated/forwarding.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -27,14 +29,6 @@ std::string bridge_of(const network_id& id) {
 
 std::string host_end_of(const endpoint_id& id) {
   return "trp" + id.brief();
-}
-
-const simulated_link*
-find_link(const simulated_namespace& ns, const std::string& name) {
-  for (const auto& x : ns.links)
-    if (x.info.name == name)
-      return &x;
-  return nullptr;
 }
 
 std::string text_of(std::vector<interface_address> xs) {

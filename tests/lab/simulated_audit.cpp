@@ -1,5 +1,7 @@
 #include "troupe/tests/lab/simulated_audit.hpp"
 
+#include "troupe/netns/simulated/forwarding.hpp"
+
 #include <algorithm>
 
 namespace troupe::testing {
@@ -44,15 +46,6 @@ pin_of(const std::string& name, const netns::simulated_namespace& ns) {
 }
 
 using owner = netns::obstruction::owner;
-
-const netns::simulated_link*
-find_link(const netns::simulated_namespace& host, const std::string& name) {
-  const auto found = std::ranges::find(host.links, name,
-                                       [](const auto& x) -> const std::string& {
-                                         return x.info.name;
-                                       });
-  return found == host.links.end() ? nullptr : &*found;
-}
 
 std::vector<netns::obstruction>
 obstructions_of(const netns::simulated_namespace& host,

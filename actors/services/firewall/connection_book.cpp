@@ -1,7 +1,7 @@
 #include "troupe/actors/services/firewall/connection_book.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace troupe {
 
@@ -70,6 +70,12 @@ conntrack_filter before(const connection_info& x) {
   result.untranslated = true;
   result.unanswered = x.proto != protocol::udp;
   return result;
+}
+
+connection_book::filters each_once(connection_book::filters xs) {
+  std::ranges::sort(xs);
+  xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
+  return xs;
 }
 
 bool is_broadcast(const prefix& subnet, const ip_address& x) {
@@ -168,9 +174,7 @@ connection_book::unexplained(std::span<const connection_info> connections,
       result.push_back(before(x));
     }
   }
-  std::ranges::sort(result);
-  result.erase(std::unique(result.begin(), result.end()), result.end());
-  return result;
+  return each_once(std::move(result));
 }
 
 connection_book::filters connection_book::untranslated(
@@ -183,9 +187,7 @@ connection_book::filters connection_book::untranslated(
     result.push_back(to_host(x));
     result.back().untranslated = true;
   }
-  std::ranges::sort(result);
-  result.erase(std::unique(result.begin(), result.end()), result.end());
-  return result;
+  return each_once(std::move(result));
 }
 
 conntrack_filter connections_of(const ip_address& address) {

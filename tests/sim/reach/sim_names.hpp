@@ -1,17 +1,13 @@
 #pragma once
 
 #include "troupe/actors/api/backend.hpp"
-#include "troupe/config/model/address.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <string>
 #include <utility>
 
 /// Names of things in the simulated world, and answers about them.
 namespace troupe::test::reach {
-
-inline ip_address ip(const std::string& text) {
-  return ip_address::parse(text).value();
-}
 
 inline std::string n(int number) {
   return "n" + std::to_string(number);

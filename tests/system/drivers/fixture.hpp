@@ -2,6 +2,7 @@
 
 #include "troupe/drivers/registry.hpp"
 #include "troupe/netns/real/kernel.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 
 #include <fmt/format.h>
@@ -13,14 +14,6 @@
 #include <vector>
 
 namespace troupe::test {
-
-inline ip_address ip(std::string_view text) {
-  return ip_address::parse(text).value();
-}
-
-inline interface_address cidr(std::string_view text) {
-  return interface_address::parse(text).value();
-}
 
 /// A result's error as text, for failure messages.
 template <class T>

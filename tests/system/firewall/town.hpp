@@ -2,6 +2,7 @@
 
 #include "troupe/drivers/registry.hpp"
 #include "troupe/netns/real/kernel.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 
 #include "traffic.hpp"
@@ -11,10 +12,6 @@
 #include <vector>
 
 namespace troupe::test {
-
-inline ip_address ip(std::string_view text) {
-  return ip_address::parse(text).value();
-}
 
 /// A result's error as text, for failure messages.
 template <class T>

@@ -30,6 +30,7 @@ protected:
   }
 
   void TearDown() override {
+    inside.reset();
     source.reset();
     netlink_test::TearDown();
   }
@@ -52,7 +53,25 @@ protected:
       continue;
   }
 
+  /// A bridge, and `eth0` in a pinned namespace that leads to it.
+  void make_pair() {
+    bridge = make_bridge();
+    auto made = kernel->create_namespace("a");
+    ASSERT_OK(made);
+    ns = *made;
+    ASSERT_OK(kernel->add_veth(veth("h0", bridge, ns)));
+    auto entered = kernel->enter(ns);
+    ASSERT_OK(entered);
+    inside = std::move(*entered);
+    eth0 = inside->link_index("eth0").value_or(0);
+    raise(*inside, eth0);
+  }
+
   std::unique_ptr<event_source> source;
+  int bridge = 0;
+  namespace_ref ns;
+  std::unique_ptr<netns::kernel> inside;
+  int eth0 = 0;
 };
 
 TEST_F(Watch, IsSilentWhenNothingHappens) {
@@ -120,18 +139,11 @@ TEST_F(Watch, TellsOfAddressesAndRoutes) {
 
 // Of what somebody says of neighbours, and not of what the kernel learns.
 TEST_F(Watch, TellsOfNeighboursThatSomebodyNamed) {
-  auto bridge = make_bridge();
-  auto ns = kernel->create_namespace("a");
-  ASSERT_OK(ns);
-  ASSERT_OK(kernel->add_veth(veth("h0", bridge, *ns)));
-  auto inside = kernel->enter(*ns);
-  ASSERT_OK(inside);
-  auto eth0 = (*inside)->link_index("eth0").value_or(0);
-  raise(**inside, eth0);
+  ASSERT_NO_FATAL_FAILURE(make_pair());
   auto here = *interface_address::parse("10.1.0.1/16");
   auto there = *interface_address::parse("10.1.0.5/16");
   ASSERT_OK(kernel->add_address(bridge, here));
-  ASSERT_OK((*inside)->add_address(eth0, there));
+  ASSERT_OK(inside->add_address(eth0, there));
   drain();
   ASSERT_EQ(std::system("ping -c 1 -W 2 10.1.0.5 >/dev/null"), 0);
   EXPECT_FALSE(sees([&](const kernel_event& x) {
@@ -143,41 +155,34 @@ TEST_F(Watch, TellsOfNeighboursThatSomebodyNamed) {
     return x.what == kind::neighbour_changed && x.index == bridge
            && x.namespace_path.empty();
   }));
-  ASSERT_OK((*inside)->set_neighbour({eth0, here.address, mac}));
+  ASSERT_OK(inside->set_neighbour({eth0, here.address, mac}));
   EXPECT_TRUE(sees([&](const kernel_event& x) {
     return x.what == kind::neighbour_changed && x.index == eth0
-           && x.namespace_path == ns->path;
+           && x.namespace_path == ns.path;
   }));
 }
 
 TEST_F(Watch, TellsOfLinksInsidePinnedNamespaces) {
-  auto bridge = make_bridge();
-  auto ns = kernel->create_namespace("a");
-  ASSERT_OK(ns);
-  ASSERT_OK(kernel->add_veth(veth("h0", bridge, *ns)));
-  auto inside = kernel->enter(*ns);
-  ASSERT_OK(inside);
-  auto eth0 = (*inside)->link_index("eth0").value_or(0);
-  raise(**inside, eth0);
+  ASSERT_NO_FATAL_FAILURE(make_pair());
   // Though the pin is new to the watch.
   EXPECT_TRUE(sees([&](const kernel_event& x) {
     return x.what == kind::link_changed && x.link_name == "eth0"
-           && x.namespace_path == ns->path;
+           && x.namespace_path == ns.path;
   }));
   drain();
   ASSERT_OK(
-    (*inside)->add_address(eth0, *interface_address::parse("10.1.0.5/16")));
+    inside->add_address(eth0, *interface_address::parse("10.1.0.5/16")));
   EXPECT_TRUE(sees([&](const kernel_event& x) {
     return x.what == kind::address_changed && x.index == eth0
-           && x.namespace_path == ns->path;
+           && x.namespace_path == ns.path;
   }));
   drain();
-  ASSERT_OK((*inside)->del_link(eth0));
+  ASSERT_OK(inside->del_link(eth0));
   auto inner = false;
   auto outer = false;
   EXPECT_TRUE(sees([&](const kernel_event& x) {
     auto removed = x.what == kind::link_removed;
-    inner = inner || (removed && x.namespace_path == ns->path);
+    inner = inner || (removed && x.namespace_path == ns.path);
     outer
       = outer || (removed && x.link_name == "h0" && x.namespace_path.empty());
     return inner && outer;

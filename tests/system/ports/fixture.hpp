@@ -4,6 +4,7 @@
 #include "troupe/netns/ports/proxy_client.hpp"
 #include "troupe/netns/ports/socket_address.hpp"
 #include "troupe/netns/unique_fd.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 #include "troupe/tests/fixtures/scratch.hpp"
 #include "troupe/tests/fixtures/slowness.hpp"
 
@@ -28,10 +29,6 @@ namespace troupe::test {
 
 using netns::socket_address;
 using netns::unique_fd;
-
-inline ip_address ip(std::string_view text) {
-  return *ip_address::parse(text);
-}
 
 /// A host with addresses for containers on its loopback interface; the proxy
 /// reaches them as it would reach real ones.

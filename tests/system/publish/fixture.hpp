@@ -1,5 +1,6 @@
 #pragma once
 
+#include "troupe/tests/fixtures/addresses.hpp"
 #include "troupe/tests/system/firewall/traffic.hpp"
 #include "troupe/tests/system/harness/system_test.hpp"
 #include "troupe/tests/system/publish/connection.hpp"
@@ -9,10 +10,6 @@
 #include <vector>
 
 namespace troupe::test {
-
-inline ip_address ip(const std::string& text) {
-  return ip_address::parse(text).value();
-}
 
 inline constexpr auto uplink_v4 = "192.0.2.1";
 inline constexpr auto uplink_v6 = "2001:db8:ffff::1";

@@ -1,8 +1,6 @@
 #pragma once
 
-#include "troupe/actors/embedded/embedded.hpp"
-#include "troupe/netns/ports/simulated_ports.hpp"
-#include "troupe/netns/simulated/watch.hpp"
+#include "troupe/tests/fixtures/simulated_parts.hpp"
 #include "troupe/tests/unit/drivers/fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -31,20 +29,7 @@ struct live_system : testing::Test {
   }
 
   embedded_parts parts_of_machine() const {
-    auto parts = embedded_parts{};
-    parts.open_kernel = netns::simulated_kernel_factory(machine.world);
-    parts.open_store = [disk = disk] {
-      return persistence::open_memory(disk);
-    };
-    parts.open_watch = [world = machine.world] {
-      return result<std::unique_ptr<netns::event_source>>{
-        std::make_unique<netns::simulated_watch>(world)};
-    };
-    parts.make_ports = [host = ports] {
-      return std::make_unique<drivers::port_book>(host->make_sockets(),
-                                                  host->make_proxy());
-    };
-    return parts;
+    return simulated_parts(machine.world, disk, ports);
   }
 
   void start() {

@@ -3,6 +3,7 @@
 #include "troupe/drivers/driver.hpp"
 #include "troupe/drivers/registry.hpp"
 #include "troupe/netns/simulated/kernel.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -19,18 +20,6 @@ inline const instance owner = instance::of("/run/troupe-test");
 /// An id made of one hex digit, so that names can be told at a glance.
 inline std::string id_of(char digit) {
   return std::string(64, digit);
-}
-
-inline ip_address ip(std::string_view text) {
-  return ip_address::parse(text).value();
-}
-
-inline interface_address cidr(std::string_view text) {
-  return interface_address::parse(text).value();
-}
-
-inline prefix net(std::string_view text) {
-  return prefix::parse(text).value();
 }
 
 inline ipam_pool pool(std::string_view subnet, std::string_view gateway) {

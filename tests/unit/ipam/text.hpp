@@ -2,6 +2,7 @@
 
 #include "troupe/config/model/address.hpp"
 #include "troupe/drivers/ipam/driver.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <ostream>
 #include <string>
@@ -23,16 +24,10 @@ inline std::ostream& operator<<(std::ostream& out, const prefix& x) {
 
 namespace troupe::ipam::test {
 
+using troupe::test::ip;
+using troupe::test::net;
+
 /// @pre `text` is an address.
-inline ip_address ip(std::string_view text) {
-  return *ip_address::parse(text);
-}
-
-/// @pre `text` is a subnet without host bits.
-inline prefix net(std::string_view text) {
-  return *prefix::parse(text);
-}
-
 /// A claimed address or the code of the refusal, as text: `10.0.0.2/16`.
 inline std::string text(const result<interface_address>& x) {
   return x ? to_string(*x) : std::string{to_string(x.error().code)};

@@ -91,7 +91,7 @@ TEST_P(KernelContract, OtherAddressesOfASubnetStay) {
   EXPECT_EQ(left(), (list{cidr("10.0.0.2/24"), cidr("10.0.0.3/24"),
                           cidr("10.9.0.1/24")}));
   EXPECT_EQ(host().routed_subnets().value(),
-            (std::vector{subnet("10.0.0.0/24"), subnet("10.9.0.0/24")}));
+            (std::vector{net("10.0.0.0/24"), net("10.9.0.0/24")}));
   auto again = host().del_address(bridge, cidr("10.0.0.1/24"));
   EXPECT_TRUE(fails_with(EADDRNOTAVAIL, again));
   ASSERT_TRUE(works(host().del_address(bridge, cidr("10.0.0.3/24"))));

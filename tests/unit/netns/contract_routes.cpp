@@ -16,7 +16,7 @@ route_info route(std::string_view destination, std::string_view gateway,
                  int index, uint32_t metric = 0) {
   auto x = route_info{};
   if (!destination.empty())
-    x.destination = subnet(destination);
+    x.destination = net(destination);
   if (!gateway.empty())
     x.gateway = ip(gateway);
   x.family = x.destination ? x.destination->family()
@@ -193,8 +193,8 @@ TEST_P(KernelContract, NamesEverySubnetThatIsRouted) {
   auto found = host().routed_subnets();
   ASSERT_TRUE(works(found));
   std::ranges::sort(*found);
-  EXPECT_EQ(*found, (std::vector{subnet("10.0.0.0/24"), subnet("10.1.0.0/16"),
-                                 subnet("fd00::/64"), subnet("fd01::/64")}));
+  EXPECT_EQ(*found, (std::vector{net("10.0.0.0/24"), net("10.1.0.0/16"),
+                                 net("fd00::/64"), net("fd01::/64")}));
   ASSERT_TRUE(works(host().set_link(bridge, up(false))));
   EXPECT_TRUE(host().routed_subnets().value().empty());
 }

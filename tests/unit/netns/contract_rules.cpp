@@ -21,7 +21,7 @@ using routes = std::vector<route_info>;
 route_info kernel_route(std::string_view destination, int index, uint32_t table,
                         route_type type, std::string_view source = {}) {
   auto x = route_info{};
-  x.destination = subnet(destination);
+  x.destination = net(destination);
   x.family = x.destination->family();
   x.index = index;
   x.table = table;
@@ -58,7 +58,7 @@ routes look_at_routes(netns::kernel& k, int index, size_t number) {
 
 route_info far_away(uint32_t table, int index) {
   auto x = route_info{};
-  x.destination = subnet("10.9.0.0/16");
+  x.destination = net("10.9.0.0/16");
   x.gateway = ip("10.0.0.9");
   x.index = index;
   x.table = table;
@@ -69,7 +69,7 @@ route_info far_away(uint32_t table, int index) {
 rule_info rule(uint32_t priority, std::string_view from, uint32_t table) {
   auto x = rule_info{};
   x.priority = priority;
-  x.from = subnet(from);
+  x.from = net(from);
   x.family = x.from->family();
   x.table = table;
   return x;
@@ -180,7 +180,7 @@ TEST_P(KernelContract, RulesAreListedInTheirOrder) {
   all[2].proto = protocol::udp;
   all[2].first_port = 80;
   all[2].last_port = 89;
-  all[3].to = subnet("10.2.0.0/16");
+  all[3].to = net("10.2.0.0/16");
   all[3].table = 0;
   all[3].jump = 5;
   for (const auto& x : all) {

@@ -2,22 +2,6 @@
 
 namespace troupe::test {
 
-mac_address mac(std::string_view text) {
-  return mac_address::parse(text).value();
-}
-
-ip_address ip(std::string_view text) {
-  return ip_address::parse(text).value();
-}
-
-interface_address cidr(std::string_view text) {
-  return interface_address::parse(text).value();
-}
-
-prefix subnet(std::string_view text) {
-  return prefix::parse(text).value();
-}
-
 void KernelContract::SetUp() {
   auto why = std::string{};
   machine_ = GetParam().make(why);

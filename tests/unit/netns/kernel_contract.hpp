@@ -1,6 +1,7 @@
 #pragma once
 
 #include "troupe/netns/kernel.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <gtest/gtest.h>
 
@@ -103,11 +104,6 @@ has_flags(const netns::link_info& x, const netns::port_flags& flags) {
 }
 
 /// Parsed texts; a mistake in a test shows as an empty optional's death.
-mac_address mac(std::string_view text);
-ip_address ip(std::string_view text);
-interface_address cidr(std::string_view text);
-prefix subnet(std::string_view text);
-
 /// A machine with one kernel object on its host.
 class KernelContract : public ::testing::TestWithParam<contract_param> {
 protected:

@@ -60,7 +60,7 @@ netns::route_info make_route(kernel& k, const script_step& step) {
   auto destination = std::string_view{pick(destinations, step.args[0])};
   auto gateway = std::string_view{pick(gateways, step.args[1])};
   if (!destination.empty())
-    x.destination = subnet(destination);
+    x.destination = net(destination);
   if (!gateway.empty())
     x.gateway = ip(gateway);
   x.family = x.destination ? x.destination->family()
@@ -199,7 +199,7 @@ int script_runner::change_routes(place& at, const script_step& step) {
     return outcome(k.add_route(route));
   // The real kernel would take away the route of an address as well.
   for (auto text : {"10.0.0.0/24", "fd00::/64"})
-    if (route.destination == subnet(text) && route.metric == 0)
+    if (route.destination == net(text) && route.metric == 0)
       return 0;
   return outcome(k.del_route(route));
 }

@@ -150,7 +150,7 @@ TEST_F(SimulatedWorld, FlushesRoutes) {
   change.up = true;
   ASSERT_TRUE(works(kernel_->set_link(bridge_, change)));
   auto route = netns::route_info{};
-  route.destination = subnet("10.1.0.0/16");
+  route.destination = net("10.1.0.0/16");
   route.index = bridge_;
   ASSERT_TRUE(works(kernel_->add_route(route)));
   EXPECT_TRUE(works(world_->flush_routes("")));

@@ -74,7 +74,7 @@ TEST_F(SimulatedWatch, TellsAddressesAndRoutes) {
   ASSERT_TRUE(works(kernel_->add_address(bridge_, cidr("fd00::1/64"))));
   EXPECT_EQ(kinds(), std::vector{kind::address_changed});
   auto route = netns::route_info{};
-  route.destination = subnet("10.1.0.0/16");
+  route.destination = net("10.1.0.0/16");
   route.index = bridge_;
   ASSERT_TRUE(works(kernel_->add_route(route)));
   EXPECT_EQ(kinds(), std::vector{kind::route_changed});

@@ -1,6 +1,7 @@
 // Rows PA and PM of libnetwork's port allocator.
 
 #include "troupe/drivers/publish/allocator.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +10,10 @@
 namespace troupe::drivers {
 namespace {
 
+using troupe::test::ip;
+
 constexpr uint16_t begin = 49'153;
 constexpr uint16_t end = 65'535;
-
-ip_address ip(std::string_view text) {
-  return *ip_address::parse(text);
-}
 
 class PortAllocator : public ::testing::Test {
 protected:

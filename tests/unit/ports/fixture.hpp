@@ -2,6 +2,7 @@
 
 #include "troupe/drivers/publish/port_book.hpp"
 #include "troupe/netns/ports/simulated_ports.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,9 +13,7 @@
 
 namespace troupe::drivers::test {
 
-inline ip_address ip(std::string_view text) {
-  return *ip_address::parse(text);
-}
+using troupe::test::ip;
 
 /// A book on a simulated host whose automatic ports begin at 32768 = E.
 class book_fixture : public ::testing::Test {

@@ -1,13 +1,12 @@
 #include "troupe/drivers/publish/plan.hpp"
+#include "troupe/tests/fixtures/addresses.hpp"
 
 #include <gtest/gtest.h>
 
 namespace troupe::drivers {
 namespace {
 
-ip_address ip(std::string_view text) {
-  return *ip_address::parse(text);
-}
+using troupe::test::ip;
 
 const auto both = port_targets{ip("172.19.0.2"), ip("fd00:1::2")};
 const auto v4_only = port_targets{ip("172.19.0.2"), {}};

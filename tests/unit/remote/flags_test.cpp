@@ -1,8 +1,11 @@
+#include "troupe/tests/fixtures/help_page.hpp"
 #include "troupe/tools/troupe-remote/flags.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <set>
 #include <sstream>
 
 namespace troupe::tools::remote {
@@ -25,6 +28,47 @@ protected:
 
 using action = remote_command::action;
 
+/// All that a command line says, as text.
+std::string text_of(const remote_command& x) {
+  auto result = fmt::format(
+    "what={} listen={}:{} cert={} key={} ca={} daemon={} rate={} open={} "
+    "mine={} all={} level={} dir={} days={}",
+    static_cast<int>(x.what), x.serve.listen.host, x.serve.listen.port,
+    x.serve.who.certificate, x.serve.who.key, x.serve.who.authority,
+    x.serve.daemon, x.serve.peers.requests_per_second,
+    x.serve.peers.open_requests, x.serve.peers.connections,
+    x.serve.strangers.connections, x.serve.log_level, x.pki.directory,
+    x.pki.days);
+  for (const auto* list : {&x.pki.servers, &x.pki.clients})
+    result += " " + fmt::format("{}", fmt::join(*list, ","));
+  return result;
+}
+
+/// An option, behind the others that its command needs, and what it makes of
+/// them.
+struct row {
+  const char* command;
+  const char* option;
+  const char* value;
+  const char* makes;
+};
+
+constexpr row rows[] = {
+  {"", "--listen", "192.0.2.9:1", "listen=192.0.2.9:1 "},
+  {"", "--cert", "mine", "cert=mine "},
+  {"", "--key", "mine", "key=mine "},
+  {"", "--ca", "mine", "ca=mine "},
+  {"", "--daemon", "unix:///mine", "daemon=unix:///mine "},
+  {"", "--requests-per-second", "77", "rate=77 "},
+  {"", "--open-requests", "77", "open=77 "},
+  {"", "--peer-connections", "7", "mine=7 "},
+  {"", "--connections", "77", "all=77 "},
+  {"", "--log-level", "debug", "level=debug "},
+  {"init-pki", "--server", "peter", " peter"},
+  {"init-pki", "--client", "peter", " peter"},
+  {"init-pki", "--days", "77", "days=77 "},
+};
+
 } // namespace
 
 TEST_F(Flags, ServesWhatIsAskedFor) {
@@ -38,6 +82,34 @@ TEST_F(Flags, ServesWhatIsAskedFor) {
   EXPECT_EQ(x.serve.who.authority, "c");
   EXPECT_EQ(x.serve.daemon, "unix:///run/troupe/troupe.sock");
   EXPECT_EQ(x.serve.peers.open_requests, 7U);
+}
+
+TEST_F(Flags, EachArrivesWhereItBelongs) {
+  auto tried = std::set<std::string>{};
+  for (const auto& x : rows) {
+    const auto command = std::string_view{x.command};
+    auto words = command.empty() ? std::vector<const char*>{}
+                                 : std::vector<const char*>{"init-pki", "/no"};
+    if (command.empty() && x.option != std::string_view{"--listen"})
+      words = {"--listen", "192.0.2.1"};
+    EXPECT_EQ(text_of(parse(words)).find(x.makes), std::string::npos)
+      << x.option;
+    words.insert(words.end(), {x.option, x.value});
+    EXPECT_NE(text_of(parse(words)).find(x.makes), std::string::npos)
+      << x.option << ": " << err.str() << text_of(parse(words));
+    tried.insert(std::string{command} + " " + x.option);
+  }
+  auto present = std::set<std::string>{};
+  for (const auto* command : {"", "init-pki"}) {
+    parse(*command == '\0' ? std::vector<const char*>{"--help"}
+                           : std::vector<const char*>{command, "--help"});
+    for (const auto& x : test::read_help(out.str()).options)
+      present.insert(std::string{command} + " " + x);
+  }
+  EXPECT_EQ(present.erase(" --check"),
+            1U); // Credentials that fit: system_remote.
+  EXPECT_EQ(present.erase(" -v"), 1U);
+  EXPECT_EQ(tried, present);
 }
 
 TEST_F(Flags, ListensNowhereByItself) {

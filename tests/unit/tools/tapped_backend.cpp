@@ -1,9 +1,6 @@
 #include "troupe/tests/unit/tools/tapped_backend.hpp"
 
-#include "troupe/actors/embedded/embedded.hpp"
-#include "troupe/netns/ports/simulated_ports.hpp"
-#include "troupe/netns/simulated/kernel.hpp"
-#include "troupe/netns/simulated/watch.hpp"
+#include "troupe/tests/fixtures/simulated_parts.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -13,23 +10,10 @@ namespace troupe::test {
 namespace {
 
 std::shared_ptr<backend> open_on_simulated_machine() {
-  auto world = std::make_shared<netns::simulated_world>();
-  auto disk = std::make_shared<persistence::memory_disk>();
-  auto ports = std::make_shared<netns::simulated_ports>();
-  auto parts = embedded_parts{};
-  parts.open_kernel = netns::simulated_kernel_factory(world);
-  parts.open_store = [disk] {
-    return persistence::open_memory(disk);
-  };
-  parts.open_watch = [world] {
-    return result<std::unique_ptr<netns::event_source>>{
-      std::make_unique<netns::simulated_watch>(world)};
-  };
-  parts.make_ports = [ports] {
-    return std::make_unique<drivers::port_book>(ports->make_sockets(),
-                                                ports->make_proxy());
-  };
-  auto opened = open_backend({}, std::move(parts));
+  auto opened = open_backend(
+    {}, simulated_parts(std::make_shared<netns::simulated_world>(),
+                        std::make_shared<persistence::memory_disk>(),
+                        std::make_shared<netns::simulated_ports>()));
   if (!opened)
     throw std::runtime_error{opened.error().message};
   return *opened;
