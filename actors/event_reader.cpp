@@ -63,8 +63,10 @@ event_parser::take_line(std::string_view line, const event_handler& handler) {
 
 // -- event_reader -------------------------------------------------------------
 
-event_reader::event_reader(std::string socket_path, event_handler handler)
-  : socket_path_{std::move(socket_path)}, handler_{std::move(handler)} {
+event_reader::event_reader(std::string socket_path, event_handler handler,
+                           uint64_t after)
+  : socket_path_{std::move(socket_path)}, handler_{std::move(handler)},
+    last_sequence_{after} {
   thread_ = std::thread{[this] {
     run();
     ended_ = true;

@@ -32,7 +32,12 @@ private:
 /// delivers `daemon`/`connect`; both have sequence 0, as they come from here.
 class event_reader {
 public:
-  event_reader(std::string socket_path, event_handler handler);
+  static constexpr uint64_t all_known = UINT64_MAX;
+
+  /// @param after begins with what came after that number; with one that the
+  /// daemon never gave (`all_known`) with all it still knows.
+  event_reader(std::string socket_path, event_handler handler,
+               uint64_t after = 0);
   event_reader(const event_reader&) = delete;
   event_reader& operator=(const event_reader&) = delete;
 
@@ -70,7 +75,7 @@ private:
   bool settled_ = false; ///< The promise was kept.
   bool open_ = false;    ///< This connection has delivered bytes.
   std::promise<result<void>> opened_;
-  uint64_t last_sequence_ = 0;
+  uint64_t last_sequence_;
   std::thread thread_;
 };
 

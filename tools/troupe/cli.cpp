@@ -1,6 +1,7 @@
 #include "troupe/tools/troupe/cli.hpp"
 
 #include "troupe/tools/troupe/command_tree.hpp"
+#include "troupe/tools/troupe/completion.hpp"
 #include "troupe/tools/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -77,8 +78,9 @@ std::vector<std::string> cut_inner_command(std::vector<std::string>& words) {
 // `troupe help network create` is `troupe network create --help`.
 void turn_help_around(std::vector<std::string>& words) {
   auto first = next_word(words, 1);
-  if (first >= words.size() || words[first] != "help")
-    return;
+  if (first >= words.size() || words[first] != "help"
+      || std::ranges::find(words, "--help") != words.end())
+    return; // `troupe help --help` is about this one.
   words.erase(words.begin() + static_cast<std::ptrdiff_t>(first));
   words.emplace_back("--help");
 }
@@ -144,9 +146,18 @@ int run_cli(int argc, const char* const* argv, terminal io,
   add_fault_commands(app, s);
   auto topic = std::vector<std::string>{};
   add_version_command(app, s);
+  add_completion_command(app, s);
   add_help_command(app, topic);
   auto words = std::vector<std::string>(argv, argv + argc);
+  auto is_completion = words.size() > 1 && words[1] == complete_word;
+  if (is_completion)
+    words.erase(words.begin() + 1);
   s.inner_command = cut_inner_command(words);
+  if (is_completion) {
+    complete(s, app, std::span{words}.subspan(1));
+    io.out << std::flush;
+    return exit_success;
+  }
   turn_help_around(words);
   parse(app, s, words);
   s.io.out << std::flush;

@@ -12,8 +12,8 @@ namespace {
 
 void print_report(session& s, const doctor_report& report,
                   const output_options& how) {
-  if (how.format == output_format::json)
-    return s.print(dump(to_json(report), 2));
+  if (print_data(s, how, to_json(report), field_names<doctor_report>()))
+    return;
   if (how.format == output_format::name) {
     for (const auto& x : report.findings)
       s.print(x.object);
@@ -21,7 +21,8 @@ void print_report(session& s, const doctor_report& report,
   }
   if (report.findings.empty())
     return s.print("Store, actors and kernel agree.");
-  auto table = text_table{{"OBJECT", "PROBLEM", "REPAIR", "REPAIRED"}};
+  auto table = text_table{
+    std::vector<std::string>{"OBJECT", "PROBLEM", "REPAIR", "REPAIRED"}};
   for (const auto& x : report.findings)
     table.add({x.object, x.problem, x.repair.empty() ? "-" : x.repair,
                x.repaired ? "yes" : "no"});

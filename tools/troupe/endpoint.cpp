@@ -1,5 +1,6 @@
 #include "troupe/tools/troupe/endpoint_options.hpp"
 #include "troupe/tools/troupe/listing.hpp"
+#include "troupe/tools/troupe/time_words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -9,22 +10,12 @@ namespace troupe::tools {
 
 namespace {
 
-std::string ports_text(const std::vector<port_binding>& bindings) {
-  auto result = std::string{};
-  for (const auto& x : bindings)
-    result += (result.empty() ? "" : ", ") + to_string(x);
-  return result;
-}
-
-text_table
-endpoint_table(const std::vector<endpoint_status>& xs, bool no_trunc) {
-  auto result = text_table{{"ENDPOINT ID", "NETWORK", "NAME", "SANDBOX",
-                            "INTERFACE", "ADDRESS", "PORTS", "STATE"}};
-  for (const auto& x : xs)
-    result.add({shown(x.spec.id, no_trunc), x.network_name, x.spec.name,
-                x.sandbox_name, x.interface, addresses_text(x.spec),
-                ports_text(x.bindings), x.state});
-  return result;
+std::vector<table_column> endpoint_columns() {
+  return {{"ENDPOINT ID", 4, false, false}, {"NETWORK", 0, true, false},
+          {"NAME", 0, true, false},         {"SANDBOX", 1, true, false},
+          {"INTERFACE", 3, false, false},   {"ADDRESS", 0, true, false},
+          {"PORTS", 2, true, false},        {"STATE", 0, false, true},
+          {"AGE", 5, false, false}};
 }
 
 filter_view view_of(const endpoint_status& x) {
@@ -40,11 +31,20 @@ filter_view view_of(const endpoint_status& x) {
 void list(session& s, const std::string& network, const output_options& how) {
   auto all = s.ask<endpoint_list>(list_endpoints{network});
   if (all
-      && keep_matching(s, how, all->endpoints,
-                       {"name", "id", "network", "label"}, view_of))
-    print_list(s, how, all->endpoints, [&how](const auto& xs) {
-      return endpoint_table(xs, how.no_trunc);
-    });
+      && keep_matching(s, how, all->endpoints, filter_keys("endpoint"),
+                       view_of))
+    print_list(s, how, all->endpoints, endpoint_columns(),
+               [&how](const endpoint_status& x) {
+                 return std::vector{shown(x.spec.id, how.no_trunc),
+                                    x.network_name,
+                                    x.spec.name,
+                                    x.sandbox_name,
+                                    x.interface,
+                                    addresses_text(x.spec),
+                                    ports_text(x.bindings),
+                                    x.state,
+                                    age_text(x.spec.created_ms, now_ms())};
+               });
 }
 
 void create(session& s, const std::string& network, const endpoint_flags& flags,
@@ -106,6 +106,9 @@ void add_create(CLI::App& noun, session& s) {
     ->required();
   add_endpoint_options(*command, x->flags);
   add_format(*command, x->how);
+  add_examples(*command,
+               {"troupe endpoint create web c1 --ip 10.1.0.9 -p 8080:80",
+                "troupe join web/c1 box"});
   command->callback([&s, x] {
     create(s, x->network, x->flags, x->how);
   });
@@ -152,6 +155,9 @@ void add_endpoint_commands(CLI::App& app, session& s) {
   auto* ls = noun->add_subcommand("ls", "List endpoints")->alias("list");
   ls->add_option("network", *network, "Of this network only");
   add_list_options(*ls, *how, "name, id, network, label or label!");
+  add_examples(*ls, {"troupe endpoint ls web",
+                     "troupe endpoint ls --format "
+                     "'table {{.Name}}\\t{{.Address}}\\t{{.Ports}}'"});
   ls->callback([&s, network, how] {
     list(s, *network, *how);
   });

@@ -44,15 +44,16 @@ std::string which(const fault_status& x) {
 
 void print_faults(session& s, const fault_list& list,
                   const output_options& how) {
-  if (how.format == output_format::json)
-    return s.print(dump(to_json(list.faults), 2));
+  if (print_data_list(s, how, to_json(list.faults),
+                      field_names<fault_status>()))
+    return;
   if (how.format == output_format::name) {
     for (const auto& x : list.faults)
       s.print(std::to_string(x.id));
     return;
   }
-  auto table = text_table{
-    {"ID", "FAULT", "ON", "ERROR", "WHICH", "SEEN", "HITS", "ARMED"}};
+  auto table = text_table{std::vector<std::string>{
+    "ID", "FAULT", "ON", "ERROR", "WHICH", "SEEN", "HITS", "ARMED"}};
   for (const auto& x : list.faults)
     table.add({std::to_string(x.id), x.spec.fault, x.spec.on, x.spec.error,
                which(x), std::to_string(x.seen), std::to_string(x.hits),
@@ -92,7 +93,7 @@ void add(session& s, const add_arguments& x) {
                                dump(to_json(*plan)));
   if (!added)
     return;
-  if (x.how.format == output_format::json)
+  if (x.how.format != output_format::table)
     return print_faults(s, *added, x.how);
   for (const auto& fault : added->faults)
     s.print(std::to_string(fault.id));
@@ -162,14 +163,15 @@ void add_clear_command(CLI::App& noun, session& s) {
 }
 
 void print_log(session& s, const fault_log& log, const output_options& how) {
-  if (how.format == output_format::json)
-    return s.print(dump(to_json(log.hits), 2));
+  if (print_data_list(s, how, to_json(log.hits)))
+    return;
   if (how.format == output_format::name) {
     for (const auto& x : log.hits)
       s.print(std::to_string(x.id));
     return;
   }
-  auto table = text_table{{"TIME", "ID", "FAULT", "ON", "EFFECT"}};
+  auto table = text_table{
+    std::vector<std::string>{"TIME", "ID", "FAULT", "ON", "EFFECT"}};
   for (const auto& x : log.hits)
     table.add(
       {time_text(x.time_ms), std::to_string(x.id), x.fault, x.on, x.effect});
@@ -189,14 +191,14 @@ void add_log_command(CLI::App& noun, session& s) {
 
 void print_points(session& s, const fault_points& x,
                   const output_options& how) {
-  if (how.format == output_format::json)
-    return s.print(dump(to_json(x), 2));
+  if (print_data(s, how, to_json(x)))
+    return;
   if (how.format == output_format::name) {
     for (const auto& point : x.points)
       s.print(point.name);
     return;
   }
-  auto table = text_table{{"POINT", "FAULTS"}};
+  auto table = text_table{std::vector<std::string>{"POINT", "FAULTS"}};
   for (const auto& point : x.points)
     table.add({point.name, joined(point.faults, " ")});
   s.io.out << table.text() << "\nErrors: " << joined(x.errors, " ") << "\n";

@@ -77,6 +77,19 @@ result<std::string> read_value(const std::string& text, const std::string& key,
 
 } // namespace
 
+std::vector<std::string_view> filter_keys(std::string_view noun) {
+  if (noun == "network")
+    return {"name",     "id",    "driver", "label", no_label,
+            "dangling", "scope", "type",   "until"};
+  if (noun == "endpoint")
+    return {"name", "id", "network", "label", no_label};
+  if (noun == "sandbox")
+    return {"name", "id", "label", no_label};
+  if (noun == "events")
+    return {"type", "action", "event", "name", "id", "network"};
+  return {};
+}
+
 std::vector<std::string_view> filter_values(std::string_view key) {
   if (key == "driver")
     return {"bridge", "host", "null"};

@@ -50,6 +50,9 @@ private:
   std::map<std::string, std::vector<std::string>> conditions_;
 };
 
+/// The keys of a noun's lists: `network`, `endpoint`, `sandbox` or `events`.
+std::vector<std::string_view> filter_keys(std::string_view noun);
+
 /// The words that a filter's key takes; empty: any text.
 std::vector<std::string_view> filter_values(std::string_view key);
 

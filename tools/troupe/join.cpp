@@ -55,7 +55,7 @@ void change_ports(session& s, const port_arguments& x) {
     = s.ask<endpoint_status>(Request{network, name, std::move(*ports)});
   if (!changed)
     return;
-  if (x.how.format == output_format::json)
+  if (x.how.format != output_format::table)
     return print_made(s, x.how, *changed);
   for (const auto& binding : changed->bindings)
     s.print(to_string(binding));
@@ -89,6 +89,8 @@ void add_port_command(CLI::App& app, session& s, const char* name,
                  "[HOSTIP:][HOSTPORT[-END]:]PORT[-END][/PROTO]")
     ->required();
   add_format(*command, x->how);
+  const auto line = "troupe " + std::string{name} + " web/box 8080:80/tcp";
+  add_examples(*command, {line.c_str()});
   command->callback([&s, x] {
     change_ports<Request>(s, *x);
   });
@@ -109,6 +111,9 @@ void add_attach(CLI::App& above, session& s, const char* name,
                       "Name of the endpoint [the sandbox's]");
   add_endpoint_options(*command, x->flags);
   add_format(*command, x->how);
+  add_examples(*command,
+               {"troupe attach web box",
+                "troupe attach web box --ip 10.1.0.9 -p 127.0.0.1:8080:80"});
 }
 
 void add_detach(CLI::App& above, session& s, const char* name,

@@ -6,24 +6,78 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace troupe::tools {
 
-/// Prints objects as JSON, by name, by id, or as the table that `make_table`
-/// builds of them.
-template <class Status, class MakeTable>
-void print_list(session& s, const output_options& how,
-                const std::vector<Status>& xs, MakeTable make_table) {
+/// The names that an object of that kind may have in JSON, and its spec.
+template <class T>
+std::vector<std::string_view> field_names() {
+  auto result = std::vector<std::string_view>{};
+  if constexpr (described<T>) {
+    auto add = [&result](const auto&... row) {
+      (result.push_back(row.name), ...);
+    };
+    std::apply(add, T::fields());
+    if constexpr (requires(T x) { x.spec; })
+      std::apply(add, decltype(T::spec)::fields());
+  }
+  return result;
+}
+
+/// Prints an object as `--format` says.
+/// @returns false when it says table or name: nothing is printed then.
+bool print_data(session& s, const output_options& how, const json& x,
+                std::vector<std::string_view> known = {});
+
+/// The same for a list: as an array, a line each, or by the template.
+/// @param cells what the table shows of each, with the names of the columns.
+bool print_data_list(
+  session& s, const output_options& how, const json& xs,
+  std::vector<std::string_view> known = {},
+  const std::vector<std::vector<std::pair<std::string, std::string>>>& cells
+  = {});
+
+/// Prints a table as wide as the terminal, and says what it had no room for.
+void print_table(session& s, const output_options& how, text_table table);
+
+/// Prints objects in natural order, as `--format` says: as a table of the
+/// columns, with what `make_row` makes of each.
+template <class Status, class MakeRow>
+void print_list(session& s, const output_options& how, std::vector<Status> xs,
+                const std::vector<table_column>& columns, MakeRow make_row) {
+  std::ranges::stable_sort(xs, natural_less, [](const Status& x) {
+    return full_name(x);
+  });
   if (how.quiet || how.format == output_format::name) {
     for (const auto& x : xs)
       s.print(how.quiet ? shown(x.spec.id, how.no_trunc) : full_name(x));
     return;
   }
-  if (how.format == output_format::json)
-    return s.print(dump(to_json(xs), 2));
-  auto table = make_table(xs);
-  s.io.out << table.text();
+  // `NETWORK ID` is `ID`.
+  auto name_of = [](const table_column& x) {
+    return std::string_view{x.header}.substr(x.header.rfind(' ') + 1);
+  };
+  auto known = field_names<Status>();
+  for (const auto& x : columns)
+    known.push_back(name_of(x));
+  auto cells = std::vector<std::vector<std::pair<std::string, std::string>>>{};
+  auto table = text_table{columns};
+  for (const auto& x : xs) {
+    auto row = std::vector<std::string>(make_row(x));
+    auto& named = cells.emplace_back();
+    for (size_t i = 0; i < columns.size(); ++i)
+      named.emplace_back(name_of(columns[i]), row[i]);
+    table.add(std::move(row));
+  }
+  auto data = json::array();
+  if (how.format != output_format::table)
+    data = to_json(xs);
+  if (!print_data_list(s, how, data, std::move(known), cells))
+    print_table(s, how, std::move(table));
 }
 
 /// Keeps what the filters let through. @returns false after a wrong filter.
@@ -56,34 +110,45 @@ bool keep_matching(session& s, const output_options& how,
 
 /// `inspect`: an array of all that were found; the errors of the others are
 /// printed. @param ask returns a pointer to the status of a name, or null.
-template <class Ask>
+/// @param show makes JSON of it.
+template <class Ask, class Show>
 void print_inspected(session& s, const output_options& how,
-                     const std::vector<std::string>& names, Ask ask) {
+                     const std::vector<std::string>& names, Ask ask,
+                     Show show) {
   auto found = json::array();
+  auto known = std::vector<std::string_view>{};
   for (const auto& name : names) {
     auto x = ask(name);
     if (!x)
       continue;
+    known = field_names<std::decay_t<decltype(*x)>>();
     if (how.format == output_format::name)
       s.print(full_name(*x));
-    found.push_back(to_json(*x));
+    else
+      found.push_back(show(*x));
   }
-  if (how.format != output_format::name)
+  if (how.format == output_format::name)
+    return;
+  if (!print_data_list(s, how, found, std::move(known)))
     s.print(dump(found, 2));
+}
+
+template <class Ask>
+void print_inspected(session& s, const output_options& how,
+                     const std::vector<std::string>& names, Ask ask) {
+  print_inspected(s, how, names, ask, [](const auto& x) {
+    return to_json(x);
+  });
 }
 
 /// What a command shows of an object it made or changed: the id, or what
 /// `--format` says.
 template <class Status>
 void print_made(session& s, const output_options& how, const Status& x) {
-  switch (how.format) {
-  case output_format::table:
-    return s.print(x.spec.id.value);
-  case output_format::json:
-    return s.print(dump(to_json(x), 2));
-  case output_format::name:
-    return s.print(full_name(x));
-  }
+  if (how.format == output_format::name)
+    s.print(full_name(x));
+  else if (!print_data(s, how, to_json(x), field_names<Status>()))
+    s.print(x.spec.id.value);
 }
 
 } // namespace troupe::tools

@@ -1,8 +1,10 @@
 #include "troupe/tools/troupe/listing.hpp"
 #include "troupe/tools/troupe/network_spec.hpp"
+#include "troupe/tools/troupe/time_words.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <istream>
 #include <memory>
 #include <ostream>
@@ -11,14 +13,11 @@ namespace troupe::tools {
 
 namespace {
 
-text_table network_table(const std::vector<network_status>& xs, bool no_trunc) {
-  auto result = text_table{
-    {"NETWORK ID", "NAME", "DRIVER", "SUBNET", "ENDPOINTS", "STATE"}};
-  for (const auto& x : xs)
-    result.add({shown(x.spec.id, no_trunc), x.spec.name, x.spec.driver,
-                subnets_text(x.spec), std::to_string(x.endpoints.size()),
-                x.state});
-  return result;
+std::vector<table_column> network_columns() {
+  return {{"NETWORK ID", 3, false, false}, {"NAME", 0, true, false},
+          {"DRIVER", 1, false, false},     {"SUBNET", 0, true, false},
+          {"ENDPOINTS", 2, false, false},  {"STATE", 0, false, true},
+          {"AGE", 4, false, false}};
 }
 
 filter_view view_of(const network_status& x) {
@@ -36,19 +35,51 @@ filter_view view_of(const network_status& x) {
 std::unique_ptr<network_list> matching(session& s, const output_options& how) {
   auto all = s.ask<network_list>(list_networks{});
   if (all
-      && !keep_matching(
-        s, how, all->networks,
-        {"name", "id", "driver", "label", "dangling", "scope", "type", "until"},
-        view_of))
+      && !keep_matching(s, how, all->networks, filter_keys("network"), view_of))
     all.reset();
   return all;
 }
 
 void list(session& s, const output_options& how) {
   if (auto all = matching(s, how))
-    print_list(s, how, all->networks, [&how](const auto& xs) {
-      return network_table(xs, how.no_trunc);
-    });
+    print_list(s, how, all->networks, network_columns(),
+               [&how](const network_status& x) {
+                 return std::vector{shown(x.spec.id, how.no_trunc),
+                                    x.spec.name,
+                                    x.spec.driver,
+                                    subnets_text(x.spec),
+                                    std::to_string(x.endpoints.size()),
+                                    x.state,
+                                    age_text(x.spec.created_ms, now_ms())};
+               });
+}
+
+// With its endpoints as people know them; gone meanwhile is gone.
+json inspected(session& s, const network_status& x) {
+  auto result = to_json(x);
+  auto details = json::array();
+  auto answer = x.endpoints.empty()
+                  ? troupe::result<reply>{reply{endpoint_list{}}}
+                  : s.call(list_endpoints{x.spec.id.value});
+  if (!answer && answer.error().code != ec::not_found)
+    s.report(answer.error());
+  auto* all = answer ? std::get_if<endpoint_list>(&*answer) : nullptr;
+  if (all != nullptr) {
+    std::ranges::stable_sort(all->endpoints, natural_less, full_name_of{});
+    for (const auto& y : all->endpoints) {
+      auto& one
+        = details.emplace_back(json{{"id", y.spec.id.value},
+                                    {"name", y.spec.name},
+                                    {"sandbox", y.sandbox_name},
+                                    {"interface", y.interface},
+                                    {"addresses", to_json(y.spec.addresses)},
+                                    {"state", y.state}});
+      if (y.spec.mac)
+        one["mac"] = to_string(*y.spec.mac);
+    }
+  }
+  result["endpoint_details"] = std::move(details);
+  return result;
 }
 
 void create(session& s, const network_flags& flags, const output_options& how) {
@@ -65,6 +96,7 @@ bool remove_endpoints(session& s, const std::string& network) {
   auto all = s.ask<endpoint_list>(list_endpoints{network});
   if (!all)
     return false;
+  std::ranges::stable_sort(all->endpoints, natural_less, full_name_of{});
   auto good = true;
   for (const auto& x : all->endpoints) {
     auto removed
@@ -127,6 +159,7 @@ void prune(session& s, const output_options& how, bool force) {
   auto all = matching(s, how);
   if (!all)
     return;
+  std::ranges::stable_sort(all->networks, natural_less, full_name_of{});
   for (const auto& x : all->networks) {
     if (!x.endpoints.empty())
       continue;
@@ -171,6 +204,10 @@ void add_create(CLI::App& noun, session& s) {
   repeated("--label", flags.labels, "KEY=VALUE", "Label of your own");
   repeated("-o,--opt", flags.options, "KEY=VALUE", "Driver option");
   add_format(*command, x->how);
+  add_examples(*command,
+               {"troupe network create web",
+                "troupe network create --subnet 10.1.0.0/16 --ipv6 web",
+                "troupe network create -o mtu=1400 --internal db"});
   command->callback([&s, x] {
     create(s, x->flags, x->how);
   });
@@ -188,6 +225,7 @@ void add_prune(CLI::App& noun, session& s) {
   command->add_option("--filter", x->how.filters, "Only those that match")
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
+  add_examples(*command, {"troupe network prune --force --filter until=24h"});
   command->callback([&s, x] {
     prune(s, x->how, x->force);
   });
@@ -206,6 +244,8 @@ void add_network_commands(CLI::App& app, session& s) {
   add_list_options(*ls, *how,
                    "name, id, driver, label, label!, dangling, scope, type or "
                    "until");
+  add_examples(*ls, {"troupe network ls -f driver=bridge -f label=tier=front",
+                     "troupe network ls --format '{{.Name}} {{.Subnet}}'"});
   ls->callback([&s, how] {
     list(s, *how);
   });
@@ -230,9 +270,14 @@ void add_network_commands(CLI::App& app, session& s) {
   auto inspect_how = std::make_shared<output_options>();
   add_format(*inspect, *inspect_how);
   inspect->callback([&s, shown_names, inspect_how] {
-    print_inspected(s, *inspect_how, *shown_names, [&s](const auto& name) {
-      return s.ask<network_status>(inspect_network{name});
-    });
+    print_inspected(
+      s, *inspect_how, *shown_names,
+      [&s](const auto& name) {
+        return s.ask<network_status>(inspect_network{name});
+      },
+      [&s](const network_status& x) {
+        return inspected(s, x);
+      });
   });
 }
 

@@ -169,7 +169,9 @@ std::string as_we_write_it(std::string text) {
       });
   if (text.starts_with("0:"))
     return text.substr(2);
-  auto host_port = text.rfind(":0:");
+  // Not inside an IPv6 address, which ends with a bracket.
+  auto bracket = text.rfind(']');
+  auto host_port = text.find(":0:", bracket == text.npos ? 0 : bracket);
   if (host_port != text.npos) // `10.0.0.1::80`
     text.erase(host_port + 1, 1);
   return text;

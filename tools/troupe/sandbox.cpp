@@ -1,6 +1,7 @@
 #include "troupe/config/model/id.hpp"
 #include "troupe/tools/troupe/listing.hpp"
 #include "troupe/tools/troupe/sandbox_exec.hpp"
+#include "troupe/tools/troupe/time_words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -11,13 +12,10 @@ namespace troupe::tools {
 
 namespace {
 
-text_table sandbox_table(const std::vector<sandbox_status>& xs, bool no_trunc) {
-  auto result
-    = text_table{{"SANDBOX ID", "NAME", "ENDPOINTS", "NAMESPACE", "STATE"}};
-  for (const auto& x : xs)
-    result.add({shown(x.spec.id, no_trunc), x.spec.name,
-                std::to_string(x.endpoints.size()), x.key, x.state});
-  return result;
+std::vector<table_column> sandbox_columns() {
+  return {{"SANDBOX ID", 2, false, false}, {"NAME", 0, true, false},
+          {"ENDPOINTS", 1, false, false},  {"NAMESPACE", 3, true, false},
+          {"STATE", 0, false, true},       {"AGE", 4, false, false}};
 }
 
 filter_view view_of(const sandbox_status& x) {
@@ -31,11 +29,16 @@ filter_view view_of(const sandbox_status& x) {
 void list(session& s, const output_options& how) {
   auto all = s.ask<sandbox_list>(list_sandboxes{});
   if (all
-      && keep_matching(s, how, all->sandboxes, {"name", "id", "label"},
-                       view_of))
-    print_list(s, how, all->sandboxes, [&how](const auto& xs) {
-      return sandbox_table(xs, how.no_trunc);
-    });
+      && keep_matching(s, how, all->sandboxes, filter_keys("sandbox"), view_of))
+    print_list(s, how, all->sandboxes, sandbox_columns(),
+               [&how](const sandbox_status& x) {
+                 return std::vector{shown(x.spec.id, how.no_trunc),
+                                    x.spec.name,
+                                    std::to_string(x.endpoints.size()),
+                                    x.key,
+                                    x.state,
+                                    age_text(x.spec.created_ms, now_ms())};
+               });
 }
 
 void remove(session& s, const std::vector<std::string>& names, bool force) {
@@ -89,6 +92,9 @@ void add_create(CLI::App& noun, session& s) {
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
   add_format(*command, x->how);
+  add_examples(*command,
+               {"troupe sandbox create box",
+                "troupe sandbox create --netns /proc/4711/ns/net box"});
   command->callback([&s, x] {
     create(s, *x);
   });

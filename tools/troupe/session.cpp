@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <ostream>
 #include <utility>
 
@@ -85,13 +86,52 @@ void session::print(std::string_view line) {
 
 // -- options -----------------------------------------------------------------
 
+namespace {
+
+constexpr auto format_names
+  = std::array<std::pair<std::string_view, output_format>, 4>{
+    {{"table", output_format::table},
+     {"json", output_format::json},
+     {"jsonl", output_format::jsonl},
+     {"name", output_format::name}}};
+
+// Throws what the parser reports.
+void read_format(output_options& x, const std::string& text) {
+  for (const auto& [name, value] : format_names)
+    if (text == name) {
+      x.format = value;
+      return;
+    }
+  if (text.find("{{") == text.npos)
+    throw CLI::ValidationError{
+      "--format", quoted(text)
+                    + " is neither table, json, jsonl, name nor a template "
+                      "like {{.Name}}"};
+  auto parsed = row_template::parse(text);
+  if (!parsed)
+    throw CLI::ValidationError{parsed.error().message + "; "
+                               + parsed.error().hint};
+  x.format = output_format::fields;
+  x.fields = std::move(*parsed);
+}
+
+} // namespace
+
+void add_examples(CLI::App& command, std::initializer_list<const char*> lines) {
+  auto text = std::string{"Examples:\n"};
+  for (const auto* line : lines)
+    text += "  " + std::string{line} + "\n";
+  command.footer(text + "\n" + command.get_footer());
+}
+
 void add_format(CLI::App& command, output_options& x) {
-  static const auto formats
-    = std::map<std::string, output_format>{{"table", output_format::table},
-                                           {"json", output_format::json},
-                                           {"name", output_format::name}};
-  command.add_option("--format,--output", x.format, "table, json or name")
-    ->transform(CLI::CheckedTransformer(formats).description(""))
+  command
+    .add_option_function<std::string>(
+      "--format,--output",
+      [&x](const std::string& text) {
+        read_format(x, text);
+      },
+      "table, json, jsonl, name or {{.Name}}")
     ->type_name("FORMAT");
 }
 
@@ -100,6 +140,9 @@ void add_list_options(CLI::App& command, output_options& x,
   add_format(command, x);
   command.add_flag("-q,--quiet", x.quiet, "Print ids only");
   command.add_flag("--no-trunc", x.no_trunc, "Print whole ids");
+  command.add_flag("--no-headers", x.no_headers, "Print rows only");
+  command.add_flag("--wide", x.wide,
+                   "On a terminal: all columns, however wide");
   command
     .add_option("-f,--filter", x.filters,
                 "Show only what has " + std::string{keys}

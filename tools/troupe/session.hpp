@@ -1,11 +1,13 @@
 #pragma once
 
 #include "troupe/actors/backend.hpp"
+#include "troupe/tools/troupe/row_template.hpp"
 
 #include <CLI/App.hpp>
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <string>
@@ -33,9 +35,11 @@ struct terminal {
   std::ostream& err;
   std::istream& in;
   bool in_is_terminal = false; ///< Is there somebody to ask?
+  size_t columns = 0;          ///< Of the terminal `out` is; 0: it is none.
+  bool colours = false;        ///< Does it show them, and may it?
 };
 
-enum class output_format : uint8_t { table, json, name };
+enum class output_format : uint8_t { table, json, jsonl, name, fields };
 
 /// Makes a connection to a daemon on another host.
 using far_connector = std::function<result<std::shared_ptr<backend>>(
@@ -107,15 +111,22 @@ private:
 /// How results are shown. `--format json` shows everything the API gave.
 struct output_options {
   output_format format = output_format::table;
-  bool quiet = false;    ///< Ids only.
-  bool no_trunc = false; ///< Whole ids.
+  row_template fields;     ///< Of `--format '{{.Name}}'`.
+  bool quiet = false;      ///< Ids only.
+  bool no_trunc = false;   ///< Whole ids.
+  bool no_headers = false; ///< Rows only.
+  bool wide = false;       ///< All columns, whole.
   std::vector<std::string> filters;
 };
+
+/// Puts examples, a line each, in front of what else ends the help.
+void add_examples(CLI::App& command, std::initializer_list<const char*> lines);
 
 /// Adds `--format`; for commands that show one object.
 void add_format(CLI::App& command, output_options& x);
 
-/// Adds `--format`, `--quiet`, `--no-trunc` and `--filter`.
+/// Adds `--format`, `--quiet`, `--no-trunc`, `--no-headers`, `--wide` and
+/// `--filter`.
 /// @param keys of the filter, for the help.
 void add_list_options(CLI::App& command, output_options& x,
                       std::string_view keys);
@@ -145,6 +156,10 @@ void add_check_command(CLI::App& app, session& s);
 void add_events_command(CLI::App& app, session& s);
 void add_fault_commands(CLI::App& app, session& s);
 void add_version_command(CLI::App& app, session& s);
+void add_completion_command(CLI::App& app, session& s);
+
+/// The types of events, for filters.
+std::vector<std::string_view> event_types();
 
 /// Adds `exists` to the nouns.
 void add_exists_commands(CLI::App& app, session& s);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -26,7 +27,8 @@ void print_status(session& s, const daemon_status& x) {
                     counted(x.endpoints, "endpoint", "endpoints"),
                     counted(x.sandboxes, "sandbox", "sandboxes")},
                    ", "));
-  auto steps = text_table{{"START-UP", "TIME", "DETAIL"}};
+  auto steps
+    = text_table{std::vector<std::string>{"START-UP", "TIME", "DETAIL"}};
   for (const auto& step : x.startup)
     steps.add({step.name, duration_text(step.duration_us), step.detail});
   s.io.out << "\n" << steps.text();
@@ -38,9 +40,9 @@ void status(session& s, const output_options& how) {
   auto x = s.ask<daemon_status>(get_status{});
   if (!x)
     return;
-  if (how.format == output_format::json)
-    s.print(dump(to_json(*x), 2));
-  else if (how.format == output_format::name)
+  if (print_data(s, how, to_json(*x), field_names<daemon_status>()))
+    return;
+  if (how.format == output_format::name)
     s.print(x->version);
   else
     print_status(s, *x);
@@ -52,12 +54,14 @@ void topology(session& s, const output_options& how) {
   auto endpoints = networks ? s.ask<endpoint_list>(list_endpoints{}) : nullptr;
   if (!endpoints)
     return;
-  if (how.format == output_format::json)
-    return s.print(dump(json{{"networks", to_json(networks->networks)},
-                             {"endpoints", to_json(endpoints->endpoints)}},
-                        2));
-  auto table = text_table{
-    {"NETWORK", "DRIVER", "SUBNET", "SANDBOX", "INTERFACE", "ADDRESS", "MAC"}};
+  std::ranges::stable_sort(networks->networks, natural_less, full_name_of{});
+  std::ranges::stable_sort(endpoints->endpoints, natural_less, full_name_of{});
+  if (print_data(s, how,
+                 json{{"networks", to_json(networks->networks)},
+                      {"endpoints", to_json(endpoints->endpoints)}}))
+    return;
+  auto table = text_table{std::vector<std::string>{
+    "NETWORK", "DRIVER", "SUBNET", "SANDBOX", "INTERFACE", "ADDRESS", "MAC"}};
   for (const auto& network : networks->networks) {
     const auto& spec = network.spec;
     auto used = false;

@@ -1,5 +1,4 @@
-#include "troupe/config/model/json.hpp"
-#include "troupe/tools/troupe/session.hpp"
+#include "troupe/tools/troupe/listing.hpp"
 #include "troupe/tools/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -15,13 +14,13 @@ namespace {
 void show_version(session& s, const output_options& how) {
   auto answer = s.call(get_status{});
   const auto* daemon = answer ? std::get_if<daemon_status>(&*answer) : nullptr;
-  if (how.format == output_format::json)
-    return s.print(dump(
-      json{{"client", {{"version", version}}},
+  const auto both
+    = json{{"client", {{"version", version}}},
            {"daemon", daemon == nullptr ? json(nullptr)
                                         : json{{"version", daemon->version},
-                                               {"host", s.host}}}},
-      2));
+                                               {"host", s.host}}}};
+  if (print_data(s, how, both))
+    return;
   if (how.format == output_format::name)
     return s.print(version);
   s.print(std::string{"Client:  "} + version);

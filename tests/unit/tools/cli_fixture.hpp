@@ -15,8 +15,13 @@ struct cli_run {
 };
 
 /// Runs the command line in this process.
+/// @param columns of the terminal that it prints to; 0: to none.
 cli_run run_command(const std::string& host, std::vector<std::string> words,
-                    const std::string& input = {}, bool is_terminal = false);
+                    const std::string& input = {}, bool is_terminal = false,
+                    size_t columns = 0, bool colours = false);
+
+/// A table without its last column, which is how old things are.
+std::string without_age(const std::string& table);
 
 /// The command line against the server over real actors on a simulated machine.
 class cli_fixture : public server_fixture {

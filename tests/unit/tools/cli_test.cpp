@@ -39,7 +39,7 @@ TEST_F(CommandLine, ListsNetworks) {
   auto web = made({"network", "create", "web", "--subnet", "10.1.0.0/16"});
   auto idle = made({"network", "create", "-d", "null", "idle"});
   EXPECT_EQ(
-    run({"network", "ls"}).out,
+    without_age(run({"network", "ls"}).out),
     "NETWORK ID     NAME   DRIVER   SUBNET        ENDPOINTS   STATE\n"
       + brief(idle) + "   idle   null     -             0           ready\n"
       + brief(web) + "   web    bridge   10.1.0.0/16   0           ready\n");
@@ -55,7 +55,7 @@ TEST_F(CommandLine, ListsNetworks) {
 
 TEST_F(CommandLine, ListsNothingAsHeadersOnly) {
   EXPECT_EQ(run({"sandbox", "ls"}).out,
-            "SANDBOX ID   NAME   ENDPOINTS   NAMESPACE   STATE\n");
+            "SANDBOX ID   NAME   ENDPOINTS   NAMESPACE   STATE   AGE\n");
   EXPECT_EQ(run({"sandbox", "ls", "--format", "json"}).out, "[]\n");
   EXPECT_EQ(run({"endpoint", "ls", "-q"}).out, "");
 }
@@ -145,7 +145,7 @@ TEST_F(CommandLine, ManagesEndpoints) {
   (void)run({"sandbox", "create", "box"});
   EXPECT_EQ(run({"join", "web/c1", "box"}).out, c1 + "\n");
   EXPECT_EQ(
-    run({"endpoint", "ls", "web"}).out,
+    without_age(run({"endpoint", "ls", "web"}).out),
     "ENDPOINT ID    NETWORK   NAME   SANDBOX   INTERFACE   ADDRESS       "
     "PORTS   STATE\n"
       + brief(c1)
@@ -270,6 +270,50 @@ TEST_F(CommandLine, PrintsEvents) {
   auto end = x.out.find('\n');
   EXPECT_EQ(json::parse(x.out.substr(0, end))["action"], "create");
   EXPECT_EQ(json::parse(x.out.substr(end))["action"], "remove");
+}
+
+TEST_F(CommandLine, PrintsEventsOfThePast) {
+  backend_->publish("network", "create", "web");
+  backend_->publish("network", "remove", "web");
+  backend_->publish("sandbox", "create", "box");
+  auto shown = [this](words more) {
+    more.insert(more.begin(), {"events", "--since", "2023-11-14", "--format",
+                               "{{.Type}} {{.Action}} {{.Name}}"});
+    return run(more);
+  };
+  EXPECT_EQ(shown({"-n", "3"}).out,
+            "network create web\nnetwork remove web\nsandbox create box\n");
+  EXPECT_EQ(shown({"-n", "1", "-f", "type=sandbox"}).out,
+            "sandbox create box\n");
+  EXPECT_EQ(shown({"-n", "1", "-f", "event=remove"}).out,
+            "network remove web\n");
+  EXPECT_EQ(shown({"-n", "2", "-f", "action=create", "-f", "name=b"}).out,
+            "network create web\nsandbox create box\n");
+  // They are of 2023.
+  EXPECT_EQ(shown({"--since", "1h", "--until", "0s"}).code, 2); // Twice.
+  EXPECT_EQ(run({"events", "--since", "1h", "--until", "0s"}).out, "");
+}
+
+TEST_F(CommandLine, EventsEndWhereTheyAreToldTo) {
+  auto x = run({"events", "--until", "0s"});
+  EXPECT_EQ(x.code, 0);
+  EXPECT_EQ(x.out, "");
+  x = run({"events", "--since", "2001-01-01", "--until", "2001-01-02"});
+  EXPECT_EQ(x.code, 0);
+  EXPECT_EQ(x.out, "");
+}
+
+TEST_F(CommandLine, EventsRefuseWhatMeansNothing) {
+  for (const auto& [option, value, says] :
+       std::vector<std::array<std::string, 3>>{
+         {"--since", "soon", "--since"},
+         {"--until", "soon", "--until"},
+         {"--filter", "typ=network", "did you mean \"type\"?"},
+         {"--filter", "type=netwrk", "did you mean \"network\"?"}}) {
+    auto x = run({"events", option, value});
+    EXPECT_EQ(x.code, 2) << value;
+    EXPECT_NE(x.err.find(says), std::string::npos) << x.err;
+  }
 }
 
 TEST_F(CommandLine, RefusesToRunNothing) {

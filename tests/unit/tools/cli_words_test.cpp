@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace troupe::test {
 
 namespace {
@@ -101,6 +103,37 @@ TEST_F(CommandWords, HelpIsACommandToo) {
   EXPECT_NE(create.out.find("Usage: troupe network create"), std::string::npos)
     << create.out;
   EXPECT_EQ(run({"--timeout", "3", "help", "status"}).code, 0);
+}
+
+TEST_F(CommandWords, HelpHasExamplesThatCanBeTyped) {
+  for (const auto& command : std::vector<words>{{"network", "create"},
+                                                {"network", "ls"},
+                                                {"network", "prune"},
+                                                {"endpoint", "create"},
+                                                {"endpoint", "ls"},
+                                                {"sandbox", "create"},
+                                                {"attach"},
+                                                {"publish"},
+                                                {"unpublish"},
+                                                {"events"}}) {
+    auto ask = words{"help"};
+    ask.insert(ask.end(), command.begin(), command.end());
+    auto help = run(ask).out;
+    auto begin = help.find("\nExamples:\n  troupe ");
+    ASSERT_NE(begin, help.npos) << help;
+    EXPECT_NE(help.find("Exit codes:", begin), help.npos);
+    auto lines = std::istringstream{help.substr(begin + 11)};
+    for (auto line = std::string{};
+         std::getline(lines, line) && line.starts_with("  troupe ");) {
+      if (line.find('\'') != line.npos || line.find("events") != line.npos)
+        continue; // Has quotes, or no end.
+      auto parts = std::istringstream{line.substr(9)};
+      auto typed = words{};
+      for (auto word = std::string{}; parts >> word;)
+        typed.push_back(word);
+      EXPECT_NE(run(typed).code, 2) << line;
+    }
+  }
 }
 
 TEST_F(CommandWords, VersionNamesBothSides) {
@@ -230,6 +263,7 @@ TEST(PortWords, AreThoseOfDocker) {
   EXPECT_EQ(port("0:80"), "80/tcp");
   EXPECT_EQ(port("127.0.0.1:0:80"), "127.0.0.1:80/tcp");
   EXPECT_EQ(port("[::1]:0:80/SCTP"), "[::1]:80/sctp");
+  EXPECT_EQ(port("[fd00:0:0:0:0:0:0:1]:8080:80"), "[fd00::1]:8080:80/tcp");
   EXPECT_EQ(port("0.0.0.0:8080:80"), "0.0.0.0:8080:80/tcp");
   EXPECT_NE(port("0:0").find("container port"), std::string::npos);
   EXPECT_NE(port("80/xtp").find("unknown protocol"), std::string::npos);

@@ -1,23 +1,24 @@
 #!/bin/bash
-# What bash completion offers, and that it runs nothing but `troupe` with words
-# of its own. Usage: completion_test.sh COMPLETION_FILE
+# What bash completion offers, and that it runs nothing but `troupe __complete`
+# with the words as text. Usage: completion_test.sh COMPLETION_FILE TROUPE
 set -uo pipefail
 
 completion="$(realpath "$1")"
+REAL="$(realpath "$2")"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin"
 failed=0
 
-# Says what it was asked, and answers as troupe does.
+# Says what it was asked, knows some names, and is else the real one without a
+# daemon.
 cat >"$work/bin/troupe" <<'TROUPE'
 #!/bin/bash
 echo "$*" >>"$ASKED"
 case "$*" in
-  *"network ls --format name") printf 'net-a\nnet-b\n' ;;
-  *"sandbox ls --format name") printf 'box\n$(touch %s)\n' "$ASKED.expanded" ;;
-  *"endpoint ls --format name") echo web ;;
-  *"--help") printf '  -h,--help     Help\n  -p,--publish  PORT\n  --ipv6\n' ;;
+  "__complete network rm "*) printf 'net-a\nnet-b\n' ;;
+  "__complete sandbox rm "*) printf '$(touch %s)\n' "$ASKED.expanded" ;;
+  *) exec "$REAL" "$@" ;;
 esac
 TROUPE
 # What must never run.
@@ -26,7 +27,8 @@ cat >"$work/bin/deploy" <<'DEPLOY'
 touch "$ASKED.ran"
 DEPLOY
 chmod +x "$work"/bin/*
-export ASKED="$work/asked" PATH="$work/bin:$PATH"
+export REAL ASKED="$work/asked" PATH="$work/bin:$PATH"
+export TROUPE_HOST="unix://$work/nobody.sock"
 cd "$work" || exit 1
 # shellcheck source=/dev/null
 source "$completion"
@@ -50,10 +52,11 @@ offers() {
   fi
 }
 
-# asks_nothing WORD...: no program is run, and nothing is offered.
-asks_nothing() {
+# asks_only WORD...: troupe is asked once, and only what may stand there.
+asks_only() {
   offers "" "$@"
-  if [[ -s $ASKED ]]; then
+  shift
+  if [[ "$(cat "$ASKED")" != "__complete $*" ]]; then
     echo "FAILED: \"$*\" asks: $(cat "$ASKED")"
     failed=1
   fi
@@ -61,31 +64,28 @@ asks_nothing() {
 
 offers "network" troupe ne
 offers "network" troupe --timeout 5 ne
-offers "network" troupe --host unix:///run/x.sock ne
-offers "create ls inspect rm prune" troupe network ""
+offers "network" troupe --host unix : ///run/x.sock ne
 offers "create" troupe --timeout 5 network cr
 offers "net-a net-b" troupe network rm ""
-offers "net-a net-b" troupe network rm net-a ""
-offers "net-b" troupe attach net-b
-offers "web" troupe endpoint inspect ""
-offers "web" troupe publish ""
-offers "web" troupe leave w
-offers "--help --ipv6 --publish" troupe network create --
-offers "--publish" troupe attach net-a box --pu
+offers "--publish --publish-all" troupe attach net-a box --pu
 offers "table" troupe network ls --format t
-offers "bridge" troupe network create -d br
+offers "bridge" troupe --timeout 5 network create -d br
 offers "kernel-crash-before kernel-crash-after" troupe fault add kernel-cr
+offers "driver=" troupe network ls --filter dr
+# Bash cuts words at `=`, and wants what is behind it only.
+offers "json jsonl" troupe network ls --format = js
+offers "bridge" troupe network ls -f driver = br
+offers "bridge" troupe network ls --filter = driver = br
 
 # A command inside of a sandbox is the user's.
-asks_nothing troupe sandbox exec box -- deploy -
-asks_nothing troupe sandbox exec box -- deploy --he
-asks_nothing troupe sandbox exec box deploy -
-asks_nothing troupe --timeout 5 sandbox exec box -- deploy ""
-asks_nothing troupe sandbox exec box -- deploy --format ""
-# Words that are no command of ours are not handed on either.
-asks_nothing troupe deploy -
-asks_nothing troupe network deploy -
-asks_nothing ./bin/deploy x -
+asks_only troupe sandbox exec box -- deploy -
+asks_only troupe sandbox exec box deploy --he
+asks_only troupe --timeout 5 sandbox exec box -- deploy ""
+asks_only troupe sandbox exec box -- deploy --format ""
+# Words that are no command of ours are handed on as text.
+asks_only troupe deploy -
+asks_only troupe network deploy -
+asks_only ./bin/deploy x -
 
 # What is listed is text, not shell.
 offers "\$(touch $ASKED.expanded)" troupe sandbox rm '$'

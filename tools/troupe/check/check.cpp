@@ -91,10 +91,10 @@ result<findings> look(const arguments& where) {
 }
 
 void print(session& s, const findings& found, const output_options& how) {
-  if (how.format == output_format::json)
-    return s.print(dump(
-      json{{"breaches", found.breaches}, {"rules_checked", found.has_rules}},
-      2));
+  if (print_data(
+        s, how,
+        json{{"breaches", found.breaches}, {"rules_checked", found.has_rules}}))
+    return;
   for (const auto& line : found.breaches)
     s.print(line);
   if (found.breaches.empty() && found.has_rules
