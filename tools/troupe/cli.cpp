@@ -79,8 +79,9 @@ std::vector<std::string> cut_inner_command(std::vector<std::string>& words) {
 // `troupe help network create` is `troupe network create --help`.
 void turn_help_around(std::vector<std::string>& words) {
   auto first = next_word(words, 1);
-  if (first >= words.size() || words[first] != "help")
-    return;
+  if (first >= words.size() || words[first] != "help"
+      || std::ranges::find(words, "--help") != words.end())
+    return; // `troupe help --help` is about this one.
   words.erase(words.begin() + static_cast<std::ptrdiff_t>(first));
   words.emplace_back("--help");
 }

@@ -38,7 +38,6 @@ enum class value_kind : uint8_t {
   fault,
   fault_id,
   fault_point,
-  condition,
   shell,
 };
 
@@ -51,7 +50,9 @@ constexpr auto value_rows = std::array{
   value_row{"FAULT", value_kind::fault},
   value_row{"ID", value_kind::fault_id},
   value_row{"aux-address", value_kind::text},
+  value_row{"bin-dir", value_kind::file},
   value_row{"command", value_kind::text},
+  value_row{"conf-dir", value_kind::file},
   value_row{"count", value_kind::text},
   value_row{"delay-ms", value_kind::text},
   value_row{"domainname", value_kind::text},
@@ -61,7 +62,6 @@ constexpr auto value_rows = std::array{
   value_row{"expose", value_kind::text},
   value_row{"file", value_kind::file},
   value_row{"filter", value_kind::filter},
-  value_row{"for", value_kind::condition},
   value_row{"format", value_kind::format},
   value_row{"gateway", value_kind::text},
   value_row{"host", value_kind::text},
@@ -251,8 +251,6 @@ private:
       return offer_faults("/v1/faults", "faults", "id");
     case value_kind::fault_point:
       return offer_faults("/v1/faults/points", "points", "name");
-    case value_kind::condition:
-      return offer_all(texts{"ready", "gone"});
     case value_kind::shell:
       return offer_all(texts{"bash", "zsh", "fish"});
     }
