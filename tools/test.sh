@@ -8,10 +8,11 @@
 #   --minutes N  be done after N minutes: what has no time is left out, and
 #                named
 # Stages are workflow presets of CMake. With CI=true a skipped test is a failure,
-# but for the reasons that tests/skips.txt names, and left out are: fuzzers and
-# headers, which compile all once more; ThreadSanitizer, which does not see into
-# CAF (tools/cmake/tsan.supp); clang-tidy, whose findings somebody has to judge;
-# the emulated machine (tests/vm), where everything takes 10 to 20 times as long.
+# but for the reasons that tests/skips.txt names, and left out are: fuzzers,
+# headers and the sanitized daemon, which compile all once more; ThreadSanitizer,
+# which does not see into CAF (tools/cmake/tsan.supp); clang-tidy, whose findings
+# somebody has to judge; the emulated machine (tests/vm), where everything takes
+# 10 to 20 times as long.
 # What is sanitized, with fewer rounds, says CMakePresets.json.
 # Each run prints how many faults the tests have injected, and keeps the table in
 # build/logs/tests-faults.txt; one that is below its goal is a failure.
@@ -240,15 +241,17 @@ else
   time_for 300 "taking over from release $release" && take_over
 fi
 optional 700 workflow "ASan and UBSan" tests-asan
-[[ -x build/tests-asan/bin/trouped ]] \
-  && optional 500 run_tests "ASan and UBSan: the daemon" system-asan \
-    in_time ctest --preset system-asan
 optional 60 proof "build as in README" in_time cmake --workflow --preset programs
 if [[ ${CI:-} == true ]]; then
   left_out+=("fuzzers (their inputs are read by replay_*)" "every header alone"
-    "ThreadSanitizer" "clang-tidy"
+    "ASan and UBSan: the daemon" "ThreadSanitizer" "clang-tidy"
     "Debian 12's kernel in an emulated machine (tests/vm)")
 else
+  optional 600 proof "build the daemon with ASan" in_time \
+    cmake --build --preset system-asan
+  [[ -x build/tests-asan/bin/trouped ]] \
+    && optional 500 run_tests "ASan and UBSan: the daemon" system-asan \
+      in_time ctest --preset system-asan
   optional 60 workflow "fuzzers" fuzz
   [[ $factor -eq 1 ]] || fuzz_all
   optional 60 proof "every header alone" in_time \
