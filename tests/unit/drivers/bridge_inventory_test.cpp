@@ -177,11 +177,9 @@ TEST_F(BridgeInventory, RemovesSomeAndLeavesTheRest) { // BR-13
 }
 
 TEST(Marks, SurviveTheWayThroughAnAlias) {
-  auto mark = drivers::bridge_mark{"my bridge",
-                                   id_of('a'),
-                                   true,
-                                   true,
-                                   {cidr("10.1.0.1/16"), cidr("fd00::1/64")}};
+  auto mark = drivers::bridge_mark{
+    "my bridge", id_of('a'), true,
+    true,        true,       {cidr("10.1.0.1/16"), cidr("fd00::1/64")}};
   auto alias = drivers::to_alias(owner, mark);
   auto back = drivers::parse_mark(owner, alias);
   ASSERT_TRUE(back);
@@ -189,6 +187,7 @@ TEST(Marks, SurviveTheWayThroughAnAlias) {
   EXPECT_EQ(back->network, id_of('a'));
   EXPECT_TRUE(back->raised);
   EXPECT_TRUE(back->opened);
+  EXPECT_TRUE(back->rebuilt);
   EXPECT_EQ(back->addresses, mark.addresses);
   EXPECT_EQ(drivers::to_alias(owner, *back), alias);
   EXPECT_EQ(drivers::tagged_id(owner, alias), "");
@@ -199,7 +198,8 @@ TEST(Marks, AreNotSeenInOtherAliases) {
   EXPECT_FALSE(drivers::parse_mark(owner, "uplink"));
   EXPECT_FALSE(drivers::parse_mark(owner, owner.alias(id_of('a'))));
   auto other = instance::of("/run/other");
-  auto alias = drivers::to_alias(other, {"", id_of('a'), false, false, {}});
+  auto alias
+    = drivers::to_alias(other, {"", id_of('a'), false, false, false, {}});
   EXPECT_FALSE(drivers::parse_mark(owner, alias));
 }
 
