@@ -81,8 +81,9 @@ runtimes_test::list(const std::string& name, nlohmann::json plugin) const {
 
 void runtimes_test::hide(const std::string& path) {
   // This process has mounts of its own.
-  if (isolation_refusal().empty() && fs::is_directory(path))
+  if (isolation_refusal().empty() && fs::is_directory(path)) {
     ASSERT_EQ(::mount("tmpfs", path.c_str(), "tmpfs", 0, nullptr), 0) << path;
+  }
 }
 
 } // namespace troupe::test
