@@ -134,6 +134,7 @@ constexpr auto network_options
                                      "advertise_addr_nmsgs",
                                      "advertise_addr_ms",
                                      "allowed_networks",
+                                     "existing_bridge",
                                      "spoof_guard"};
 constexpr auto endpoint_options = std::array<std::string_view, 8>{
   "ifname",     "macaddress", "exposedports",         "portmap",
