@@ -118,7 +118,7 @@ value_kind kind_of(const CLI::App& command, const CLI::Option& option) {
 
 // Of the driver bridge; a test compares them with what it takes.
 constexpr auto network_options
-  = std::array<std::string_view, 17>{"name",
+  = std::array<std::string_view, 18>{"name",
                                      "default_bridge",
                                      "icc",
                                      "ip_masquerade",
