@@ -382,6 +382,8 @@ TEST_F(Repair, TheDirectoryOfPinsThatSomebodyTookAway) {
     return ::stat(key.c_str(), &status) == 0 ? status.st_ino : 0;
   };
   const auto before = inode();
+  // By then the daemon has seen what it made.
+  std::this_thread::sleep_for(std::chrono::seconds{1});
   expect_mended({"sh", "-c", "umount " + directory + "/*; rm -r " + directory});
   EXPECT_EQ(inode(), before);
   // No event tells of this one.
@@ -419,7 +421,17 @@ TEST_F(Repair, TheChainsForRulesOfUsers) {
 
 // A host that was none before does not become a router for others because
 // somebody flushes all rules while nobody is there.
-TEST_F(Repair, RulesFlushedWhileTheDaemonWasAway) {
+// Forwarding is on because of our networks.
+class RepairOfAHostThatForwardsForUs : public Repair {
+protected:
+  void SetUp() override {
+    run({"sysctl", "-qw", "net.ipv4.ip_forward=0",
+         "net.ipv6.conf.all.forwarding=0"});
+    Repair::SetUp();
+  }
+};
+
+TEST_F(RepairOfAHostThatForwardsForUs, RulesFlushedWhileTheDaemonWasAway) {
   auto closed = [] {
     return run({"sh", "-c",
                 "nft list ruleset | grep -A3 'set no_router' | grep elements"})
@@ -447,7 +459,7 @@ TEST_F(Repair, ABridgeOfTheUsersThatWasDeleted) {
   ASSERT_EQ(run({"ip", "link", "add", "ub0", "type", "bridge"}).code, 0);
   create_network("theirs",
                  {{"options", {{"com.docker.network.bridge.name", "ub0"}}}});
-  attach("theirs", keys_.at(0));
+  attach("theirs", "left");
   auto seen = [](const std::string& what) {
     auto out
       = run({"sh", "-c", "ip -d link show ub0 | grep -o '" + what + "'"});
