@@ -313,6 +313,10 @@ promise_of(const network_spec& x, const instance& owner) {
   }
   result.leaves_ipv4 = leaves(x, ip_family::v4);
   result.leaves_ipv6 = leaves(x, ip_family::v6);
+  result.masquerades_ipv4
+    = result.leaves_ipv4 && is_masqueraded(x, ip_family::v4);
+  result.masquerades_ipv6
+    = result.leaves_ipv6 && is_masqueraded(x, ip_family::v6);
   result.is_one = connects_endpoints(x);
   return result;
 }

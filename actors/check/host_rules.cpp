@@ -140,6 +140,15 @@ bool is_on_bridge(const network_spec& x, ip_family family) {
          && !(is_v4 && is_true(option_of(x.options, "inhibit_ipv4")));
 }
 
+bool is_masqueraded(const network_spec& x, ip_family family) {
+  const auto mode
+    = option_of(x.options, family == ip_family::v4 ? "gateway_mode_ipv4"
+                                                   : "gateway_mode_ipv6");
+  return mode != "routed"
+         && !is_false(option_of(x.options, "bridge.enable_ip_masquerade"))
+         && !is_false(option_of(x.options, "ip_masquerade"));
+}
+
 std::vector<std::string> check_rules(const persistence::snapshot& records,
                                      const std::vector<std::string>& printed) {
   auto wrong = std::vector<std::string>{};

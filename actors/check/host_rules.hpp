@@ -25,6 +25,9 @@ bool connects_endpoints(const network_spec& x);
 /// Has the bridge the gateway's address of this family?
 bool is_on_bridge(const network_spec& x, ip_family family);
 
+/// Do its packets get an address of the host when they leave?
+bool is_masqueraded(const network_spec& x, ip_family family);
+
 /// @param printed what `nft -j` says about our tables.
 std::vector<std::string> check_rules(const persistence::snapshot& records,
                                      const std::vector<std::string>& printed);

@@ -56,6 +56,10 @@ protected:
   // The doctor says it with its exit code; what it tells to do helps.
   void expect_named() {
     EXPECT_NE(blocked_way(), "");
+    expect_told();
+  }
+
+  void expect_told() {
     auto said = ask_doctor();
     for (auto i = 0; i < 50 && said.code == 0; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds{100});
@@ -295,7 +299,6 @@ TEST_F(Doctor, NftConcatenations) {
   check({rule("ip daddr . tcp dport { {WEB4} . 80 } drop"),
          rule("ip daddr . tcp dport { {NET4} . 70-90, 198.51.100.7 . 1-9 } "
               "drop"),
-         rule("ip6 daddr . tcp dport { {NET6} . 70-90 } drop"),
          rule("meta l4proto . th dport { tcp . 80, udp . 53 } drop"),
          rule("ip daddr . tcp dport vmap { {WEB4} . 80 : drop }")});
 }
@@ -413,19 +416,26 @@ TEST_F(Doctor, RulesThatGiveLeavingPacketsAnotherSource) {
              "rule "
            + family + " site c " + rule + "'";
   };
-  check({{site("ip", "ip saddr {NET4} snat to 198.51.100.77"), ending::named,
-          "nft delete table ip site"},
-         {site("ip6", "ip6 saddr {NET6} snat to 2001:db8:77::1"), ending::named,
-          "nft delete table ip6 site"},
-         {site("inet", "iifname {BR} snat ip to 198.51.100.77"), ending::named,
-          "nft delete table inet site"}});
-  if (run({"iptables-nft", "-V"}).code == 0)
-    check({{"iptables-nft -t nat -A POSTROUTING -s {NET4} -j SNAT --to-source "
-            "198.51.100.77",
-            ending::named, "nft delete table ip nat"},
-           {"ip6tables-nft -t nat -A POSTROUTING -s {NET6} -j SNAT "
-            "--to-source 2001:db8:77::1",
-            ending::named, "nft delete table ip6 nat"}});
+  // Here the street answers all the same, by its default route.
+  auto others = std::vector<std::string>{
+    site("ip", "ip saddr {NET4} snat to 198.51.100.77"),
+    site("ip6", "ip6 saddr {NET6} snat to 2001:db8:77::1"),
+    site("inet", "iifname {BR} snat ip to 198.51.100.77")};
+  if (run({"iptables-nft", "-V"}).code == 0) {
+    others.emplace_back("iptables-nft -t nat -A POSTROUTING -s {NET4} -j SNAT "
+                        "--to-source 198.51.100.77");
+    others.emplace_back("ip6tables-nft -t nat -A POSTROUTING -s {NET6} -j SNAT "
+                        "--to-source 2001:db8:77::1");
+  }
+  for (const auto& rule : others) {
+    SCOPED_TRACE(rule);
+    ASSERT_EQ(shell(rule).code, 0);
+    expect_told();
+    expect_healthy();
+    for (const auto* table :
+         {"ip site", "ip6 site", "inet site", "ip nat", "ip6 nat"})
+      shell("nft delete table " + std::string{table});
+  }
   for (const auto& rule :
        {site("ip", "ip saddr {NET4} snat to 192.0.2.1"),
         site("ip", "ip saddr {NET4} masquerade"),
@@ -627,7 +637,10 @@ TEST_F(Doctor, ProbesWhatTheHostForwards) {
     EXPECT_EQ(said.code, 1);
     EXPECT_NE(said.out.find("from endpoint"), std::string::npos) << said.out;
     EXPECT_EQ(shell("nft delete table " + table).code, 0);
-    EXPECT_EQ(ask_doctor({"--probe"}).code, 0);
+    said = ask_doctor({"--probe"});
+    for (auto i = 0; i < 5 && said.code != 0; ++i)
+      said = ask_doctor({"--probe"});
+    EXPECT_EQ(said.code, 0) << said.out;
   }
 }
 
