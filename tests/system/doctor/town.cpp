@@ -63,6 +63,12 @@ bool DoctorTown::pings(const std::string& from, const std::string& address) {
   return run(words).code == 0;
 }
 
+void DoctorTown::listen_anew() {
+  listener_ = connection{};
+  listener_ = listen_in(place{keys_["web"]}, 80);
+  ASSERT_TRUE(listener_.is_open());
+}
+
 std::string DoctorTown::blocked_way() {
   struct way {
     std::string from;

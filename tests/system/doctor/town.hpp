@@ -29,6 +29,9 @@ protected:
   /// What `troupe doctor --format json` says, and its exit code.
   outcome ask_doctor(const std::vector<std::string>& flags = {});
 
+  /// Forgets connections to `web` that nobody has taken: there is room for few.
+  void listen_anew();
+
   std::string bridge_;
   std::string port_;
   std::vector<ip_address> web_;
