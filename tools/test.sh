@@ -240,7 +240,7 @@ if ! git cat-file -e "$release^{commit}" 2>/dev/null; then
 else
   time_for 300 "taking over from release $release" && take_over
 fi
-optional 700 workflow "ASan and UBSan" tests-asan
+optional 400 workflow "ASan and UBSan" tests-asan
 optional 60 proof "build as in README" in_time cmake --workflow --preset programs
 if [[ ${CI:-} == true ]]; then
   left_out+=("fuzzers (their inputs are read by replay_*)" "every header alone"
