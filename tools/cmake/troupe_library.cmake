@@ -53,6 +53,9 @@ math(EXPR TROUPE_TEST_TIMEOUT "600 * ${TROUPE_TEST_FACTOR}")
 if(TROUPE_SANITIZE)
   math(EXPR TROUPE_TEST_TIMEOUT "3 * ${TROUPE_TEST_TIMEOUT}")
 endif()
+if(TROUPE_SANITIZE)
+  math(EXPR TROUPE_TEST_TIMEOUT "3 * ${TROUPE_TEST_TIMEOUT}")
+endif()
 
 # troupe_test(<name> [LABEL unit|sim|fault|system] SOURCES ... LINKS ...) makes
 # a GoogleTest program and registers it with CTest as one test.
