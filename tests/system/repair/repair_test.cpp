@@ -464,6 +464,8 @@ TEST_F(Repair, ABridgeOfTheUsersThatWasDeleted) {
       = run({"sh", "-c", "ip -d link show ub0 | grep -o '" + what + "'"});
     return out.code == 0;
   };
+  // By then the daemon has seen what it made.
+  std::this_thread::sleep_for(std::chrono::seconds{1});
   for (auto i = 0; i < 2; ++i) {
     ASSERT_EQ(run({"ip", "link", "del", "ub0"}).code, 0);
     EXPECT_TRUE(eventually([&] {
@@ -474,6 +476,7 @@ TEST_F(Repair, ABridgeOfTheUsersThatWasDeleted) {
       daemon().kill();
       ASSERT_EQ(daemon().start(), "");
       observe_daemon();
+      std::this_thread::sleep_for(std::chrono::seconds{1});
     }
   }
   auto said = daemon().troupe({"doctor", "--format", "json"});
