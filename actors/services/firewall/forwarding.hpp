@@ -4,6 +4,7 @@
 #include "troupe/actors/services/firewall/book.hpp"
 #include "troupe/drivers/driver.hpp"
 #include "troupe/netns/undo_stack.hpp"
+#include "troupe/persistence/store.hpp"
 
 #include <functional>
 #include <map>
