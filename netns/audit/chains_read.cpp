@@ -123,22 +123,13 @@ result<audit_set> read_set(audit_socket& socket, const audit_chain& chain,
          [&](std::string_view x) {
            result.elements.push_back(read_element(x));
          });
-  auto has_ranges = std::ranges::any_of(result.elements, [](const auto& x) {
+  return result;
+}
+
+bool has_ranges(const audit_set& set) {
+  return std::ranges::any_of(set.elements, [](const auto& x) {
     return !x.key_end.empty();
   });
-  if (!has_ranges)
-    return result;
-  auto sets = socket.dump(type_of(NFT_MSG_GETSET), head);
-  if (!sets)
-    return fail(std::move(sets.error()));
-  for (const auto& message : *sets) {
-    auto set = message.attributes(sizeof head);
-    if (message.head<nfgenmsg>().nfgen_family == chain.family
-        && set.text(NFTA_SET_TABLE) == chain.table
-        && set.text(NFTA_SET_NAME) == name)
-      result.fields = read_fields(set);
-  }
-  return result;
 }
 
 bool is_ours(const std::string& table) {
@@ -212,6 +203,21 @@ result<audit_firewall> audit_firewall::read() {
         if (set)
           result.sets_.emplace(std::move(where), std::move(*set));
       }
+  if (std::ranges::none_of(result.sets_, [](const auto& x) {
+        return has_ranges(x.second);
+      }))
+    return result;
+  auto sets = socket->dump(type_of(NFT_MSG_GETSET), head);
+  if (!sets)
+    return fail(std::move(sets.error()));
+  for (const auto& message : *sets) {
+    auto set = message.attributes(sizeof head);
+    auto place
+      = result.sets_.find({message.head<nfgenmsg>().nfgen_family,
+                           set.text(NFTA_SET_TABLE), set.text(NFTA_SET_NAME)});
+    if (place != result.sets_.end())
+      place->second.fields = read_fields(set);
+  }
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "troupe/netns/audit/routes.hpp"
 
+#include "troupe/netns/audit/sample.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -138,17 +140,6 @@ int error_of(const fib_rule_hdr& head) {
     return EACCES;
   default:
     return 0;
-  }
-}
-
-uint8_t ip_number(protocol x) {
-  switch (x) {
-  case protocol::udp:
-    return IPPROTO_UDP;
-  case protocol::sctp:
-    return IPPROTO_SCTP;
-  default:
-    return IPPROTO_TCP;
   }
 }
 

@@ -28,10 +28,8 @@ ip_address outsider(ip_family family) {
                               : "2606:2800:21f:cb07:6820:80da:af6b:8b2c");
 }
 
-uint8_t ip_protocol(const sample_packet& x) {
-  if (x.what == content::neighbour)
-    return IPPROTO_ICMPV6;
-  switch (x.proto) {
+uint8_t ip_number(protocol x) {
+  switch (x) {
   case protocol::udp:
     return IPPROTO_UDP;
   case protocol::sctp:
@@ -39,6 +37,11 @@ uint8_t ip_protocol(const sample_packet& x) {
   default:
     return IPPROTO_TCP;
   }
+}
+
+uint8_t ip_protocol(const sample_packet& x) {
+  return x.what == content::neighbour ? uint8_t{IPPROTO_ICMPV6}
+                                      : ip_number(x.proto);
 }
 
 std::string network_header(const sample_packet& x) {

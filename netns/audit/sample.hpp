@@ -69,6 +69,7 @@ struct sample_packet {
 ip_address outsider(ip_family family);
 
 /// Its number in IP headers.
+uint8_t ip_number(protocol x);
 uint8_t ip_protocol(const sample_packet& x);
 
 /// As it is on the wire, without options.
