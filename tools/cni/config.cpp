@@ -216,6 +216,14 @@ read_network(const plugin_fields& x, const std::string& title,
 
 } // namespace
 
+const json& member(const json& x, const char* key) {
+  static const auto none = json{};
+  if (!x.is_object())
+    return none;
+  auto found = x.find(key);
+  return found == x.end() ? none : *found;
+}
+
 outcome<base_config>
 read_base(std::string_view text, std::string_view command) {
   auto parsed = parse_json(text, input_limits);

@@ -15,6 +15,9 @@
 
 namespace troupe::cni {
 
+/// A member of a document; null if it is not there, or there are none.
+const json& member(const json& x, const char* key);
+
 /// Name servers of a result.
 struct dns_fields {
   std::vector<std::string> nameservers;

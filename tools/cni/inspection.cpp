@@ -1,6 +1,7 @@
 #include "troupe/tools/cni/inspection.hpp"
 
 #include "troupe/config/model/id.hpp"
+#include "troupe/tools/cni/config.hpp"
 #include "troupe/tools/cni/result.hpp"
 
 #include <algorithm>
@@ -109,14 +110,6 @@ std::string difference_here(const promised& what) {
   if (what.default_v6 && !has_default_v6())
     return "there is no IPv6 default route";
   return {};
-}
-
-const json& member(const json& x, const char* key) {
-  static const auto none = json{};
-  if (!x.is_object())
-    return none;
-  auto found = x.find(key);
-  return found == x.end() ? none : *found;
 }
 
 std::string text(const json& x, const char* key) {

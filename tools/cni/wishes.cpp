@@ -49,14 +49,6 @@ struct label_fields {
 
 // NOLINTEND(readability-identifier-naming)
 
-const json& member(const json& x, const char* key) {
-  static const auto none = json{};
-  if (!x.is_object())
-    return none;
-  auto found = x.find(key);
-  return found == x.end() ? none : *found;
-}
-
 /// Reads a member if it is there.
 template <class T>
 outcome<T> read(const json& x, const char* key, const std::string& where) {

@@ -58,7 +58,7 @@ TEST_F(Cni, AnsweringEveryVersion) {
 
 TEST_F(Cni, APublishedPortIsReachedFromANeighbourHost) {
   make_namespace("c1");
-  make_namespace("neighbour");
+  make_neighbour();
   auto config = front(
     {{"runtimeConfig",
       {{"portMappings",
@@ -67,14 +67,6 @@ TEST_F(Cni, APublishedPortIsReachedFromANeighbourHost) {
           {"containerPort", 80},
           {"protocol", "TCP"},
           {"hostIP", "192.0.2.1"}}}}}}});
-  ASSERT_EQ(run({"ip", "link", "add", "up0", "type", "veth", "peer", "name",
-                 "eth0", "netns", "neighbour"})
-              .code,
-            0);
-  run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
-  run({"ip", "link", "set", "up0", "up"});
-  run({"ip", "-n", "neighbour", "addr", "add", "192.0.2.2/24", "dev", "eth0"});
-  run({"ip", "-n", "neighbour", "link", "set", "eth0", "up"});
   // The proxy's socket stays open from its first need on.
   add("c1", config);
   EXPECT_EQ(del("c1", config).code, 0);

@@ -51,6 +51,18 @@ std::string cni_test::make_namespace(const std::string& name) {
   return "/run/netns/" + name;
 }
 
+void cni_test::make_neighbour() {
+  make_namespace("neighbour");
+  ASSERT_EQ(run({"ip", "link", "add", "up0", "type", "veth", "peer", "name",
+                 "eth0", "netns", "neighbour"})
+              .code,
+            0);
+  run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
+  run({"ip", "link", "set", "up0", "up"});
+  run({"ip", "-n", "neighbour", "addr", "add", "192.0.2.2/24", "dev", "eth0"});
+  run({"ip", "-n", "neighbour", "link", "set", "eth0", "up"});
+}
+
 void cni_test::remove_namespace(const std::string& name) {
   run({"ip", "netns", "del", name});
   std::erase(namespaces_, name);

@@ -31,6 +31,9 @@ protected:
 
   /// A namespace as a runtime makes it. @returns its path.
   std::string make_namespace(const std::string& name);
+
+  /// Another host on the same wire, 192.0.2.2 beside our 192.0.2.1.
+  void make_neighbour();
   void remove_namespace(const std::string& name);
 
   /// A configuration for the daemon of this test.

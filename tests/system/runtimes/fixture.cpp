@@ -43,18 +43,6 @@ void runtimes_test::make_root(const std::string& path) {
     fs::create_symlink("busybox", path + "/bin/" + name);
 }
 
-void runtimes_test::make_neighbour() {
-  make_namespace("neighbour");
-  ASSERT_EQ(run({"ip", "link", "add", "up0", "type", "veth", "peer", "name",
-                 "eth0", "netns", "neighbour"})
-              .code,
-            0);
-  run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
-  run({"ip", "link", "set", "up0", "up"});
-  run({"ip", "-n", "neighbour", "addr", "add", "192.0.2.2/24", "dev", "eth0"});
-  run({"ip", "-n", "neighbour", "link", "set", "eth0", "up"});
-}
-
 std::string runtimes_test::ask_from_neighbour(const std::string& port) {
   auto heard = std::string{};
   for (auto i = 0; i < 50 && heard.empty(); ++i) {

@@ -16,9 +16,6 @@ protected:
   /// A root file system with busybox.
   void make_root(const std::string& path);
 
-  /// Another host on the same wire, 192.0.2.2 beside our 192.0.2.1.
-  void make_neighbour();
-
   /// Asks a port of this host from there, again and again for some seconds.
   static std::string ask_from_neighbour(const std::string& port);
 
